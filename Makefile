@@ -1,0 +1,57 @@
+# Gongdan. `make help` lists what can be made.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+export PYTHON ?= python3
+BIN := .venv/bin
+PYTHON_STAMP := .venv/.installed
+JS_STAMP := tests/js/node_modules/.installed
+
+# Everything a run leaves behind: databases, blobs, keys.
+export GONGDAN_DATA_DIR ?= var
+
+.PHONY: help setup run demo test lint bench clean system-packages
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(PYTHON_STAMP) ## Make the environment in .venv (quick when it is there)
+
+$(PYTHON_STAMP): pyproject.toml constraints.txt scripts/system-packages
+	scripts/system-packages python
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[server,field,test]'
+	@touch $@
+
+$(JS_STAMP): tests/js/package.json tests/js/package-lock.json
+	cd tests/js && npm ci --silent
+	@touch $@
+
+run: setup ## Start the server with demo data on this machine
+	@$(BIN)/gongdan-server migrate
+	@$(BIN)/gongdan-server demo
+	@exec $(BIN)/gongdan-server serve
+
+demo: setup ## Play an offline repair in the terminal, step by step
+	@$(BIN)/python scripts/demo.py
+
+test: setup system-packages lint ## Check everything: style, types, tests
+	@$(MAKE) $(JS_STAMP)
+	$(BIN)/pytest
+
+system-packages:
+	@scripts/system-packages tests
+
+lint: setup ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: setup system-packages ## Measure against the figures in docs/performance.md
+	$(BIN)/python -m benchmarks
+
+clean: ## Remove the environment and all that tools left, but keep var/
+	rm -rf .venv build dist *.egg-info tests/js/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,111 @@
+"""The facts about the data: every record kind and field, declared once and looked up here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from schemas import aftercare, customer, equipment, evidence, job_sheet, order, part, people, review
+from schemas.base import Audience, FieldRule, Nature, RecordSchema
+from schemas.checks import Check, compile_check
+from schemas.merge_rules import MergeRule
+from schemas.upgrades import SCHEMA_VERSION
+
+__all__ = ["KINDS", "SCHEMA_VERSION", "Audience", "Kind", "MergeRule", "Nature", "kind_of"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A record kind, with what the rest of the product asks of it worked out once."""
+
+    name: str
+    schema: type[RecordSchema]
+
+    @cached_property
+    def fields(self) -> dict[str, Any]:
+        """The marshmallow fields by name."""
+        return dict(self.schema().fields)
+
+    @cached_property
+    def rules(self) -> dict[str, FieldRule]:
+        """Merge rule, labels and references of each field."""
+        return {name: field.metadata["rule"] for name, field in self.fields.items()}
+
+    @cached_property
+    def checks(self) -> dict[str, Check]:
+        """A quick test of one value per field; it says the same as the marshmallow field."""
+        return {name: compile_check(field) for name, field in self.fields.items()}
+
+    @cached_property
+    def required(self) -> tuple[str, ...]:
+        """The fields a record is created with."""
+        return tuple(name for name, field in self.fields.items() if field.required)
+
+    @cached_property
+    def references(self) -> dict[str, FieldRule]:
+        """The fields that hold another record's id."""
+        return {name: rule for name, rule in self.rules.items() if rule.refers_to}
+
+    @cached_property
+    def carried(self) -> tuple[str, ...]:
+        """The reference fields whose target a holder of this record also holds."""
+        return tuple(name for name, rule in self.references.items() if rule.carries)
+
+    @cached_property
+    def followed(self) -> tuple[str, ...]:
+        """The reference fields whose target's holders also hold this record."""
+        return tuple(name for name, rule in self.references.items() if rule.follows)
+
+    @cached_property
+    def indexed(self) -> tuple[str, ...]:
+        """The fields a device looks records up by."""
+        return tuple(name for name, rule in self.rules.items() if rule.indexed)
+
+    @property
+    def is_fact(self) -> bool:
+        """Whether records of this kind are appended once and never edited."""
+        return self.schema.nature is Nature.FACT
+
+    @property
+    def audience(self) -> Audience:
+        """Which devices hold records of this kind."""
+        return self.schema.audience
+
+    def merge_rule(self, field: str) -> MergeRule:
+        """Return the merge rule of a field; a field unknown here asks a person."""
+        rule = self.rules.get(field)
+        return rule.merge if rule else MergeRule.ASK
+
+
+_SCHEMAS: Final[tuple[type[RecordSchema], ...]] = (
+    people.ServiceCentre,
+    people.Person,
+    people.Device,
+    customer.Customer,
+    customer.Site,
+    equipment.Model,
+    equipment.Machine,
+    equipment.Checklist,
+    aftercare.SlaTerm,
+    order.WorkOrder,
+    part.Supplier,
+    part.CatalogueItem,
+    part.Batch,
+    part.PartFitted,
+    part.PartRemoved,
+    evidence.Photo,
+    job_sheet.CheckResult,
+    job_sheet.JobSheet,
+    job_sheet.Signature,
+    review.Conflict,
+    review.ReviewException,
+)
+
+KINDS: Final[dict[str, Kind]] = {schema.kind: Kind(schema.kind, schema) for schema in _SCHEMAS}
+"""Every record kind by name. Adding a kind: declare its schema, name it above (docs/extending.md)."""
+
+
+def kind_of(name: str) -> Kind | None:
+    """Return the kind of that name, or None when this release does not know it."""
+    return KINDS.get(name)

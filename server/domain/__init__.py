@@ -1,0 +1,1 @@
+"""Pure rules of after-sales service: values in, values out; no input, output, clock or chance."""
