@@ -10,8 +10,8 @@ BIN := .venv/bin
 PYTHON_STAMP := .venv/.installed
 JS_STAMP := tests/js/node_modules/.installed
 
-# Everything a run leaves behind: databases, blobs, keys.
-export GONGDAN_DATA_DIR ?= var
+# Everything a run leaves behind: databases, blobs, keys. The tests never see it.
+run demo: export GONGDAN_DATA_DIR ?= var
 
 .PHONY: help setup run demo test lint bench clean system-packages
 
@@ -23,7 +23,8 @@ setup: $(PYTHON_STAMP) ## Make the environment in .venv (quick when it is there)
 $(PYTHON_STAMP): pyproject.toml constraints.txt scripts/system-packages
 	scripts/system-packages python
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[server,field,test]'
+	@# setuptools warns at length of every editable install; what it says is known and wanted.
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[server,field,test]'
 	@touch $@
 
 $(JS_STAMP): tests/js/package.json tests/js/package-lock.json

@@ -1,0 +1,31 @@
+"""What every test may ask for: databases, and how hypothesis searches."""
+
+import os
+
+import pytest
+from hypothesis import settings
+
+pytest_plugins = ["tests.postgres"]
+
+# A shared machine makes single examples slow without anything being wrong, so no deadline. The checked run
+# must give the same verdict twice; to look for more, run `pytest --hypothesis-profile=explore`.
+settings.register_profile("checked", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=2000, print_blob=True)
+settings.load_profile("checked")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the choice whether PostgreSQL forces commits to disk."""
+    parser.addoption(
+        "--postgres-fsync",
+        choices=["on", "off"],
+        default="on",
+        help="off is quicker, but then a test that kills the server proves nothing",
+    )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_environment() -> None:
+    """Forget the caller's Gongdan settings, so that a test never touches real data."""
+    for name in [name for name in os.environ if name.startswith("GONGDAN_")]:
+        del os.environ[name]
