@@ -226,7 +226,7 @@ def complain_of_catch_all(source: Source) -> Complaints:
     if source.path in CATCH_ALL_FILES:
         return
     for node in source.nodes:
-        if isinstance(node, ast.ExceptHandler) and catches_all(node.type):
+        if isinstance(node, ast.ExceptHandler) and catches_all(node.type) and not raises_again(node):
             yield f"{source.path}:{node.lineno} catches everything: name the exceptions that may happen here"
 
 
@@ -234,6 +234,12 @@ def catches_all(kinds: ast.expr | None) -> bool:
     """Return whether an except clause names nothing, Exception or BaseException."""
     names = {node.id for node in ast.walk(kinds) if isinstance(node, ast.Name)} if kinds else {"Exception"}
     return bool(names & {"Exception", "BaseException"})
+
+
+def raises_again(handler: ast.ExceptHandler) -> bool:
+    """Return whether a clause only tidies up and lets the error pass on."""
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
 
 
 def complain_of_sleep(source: Source) -> Complaints:
