@@ -1,1 +1,1 @@
-"""The sync protocol without input or output: change-sets, chains, merging, what to send next. Imports schemas only."""
+"""The protocol: values in, values out. No socket, file, clock, chance or framework is known here."""

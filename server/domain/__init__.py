@@ -1,1 +1,1 @@
-"""Pure rules of after-sales service: values in, values out; no input, output, clock or chance."""
+"""Pure rules of the trade: no database, no clock, no framework."""

@@ -1,0 +1,94 @@
+"""What is serviced: models, machines, and the checklists that belong to them."""
+
+from schemas.base import (
+    KEY_PATTERN,
+    Audience,
+    Part,
+    RecordSchema,
+    choice,
+    day,
+    decimal,
+    group,
+    many,
+    pattern,
+    reference,
+    text,
+    truth,
+    whole,
+)
+from schemas.merge_rules import FROZEN, OFFICE
+
+GTIN_PATTERN = r"\d{14}\Z"
+
+
+class ComponentTerm(Part):
+    """A core component with a warranty of its own. Source: handbook W2."""
+
+    component = text("部件", "Component", most=80, required=True)
+    months = whole("保修月数", "Warranty", most=240, required=True, unit="month")
+
+
+class Model(RecordSchema):
+    """A type of machine. Source: handbook A1, W1, W2."""
+
+    kind = "model"
+    label = ("机型", "Model")
+    audience = Audience.EVERYBODY
+    writers = frozenset({"admin", "manager"})
+
+    manufacturer = text("制造商", "Manufacturer", required=True)
+    name = text("型号", "Model", required=True)
+    name_en = text("英文名称", "Name in English")
+    family = pattern("机型族", "Family", KEY_PATTERN, required=True)
+    gtin = pattern("全球贸易项目代码", "GTIN", GTIN_PATTERN, merge=FROZEN, indexed=True)
+    warranty_months = whole("整机保修月数", "Warranty", most=240, unit="month")
+    component_terms = many("部件保修", "Component terms", group("部件", "Component", ComponentTerm, required=True))
+
+
+class Machine(RecordSchema):
+    """One machine, by maker and serial number. Source: handbook M3, R2."""
+
+    kind = "machine"
+    label = ("设备", "Machine")
+    audience = Audience.LINKED
+    writers = frozenset({"dispatcher", "manager", "admin", "engineer"})
+
+    model_id = reference("机型", "Model", "model", required=True)
+    serial = text("出厂编号", "Serial number", most=60, least=1, required=True, merge=FROZEN, indexed=True)
+    customer_id = reference("客户", "Customer", "customer", carries=True)
+    site_id = reference("现场", "Site", "site", carries=True)
+    place = text("安装位置", "Place")
+    accepted_on = day("验收日期", "Accepted on")
+    state = choice("状态", "State", ("running", "limited", "down", "retired"))
+    firmware = text("固件版本", "Firmware", most=60)
+
+
+class ChecklistItem(Part):
+    """One thing to look at or measure, with its limits. Source: handbook I2, V2, M1."""
+
+    key = pattern("键", "Key", KEY_PATTERN, required=True)
+    label = text("项目", "Item", required=True)
+    label_en = text("英文项目", "Item in English")
+    type = choice("类型", "Type", ("yes_no", "choice", "number", "text"), required=True)
+    options = many("选项", "Options", text("选项", "Option", most=80, required=True), most=20)
+    unit = text("单位", "Unit", most=20)
+    low = decimal("下限", "Lower limit")
+    high = decimal("上限", "Upper limit")
+    beyond_limit = choice("超限处理", "Beyond the limit", ("warn", "block"))
+    mandatory = truth("必填", "Mandatory")
+
+
+class Checklist(RecordSchema):
+    """A version of a list of checks for a family of machines and a kind of service."""
+
+    kind = "checklist"
+    label = ("检查表", "Checklist")
+    audience = Audience.EVERYBODY
+    writers = frozenset({"admin", "manager"})
+
+    name = text("名称", "Name", required=True)
+    name_en = text("英文名称", "Name in English")
+    family = pattern("机型族", "Family", KEY_PATTERN)
+    service = text("服务类型", "Kind of service", most=40)
+    version = whole("版本", "Version", least=1, required=True)
+    items = many("项目", "Items", group("项目", "Item", ChecklistItem, required=True), required=True, merge=OFFICE)

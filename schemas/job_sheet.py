@@ -1,0 +1,70 @@
+"""What was measured, the job sheet, and the customer's signature. Source: handbook V5, V7, I2."""
+
+from schemas.base import (
+    KEY_PATTERN,
+    Nature,
+    RecordSchema,
+    choice,
+    instant,
+    pattern,
+    reference,
+    sha256,
+    text,
+)
+from schemas.merge_rules import FROZEN
+
+JOB_SHEET_CHARACTERS_MAX = 60_000
+"""A visit with 200 checks and 50 parts writes about 30,000 characters."""
+
+
+class CheckResult(RecordSchema):
+    """One item of a checklist, answered. A second answer to the same item is a further fact; the later counts."""
+
+    kind = "check_result"
+    label = ("检查结果", "Check result")
+    nature = Nature.FACT
+    writers = frozenset({"engineer"})
+
+    order_id = reference("工单", "Work order", "work_order", required=True, follows=True, merge=FROZEN)
+    machine_id = reference("设备", "Machine", "machine", follows=True, merge=FROZEN)
+    checklist_id = reference("检查表", "Checklist", "checklist", merge=FROZEN)
+    item = pattern("项目", "Item", KEY_PATTERN, required=True, merge=FROZEN)
+    value = text("结果", "Value", most=1000, merge=FROZEN)
+    unit = text("单位", "Unit", most=20, merge=FROZEN)
+    verdict = choice("判定", "Verdict", ("passed", "failed", "skipped", "noted"), required=True, merge=FROZEN)
+    reason = text("原因", "Reason", most=500, merge=FROZEN)
+    checked_at = instant("检查时间", "Checked at", required=True, merge=FROZEN)
+
+
+class JobSheet(RecordSchema):
+    """The exact sheet the customer read: a canonical JSON document and its SHA-256."""
+
+    kind = "job_sheet"
+    label = ("服务报告", "Job sheet")
+    nature = Nature.FACT
+    writers = frozenset({"engineer"})
+
+    order_id = reference("工单", "Work order", "work_order", required=True, follows=True, merge=FROZEN)
+    machine_id = reference("设备", "Machine", "machine", follows=True, merge=FROZEN)
+    content = text("内容", "Content", most=JOB_SHEET_CHARACTERS_MAX, required=True, merge=FROZEN)
+    content_sha256 = pattern("内容摘要", "Hash of the content", r"[0-9a-f]{64}\Z", required=True, merge=FROZEN)
+
+
+class Signature(RecordSchema):
+    """A customer's signature under one job sheet, or why there is none."""
+
+    kind = "signature"
+    label = ("客户签字", "Signature")
+    nature = Nature.FACT
+    writers = frozenset({"engineer"})
+
+    order_id = reference("工单", "Work order", "work_order", required=True, follows=True, merge=FROZEN)
+    machine_id = reference("设备", "Machine", "machine", follows=True, merge=FROZEN)
+    job_sheet_id = reference("服务报告", "Job sheet", "job_sheet", required=True, merge=FROZEN)
+    job_sheet_sha256 = pattern("报告摘要", "Hash of the sheet", r"[0-9a-f]{64}\Z", required=True, merge=FROZEN)
+    outcome = choice("结果", "Outcome", ("signed", "declined", "absent"), required=True, merge=FROZEN)
+    reason = text("原因", "Reason", most=500, merge=FROZEN)
+    signer_name = text("签字人", "Signer", most=80, merge=FROZEN)
+    signer_role = text("签字人职务", "Signer's role", most=80, merge=FROZEN)
+    strokes_sha256 = sha256("笔迹", "Strokes")
+    signed_at = instant("签字时间", "Signed at", required=True, merge=FROZEN)

@@ -1,0 +1,57 @@
+"""The work order, from request to acceptance."""
+
+from schemas.base import Audience, RecordSchema, choice, instant, many, reference, text
+from schemas.lifecycle import ENDED_STATES, ORDER_STATES
+from schemas.merge_rules import FROZEN, LATEST, OFFICE, UNION
+
+GRADES = ("urgent", "important", "general")
+"""Machine down, function limited, little effect. Source: handbook G1."""
+
+GRADE_LABELS = {"urgent": ("紧急", "Urgent"), "important": ("重要", "Important"), "general": ("一般", "General")}
+
+SERVICES = ("repair", "maintenance", "installation", "training", "advice", "spare_part", "retrofit")
+"""Kinds of service. Source: handbook R2, M4, I3."""
+
+CHANNELS = ("hotline", "email", "web", "wechat", "app", "account_manager", "telemetry", "engineer")
+"""Where requests come from. Source: handbook R1."""
+
+
+class WorkOrder(RecordSchema):
+    """One job at one machine. Source: handbook R2 (request sheet), D2, V1-V7."""
+
+    kind = "work_order"
+    label = ("工单", "Work order")
+    audience = Audience.ASSIGNED
+    held_by = "engineer_id"
+    released_when = {"status": ENDED_STATES}
+    writers = frozenset({"dispatcher", "manager", "admin", "engineer"})
+
+    number = text("工单号", "Number", most=40, least=1, required=True, merge=FROZEN, indexed=True)
+    status = choice("状态", "Status", ORDER_STATES, required=True)
+    service = choice("服务类型", "Kind of service", SERVICES, required=True)
+    grade = choice("故障等级", "Fault grade", GRADES, required=True)
+    channel = choice("来源", "Channel", CHANNELS, merge=FROZEN)
+    customer_id = reference("客户", "Customer", "customer", required=True, carries=True)
+    site_id = reference("现场", "Site", "site", carries=True)
+    machine_id = reference("设备", "Machine", "machine", carries=True, follows=True)
+    centre_id = reference("服务网点", "Service centre", "service_centre", merge=OFFICE)
+    engineer_id = reference("工程师", "Engineer", "person", merge=OFFICE)
+    checklist_id = reference("检查表", "Checklist", "checklist")
+    parent_id = reference("上级工单", "Follows up", "work_order", merge=FROZEN)
+    sla_term_id = reference("服务条款", "Service terms", "sla_term", merge=OFFICE)
+    symptom = text("故障现象", "Symptom", most=4000)
+    alarms = many("报警代码", "Alarms", text("报警", "Alarm", most=40, required=True), merge=UNION)
+    contact = text("联系人", "Contact", most=80, merge=LATEST)
+    phone = text("电话", "Telephone", most=40, merge=LATEST)
+    appointment_at = instant("预约时间", "Appointment")
+    appointment_note = text("预约说明", "Appointment note", most=1000)
+    instructions = text("派工要求", "Instructions", most=4000, merge=OFFICE)
+    reported_at = instant("报修时间", "Reported at", merge=FROZEN)
+    on_site_due_at = instant("到场时限", "On site by", merge=OFFICE)
+    solved_due_at = instant("解决时限", "Solved by", merge=OFFICE)
+    arrived_at = instant("到场时间", "Arrived at")
+    started_at = instant("开工时间", "Started at")
+    finished_at = instant("完工时间", "Finished at")
+    diagnosis = text("故障原因", "Diagnosis", most=4000)
+    remedy = text("处理措施", "Remedy", most=4000)
+    result = choice("处理结果", "Result", ("solved", "workaround", "needs_parts", "needs_workshop", "not_reproduced"))

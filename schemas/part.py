@@ -1,0 +1,119 @@
+"""Parts: suppliers, catalogue, batches, and the facts of fitting and removing. Source: handbook P1-P3."""
+
+from schemas.base import (
+    Audience,
+    Nature,
+    RecordSchema,
+    choice,
+    day,
+    instant,
+    pattern,
+    reference,
+    sha256,
+    text,
+    truth,
+    whole,
+)
+from schemas.equipment import GTIN_PATTERN
+from schemas.merge_rules import FROZEN, OFFICE
+
+STOCK_WRITERS = frozenset({"stock_keeper", "manager", "admin"})
+SERIAL_MOST = 60
+"""Longer than GS1 AI (21) and (10), which carry at most 20 characters: makers without GS1 numbers write longer ones."""
+
+
+class Supplier(RecordSchema):
+    """Who delivers a part."""
+
+    kind = "supplier"
+    label = ("供应商", "Supplier")
+    audience = Audience.EVERYBODY
+    writers = STOCK_WRITERS
+
+    name = text("名称", "Name", required=True)
+    name_en = text("英文名称", "Name in English")
+    code = text("供应商编号", "Supplier code", most=40)
+
+
+class CatalogueItem(RecordSchema):
+    """A part one can order. Source: handbook P2, P3, P6, W2, W3."""
+
+    kind = "part"
+    label = ("备件", "Part")
+    audience = Audience.EVERYBODY
+    writers = STOCK_WRITERS
+
+    part_number = text("备件号", "Part number", most=60, required=True, merge=FROZEN, indexed=True)
+    name = text("名称", "Name", required=True)
+    name_en = text("英文名称", "Name in English")
+    manufacturer = text("制造商", "Manufacturer")
+    gtin = pattern("全球贸易项目代码", "GTIN", GTIN_PATTERN, merge=FROZEN, indexed=True)
+    grade = choice("等级", "Grade", ("original", "authorised", "alternative"))
+    serialised = truth("按序列号管理", "Has serial numbers")
+    wear_part = truth("易损件", "Wear part")
+    warranty_months = whole("保修月数", "Warranty", most=240, unit="month")
+    price_cents = whole("单价", "Price", unit="0.01 CNY", merge=OFFICE)
+
+
+class Batch(RecordSchema):
+    """A production lot with its certificate. Source: handbook P1, P2."""
+
+    kind = "batch"
+    label = ("批次", "Batch")
+    audience = Audience.EVERYBODY
+    writers = STOCK_WRITERS
+
+    part_id = reference("备件", "Part", "part", required=True, merge=FROZEN)
+    supplier_id = reference("供应商", "Supplier", "supplier", required=True, merge=FROZEN)
+    number = text("批号", "Batch number", most=SERIAL_MOST, least=1, required=True, merge=FROZEN, indexed=True)
+    produced_on = day("生产日期", "Produced on")
+    expires_on = day("有效期至", "Expires on")
+    certificate = text("合格证号", "Certificate of conformity", most=80)
+    certificate_sha256 = sha256("合格证文件", "Certificate file")
+    inspection_report = text("检验报告号", "Inspection report", most=80)
+    recalled_on = day("召回日期", "Recalled on", merge=OFFICE)
+    recall_reason = text("召回原因", "Reason of recall", most=1000, merge=OFFICE)
+
+
+class PartFitted(RecordSchema):
+    """A part was put into a machine. Source: handbook P1, V4, V7."""
+
+    kind = "part_fitted"
+    label = ("装入备件", "Part fitted")
+    nature = Nature.FACT
+    writers = frozenset({"engineer"})
+
+    order_id = reference("工单", "Work order", "work_order", required=True, follows=True, merge=FROZEN)
+    machine_id = reference("设备", "Machine", "machine", required=True, follows=True, merge=FROZEN)
+    part_id = reference("备件", "Part", "part", merge=FROZEN)
+    part_name = text("备件名称", "Part name", required=True, merge=FROZEN)
+    gtin = pattern("全球贸易项目代码", "GTIN", GTIN_PATTERN, merge=FROZEN)
+    serial = text("序列号", "Serial number", most=SERIAL_MOST, merge=FROZEN)
+    batch_id = reference("批次记录", "Batch record", "batch", merge=FROZEN)
+    batch = text("批号", "Batch number", most=SERIAL_MOST, merge=FROZEN)
+    supplier_id = reference("供应商", "Supplier", "supplier", merge=FROZEN)
+    place = text("装入部位", "Position", most=80, merge=FROZEN)
+    quantity = whole("数量", "Quantity", least=1, most=10_000, merge=FROZEN)
+    fitted_at = instant("装入时间", "Fitted at", required=True, merge=FROZEN)
+    scanned = text("扫描原文", "Scanned text", most=500, merge=FROZEN)
+    replaces_id = reference("更正", "Corrects", "part_fitted", merge=FROZEN)
+
+
+class PartRemoved(RecordSchema):
+    """A part was taken out of a machine."""
+
+    kind = "part_removed"
+    label = ("拆下备件", "Part removed")
+    nature = Nature.FACT
+    writers = frozenset({"engineer"})
+
+    order_id = reference("工单", "Work order", "work_order", required=True, follows=True, merge=FROZEN)
+    machine_id = reference("设备", "Machine", "machine", required=True, follows=True, merge=FROZEN)
+    fitted_id = reference("换上的备件", "Replaced by", "part_fitted", merge=FROZEN)
+    part_id = reference("备件", "Part", "part", merge=FROZEN)
+    part_name = text("备件名称", "Part name", merge=FROZEN)
+    gtin = pattern("全球贸易项目代码", "GTIN", GTIN_PATTERN, merge=FROZEN)
+    serial = text("序列号", "Serial number", most=SERIAL_MOST, merge=FROZEN)
+    batch = text("批号", "Batch number", most=SERIAL_MOST, merge=FROZEN)
+    destination = choice("去向", "Goes to", ("returned", "scrapped", "customer", "unknown"), merge=FROZEN)
+    removed_at = instant("拆下时间", "Removed at", required=True, merge=FROZEN)

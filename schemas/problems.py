@@ -1,0 +1,141 @@
+"""Every refusal and fault the product can answer with: code -> HTTP status, sentence, whether to retry.
+
+Rule 1: a code is never reused for another meaning and never renamed once released.
+Rule 2: the sentence tells a person what happened and what to do; the code is for programs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+Retry = Literal["never", "later", "after_pull", "ask_person"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A kind of refusal. Sentences may name facts in braces, such as ``{limit}``."""
+
+    code: str
+    status: int
+    retry: Retry
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One refusal with its facts: a value, so that it can be stored in a receipt and shown anywhere."""
+
+    code: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def problem(self) -> Problem:
+        """The catalogue's entry."""
+        return PROBLEMS[self.code]
+
+    def sentence(self, language: str = "en") -> str:
+        """Return the sentence in Chinese (``zh``) or English, with the facts filled in."""
+        template = self.problem.zh if language.startswith("zh") else self.problem.en
+        return template.format_map(_Facts(self.facts))
+
+
+class Refused(Exception):
+    """Carries a fault up to the edge that answers it."""
+
+    def __init__(self, code: str, **facts: Any) -> None:
+        """Make the fault `code` of the catalogue with its facts."""
+        self.fault = Fault(code, facts)
+        super().__init__(f"{code}: {self.fault.sentence()}")
+
+    @property
+    def code(self) -> str:
+        """The code of the catalogue."""
+        return self.fault.code
+
+
+class _Facts(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+def _catalogue(*problems: Problem) -> dict[str, Problem]:
+    table = {problem.code: problem for problem in problems}
+    assert len(table) == len(problems), "a problem code is declared twice"
+    return table
+
+
+PROBLEMS: Final[dict[str, Problem]] = _catalogue(
+    # What the bytes are.
+    Problem("malformed", 400, "never", "收到的数据无法读懂：{detail}。", "The data cannot be read: {detail}."),
+    Problem("not_canonical", 400, "never", "变更集不是规范写法，签名无法长期核验。", "The change-set is not in canonical form, so its signature could not be checked for ever."),
+    Problem("bad_signature", 400, "never", "签名与内容不符，内容可能被改动。", "The signature does not match the content; it may have been altered."),
+    Problem("change_set_too_large", 413, "never", "变更集超过 {limit} 字节。", "The change-set is larger than {limit} bytes."),
+    Problem("too_many_changes", 413, "never", "一个变更集最多 {limit} 项变更。", "A change-set holds at most {limit} changes."),
+    Problem("body_too_large", 413, "later", "请求超过 {limit} 字节，请分批发送。", "The request is larger than {limit} bytes; send it in smaller parts."),
+    Problem("decompression_bomb", 413, "never", "压缩数据解开后超过 {limit} 字节。", "The compressed data would unpack to more than {limit} bytes."),
+    Problem("schema_unknown", 422, "later", "变更集的版本 {version} 比服务器新，请等服务器升级。", "Schema version {version} is newer than this server; it is kept until the server is upgraded."),
+    # Whose chain it is.
+    Problem("device_unknown", 401, "ask_person", "服务器不认识这台终端，请重新登记。", "The server does not know this device; enrol it again."),
+    Problem("device_revoked", 403, "ask_person", "这台终端已被停用，请联系派工台。", "This device was revoked; ask the dispatcher."),
+    Problem("device_frozen", 409, "ask_person", "这台终端的记录链出现分叉，已暂停接收，内容已保全，请联系派工台。", "This device's chain has forked; it is on hold, its data is kept, ask the dispatcher."),
+    Problem("wrong_organisation", 403, "never", "终端不属于该组织。", "The device does not belong to this organisation."),
+    Problem("wrong_actor", 403, "never", "变更集的作者不是这台终端的使用人。", "The author of the change-set is not the person this device belongs to."),
+    Problem("gap_in_sequence", 202, "later", "前面的变更集还没有到，已保留等候。", "An earlier change-set has not arrived yet; this one is kept until it does."),
+    Problem("too_many_held", 429, "later", "等候前序的变更集太多（上限 {limit}），请先补发缺少的。", "More than {limit} change-sets wait for an earlier one; send the missing one first."),
+    Problem("sequence_reused", 409, "ask_person", "同一序号收到了不同内容，终端已被冻结，两份内容都已保全。", "The same sequence number came with other content; the device is frozen and both are kept."),
+    Problem("chain_broken", 409, "ask_person", "变更集没有接上该终端的上一份，终端已被冻结，内容已保全。", "The change-set does not follow this device's previous one; the device is frozen and the data kept."),
+    # What a change says.
+    Problem("kind_unknown", 422, "never", "没有“{kind}”这种记录。", "There is no record kind '{kind}'."),
+    Problem("value_invalid", 422, "never", "字段“{field}”的值不合要求：{detail}", "The value of '{field}' is not acceptable: {detail}"),
+    Problem("field_missing", 422, "never", "缺少必填字段“{field}”。", "The required field '{field}' is missing."),
+    Problem("record_missing", 422, "after_pull", "引用的记录不存在：{kind} {id}。", "The record does not exist: {kind} {id}."),
+    Problem("record_exists", 409, "never", "记录 {id} 已经存在。", "The record {id} exists already."),
+    Problem("kind_mismatch", 409, "never", "记录 {id} 是另一种记录。", "The record {id} is of another kind."),
+    Problem("fact_is_final", 409, "never", "事实记录不能修改或删除，请另记一条更正。", "A fact is not edited or deleted; record a correction that points at it."),
+    Problem("move_not_allowed", 422, "after_pull", "工单不能从“{before}”变为“{after}”。", "A work order cannot go from '{before}' to '{after}'."),
+    Problem("writer_not_allowed", 403, "never", "您的角色不能填写“{field}”。", "Your role may not write '{field}'."),
+    Problem("out_of_scope", 403, "after_pull", "这台终端不持有记录 {id}。", "This device does not hold the record {id}."),
+    Problem("set_refused", 422, "never", "同一变更集中的另一项被拒绝，因此整组未生效，内容已保全。", "Another change of the same set was refused, so none took effect; the data is kept."),
+    Problem("conflict_settled", 409, "after_pull", "该冲突已由他人裁定。", "This conflict was already settled by somebody else."),
+    # Files.
+    Problem("blob_hash_differs", 460, "later", "文件内容与其摘要不符，请重新上传。", "The file's bytes do not match its hash; upload it again."),
+    Problem("blob_too_large", 413, "never", "文件超过 {limit} 字节。", "The file is larger than {limit} bytes."),
+    Problem("blob_unknown", 404, "later", "没有这个文件。", "There is no such file."),
+    Problem("upload_unknown", 404, "later", "没有这次上传，或已过期，请重新开始。", "There is no such upload, or it has expired; start again."),
+    Problem("upload_offset_differs", 409, "later", "上传位置不一致，服务器已有 {offset} 字节。", "The offset differs; the server has {offset} bytes."),
+    Problem("upload_quota_reached", 429, "later", "该终端未完成的上传太多。", "This device has too many unfinished uploads."),
+    Problem("photo_not_an_image", 422, "never", "这不是可识别的照片（支持 JPEG、PNG、WebP）。", "This is not a photo that can be read (JPEG, PNG and WebP can)."),
+    Problem("photo_truncated", 422, "never", "照片文件不完整。", "The photo file is incomplete."),
+    Problem("photo_too_large", 413, "never", "照片太大（上限 {limit}）。", "The photo is too large (the limit is {limit})."),
+    # Codes and labels.
+    Problem("code_not_found", 422, "ask_person", "图中没有读到条码。请靠近、保持平正，或手工输入。", "No code could be read in the picture. Come closer, hold level, or type it."),
+    Problem("code_invalid", 422, "ask_person", "条码内容不合规范：{detail}。", "The code is not valid: {detail}."),
+    Problem("code_ambiguous", 409, "ask_person", "这个标签有多种读法，请选择：{choices}", "This label can be read in several ways, choose one: {choices}"),
+    Problem("machine_unknown", 404, "ask_person", "本机没有编号为 {serial} 的设备。", "No machine with serial number {serial} is known here."),
+    # Access.
+    Problem("not_signed_in", 401, "ask_person", "请先登录。", "Sign in first."),
+    Problem("sign_in_failed", 401, "ask_person", "用户名或密码不对。", "The name or the password is wrong."),
+    Problem("role_not_allowed", 403, "ask_person", "您的角色不能做这件事。", "Your role may not do this."),
+    Problem("request_not_signed", 401, "later", "请求没有有效的终端签名。", "The request carries no valid device signature."),
+    Problem("request_expired", 401, "later", "请求签名已过期，服务器时间 {server_time}。", "The request's signature has expired; server time {server_time}."),
+    Problem("token_invalid", 401, "later", "令牌无效或已过期。", "The token is invalid or has expired."),
+    Problem("enrolment_code_invalid", 403, "ask_person", "登记码无效、已用过或已过期，请向派工台要新的。", "The enrolment code is invalid, used or expired; ask the dispatcher for another."),
+    Problem("too_many_attempts", 429, "later", "尝试太多，请 {seconds} 秒后再试。", "Too many attempts; try again in {seconds} seconds."),
+    Problem("pin_wrong", 401, "ask_person", "PIN 不正确。", "The PIN is wrong."),
+    Problem("not_enrolled", 409, "ask_person", "这台终端尚未登记，请先运行 gongdan-field enrol。", "This device is not enrolled; run gongdan-field enrol first."),
+    Problem("already_enrolled", 409, "ask_person", "这台终端已经登记。", "This device is already enrolled."),
+    # Machinery.
+    Problem("feed_epoch_changed", 409, "after_pull", "服务器数据已从备份恢复，需要重新核对。", "The server was restored from a backup; what the device holds is checked again."),
+    Problem("not_found", 404, "never", "没有找到 {what}。", "{what} was not found."),
+    Problem("method_not_allowed", 405, "never", "此地址不支持该操作。", "This address does not take that method."),
+    Problem("database_busy", 503, "later", "数据库暂时忙或不可用，请稍后再试，内容没有丢失。", "The database is busy or away for the moment; try again later, nothing is lost."),
+    Problem("disk_full", 507, "later", "磁盘已满，内容未能保存。", "The disk is full; this could not be stored."),
+    Problem("server_unreachable", 503, "later", "连不上服务器，内容都在本机，稍后会继续。", "The server cannot be reached; everything is kept here and will go later."),
+    Problem("answer_not_understood", 502, "later", "收到的不是服务器的回答（可能是上网登录页）。", "The answer is not from the server (perhaps a network's sign-in page)."),
+    Problem("bundle_invalid", 400, "never", "文件不是有效的变更包：{detail}。", "The file is not a valid bundle: {detail}."),
+    Problem("order_not_open", 409, "ask_person", "请先打开一张工单（scan 或 start）。", "Open a work order first (scan or start)."),
+    Problem("limit_exceeded", 422, "ask_person", "“{item}”超出允许范围 {low} 至 {high} {unit}，不能继续。", "'{item}' is outside its limits {low} to {high} {unit} and blocks the work."),
+    Problem("internal", 500, "later", "服务器内部错误，已记录，编号 {trace}。", "The server failed; it is recorded under {trace}."),
+)  # fmt: skip

@@ -1,0 +1,73 @@
+"""Every option of the server: environment variable, default, meaning."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: its environment variable, its default as text, and what it is for."""
+
+    variable: str
+    default: str
+    meaning: str
+
+
+OPTIONS: Final = (
+    Option("GONGDAN_DATA", "var", "Folder of the embedded database, files and keys."),
+    Option("GONGDAN_DATABASE", "", "SQLAlchemy URL of the database; empty means SQLite in the data folder."),
+    Option("GONGDAN_BASE_URL", "http://127.0.0.1:8080", "Address under which devices and browsers reach the server."),
+    Option("GONGDAN_BIND", "127.0.0.1:8080", "Address and port to listen on."),
+    Option("GONGDAN_WORKERS", "1", "Server processes; more than one is worth it on PostgreSQL."),
+    Option("GONGDAN_THREADS", "32", "Request threads in each process."),
+    Option("GONGDAN_BLOB_BYTES_MAX", "67108864", "Largest file a device may upload, in bytes."),
+    Option("GONGDAN_UPLOAD_HOURS", "168", "Hours after which an unfinished upload may be removed."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options of one server, read once at start."""
+
+    data: Path
+    database_url: str
+    base_url: str
+    bind: str
+    workers: int
+    threads: int
+    blob_bytes_max: int
+    upload_hours: int
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is the embedded one."""
+        return self.database_url.startswith("sqlite")
+
+    @property
+    def blob_folder(self) -> Path:
+        """Where uploaded files are kept."""
+        return self.data / "blobs"
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the options from environment variables.
+
+    Raises ValueError when a number is not one.
+    """
+    values = {option.variable: environment.get(option.variable) or option.default for option in OPTIONS}
+    data = Path(values["GONGDAN_DATA"]).absolute()
+    return Settings(
+        data=data,
+        database_url=values["GONGDAN_DATABASE"] or f"sqlite:///{data / 'gongdan.sqlite'}",
+        base_url=values["GONGDAN_BASE_URL"].rstrip("/"),
+        bind=values["GONGDAN_BIND"],
+        workers=int(values["GONGDAN_WORKERS"]),
+        threads=int(values["GONGDAN_THREADS"]),
+        blob_bytes_max=int(values["GONGDAN_BLOB_BYTES_MAX"]),
+        upload_hours=int(values["GONGDAN_UPLOAD_HOURS"]),
+    )

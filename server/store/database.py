@@ -1,0 +1,122 @@
+"""Opening the database: durable SQLite or PostgreSQL, and transactions that begin as they mean to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event, exc, text
+
+from schemas.problems import Refused
+
+BUSY_TIMEOUT_S: Final = 10
+"""How long a writer waits for another process's transaction; one takes milliseconds, a backup seconds."""
+
+IDLE_TRANSACTION_TIMEOUT_MS: Final = 10_000
+"""PostgreSQL ends a transaction whose process hangs this long, so that one stuck process holds up nobody for ever."""
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Return the options of `create_engine` for a database URL."""
+    if url.startswith("sqlite"):
+        return {"connect_args": {"timeout": BUSY_TIMEOUT_S, "isolation_level": None, "check_same_thread": False}}
+    settings = (
+        f"-c idle_in_transaction_session_timeout={IDLE_TRANSACTION_TIMEOUT_MS} "
+        f"-c lock_timeout={BUSY_TIMEOUT_S * 1000} -c jit=off"
+    )
+    return {"pool_pre_ping": True, "connect_args": {"options": settings}}
+
+
+def open_engine(url: str) -> Engine:
+    """Open a database outside Flask."""
+    engine = create_engine(url, **engine_options(url))
+    prepare_engine(engine)
+    return engine
+
+
+def prepare_engine(engine: Engine) -> None:
+    """Make an engine durable and its transactions explicit; to be called once for each engine."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA cache_size=-65536")
+    cursor.close()
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Give a connection inside a transaction that will write; commit at the end, roll back on any error.
+
+    On SQLite the write lock is taken at once, so that two processes never both read before one writes.
+    Raises Refused with `database_busy` when the database is locked, away or shutting down, and with
+    `disk_full` when it has no room.
+    """
+    with _translated(), engine.connect() as connection:
+        _begin(connection, "BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except BaseException:
+            _end(connection, "ROLLBACK")
+            raise
+        _end(connection, "COMMIT")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Give a connection that sees one unchanging snapshot of the database. Raises as `writing` does."""
+    with _translated(), engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        _begin(connection, "BEGIN")
+        try:
+            yield connection
+        finally:
+            _end(connection, "ROLLBACK")
+
+
+def _begin(connection: Connection, statement: str) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(statement)
+    elif not connection.in_transaction():
+        connection.begin()
+
+
+def _end(connection: Connection, statement: str) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(statement)
+    elif statement == "COMMIT":
+        connection.commit()
+    else:
+        connection.rollback()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except exc.OperationalError as error:
+        message = str(error.orig).lower()
+        if "disk is full" in message or "no space left" in message:
+            raise Refused("disk_full") from error
+        raise Refused("database_busy") from error
+    except (exc.InterfaceError, exc.InternalError, exc.TimeoutError) as error:
+        raise Refused("database_busy") from error
+
+
+def lock_organisation(connection: Connection, organisation: str) -> None:
+    """Let no other transaction write to an organisation until this one ends.
+
+    This is what makes the order of the log the order of commits (docs/decisions/0001). SQLite has one
+    writer anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(
+            text("SELECT pg_advisory_xact_lock(hashtextextended(:organisation, 0))"), {"organisation": organisation}
+        )

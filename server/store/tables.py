@@ -1,0 +1,256 @@
+"""Every table. Each key begins with the organisation: organisations share nothing and can live apart.
+
+`log` is the data; `records`, `feed`, `holders`, `holdings`, `links`, `devices`, `order_board`, `reviews`
+and `trace_facts` are rebuilt from it. The rest (accounts, enrolments, uploads, what was kept aside) is
+the server's own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import BigInteger, Index, LargeBinary, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
+
+UUID_LENGTH = 36
+
+
+class Base(DeclarativeBase):
+    """The declarative base of all tables."""
+
+
+db: SQLAlchemy = SQLAlchemy(model_class=Base)
+
+
+def _key(length: int = UUID_LENGTH) -> MappedColumn[Any]:
+    return mapped_column(String(length), primary_key=True)
+
+
+class Organisation(db.Model):  # type: ignore[name-defined]
+    """A tenant: its place in the log, its Merkle frontier, and the feed epoch."""
+
+    __tablename__ = "organisations"
+    organisation: Mapped[str] = _key()
+    name: Mapped[str] = mapped_column(String(200))
+    epoch: Mapped[str] = mapped_column(String(UUID_LENGTH))
+    position: Mapped[int] = mapped_column(BigInteger, default=0)
+    frontier: Mapped[str] = mapped_column(Text, default="0")
+    office_device: Mapped[str] = mapped_column(String(UUID_LENGTH))
+    office_person: Mapped[str] = mapped_column(String(UUID_LENGTH))
+
+
+class LogEntry(db.Model):  # type: ignore[name-defined]
+    """One change-set as it came, with its receipt: append-only."""
+
+    __tablename__ = "log"
+    organisation: Mapped[str] = _key()
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    device: Mapped[str] = mapped_column(String(UUID_LENGTH))
+    seq: Mapped[int] = mapped_column(BigInteger)
+    digest: Mapped[str] = mapped_column(String(64))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    receipt: Mapped[str] = mapped_column(Text)
+    received_at: Mapped[str] = mapped_column(String(24))
+    __table_args__ = (Index("log_by_device", "organisation", "device", "seq", unique=True),)
+
+
+class HeldSet(db.Model):  # type: ignore[name-defined]
+    """A change-set that came before one of its predecessors."""
+
+    __tablename__ = "held"
+    organisation: Mapped[str] = _key()
+    device: Mapped[str] = _key()
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    digest: Mapped[str] = mapped_column(String(64))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    received_at: Mapped[str] = mapped_column(String(24))
+
+
+class KeptAside(db.Model):  # type: ignore[name-defined]
+    """Bytes that changed nothing but must not be lost: forks, revoked or frozen devices, unreadable sets."""
+
+    __tablename__ = "kept_aside"
+    organisation: Mapped[str] = _key()
+    digest: Mapped[str] = _key(64)
+    device: Mapped[str] = mapped_column(String(UUID_LENGTH))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    code: Mapped[str] = mapped_column(String(60))
+    received_at: Mapped[str] = mapped_column(String(24))
+
+
+class DeviceHead(db.Model):  # type: ignore[name-defined]
+    """The end of a device's chain, and what is needed to check its next set."""
+
+    __tablename__ = "devices"
+    organisation: Mapped[str] = _key()
+    device: Mapped[str] = _key()
+    person: Mapped[str] = mapped_column(String(UUID_LENGTH))
+    public_key: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(10))
+    seq: Mapped[int] = mapped_column(BigInteger)
+    digest: Mapped[str] = mapped_column(String(64))
+
+
+class RecordRow(db.Model):  # type: ignore[name-defined]
+    """A record as it stands. `stamps` tells which log position and device last wrote each field."""
+
+    __tablename__ = "records"
+    organisation: Mapped[str] = _key()
+    id: Mapped[str] = _key()
+    kind: Mapped[str] = mapped_column(String(64))
+    body: Mapped[str] = mapped_column(Text)
+    stamps: Mapped[str] = mapped_column(Text)
+    position: Mapped[int] = mapped_column(BigInteger)
+    deleted: Mapped[bool]
+    __table_args__ = (Index("records_by_kind", "organisation", "kind", "id"),)
+
+
+class FeedRow(db.Model):  # type: ignore[name-defined]
+    """The last step by which a holder's scope came to be what it is, for each record."""
+
+    __tablename__ = "feed"
+    organisation: Mapped[str] = _key()
+    holder: Mapped[str] = _key()
+    id: Mapped[str] = _key()
+    position: Mapped[int] = mapped_column(BigInteger)
+    entered: Mapped[int] = mapped_column(BigInteger)
+    gone: Mapped[bool]
+    __table_args__ = (
+        Index("feed_by_position", "organisation", "holder", "position", "id"),
+        Index("feed_by_record", "organisation", "id"),
+    )
+
+
+class Holder(db.Model):  # type: ignore[name-defined]
+    """The checksum and count of a holder's scope."""
+
+    __tablename__ = "holders"
+    organisation: Mapped[str] = _key()
+    holder: Mapped[str] = _key()
+    checksum: Mapped[str] = mapped_column(String(32))
+    count: Mapped[int] = mapped_column(BigInteger)
+
+
+class Holding(db.Model):  # type: ignore[name-defined]
+    """That a holder holds a record because of a root assigned to him."""
+
+    __tablename__ = "holdings"
+    organisation: Mapped[str] = _key()
+    root: Mapped[str] = _key()
+    id: Mapped[str] = _key()
+    holder: Mapped[str] = mapped_column(String(UUID_LENGTH))
+    __table_args__ = (Index("holdings_by_record", "organisation", "id", "holder"),)
+
+
+class Link(db.Model):  # type: ignore[name-defined]
+    """That a record follows, or is carried by, another."""
+
+    __tablename__ = "links"
+    organisation: Mapped[str] = _key()
+    parent: Mapped[str] = _key()
+    id: Mapped[str] = _key()
+    relation: Mapped[str] = _key(8)
+
+
+class BoardRow(db.Model):  # type: ignore[name-defined]
+    """What the dispatcher's list of orders shows and filters by."""
+
+    __tablename__ = "order_board"
+    organisation: Mapped[str] = _key()
+    id: Mapped[str] = _key()
+    number: Mapped[str] = mapped_column(String(40))
+    status: Mapped[str] = mapped_column(String(20))
+    grade: Mapped[str] = mapped_column(String(20))
+    engineer: Mapped[str | None] = mapped_column(String(UUID_LENGTH))
+    customer: Mapped[str | None] = mapped_column(String(UUID_LENGTH))
+    machine: Mapped[str | None] = mapped_column(String(UUID_LENGTH))
+    due_at: Mapped[str | None] = mapped_column(String(24))
+    __table_args__ = (
+        Index("board_by_status", "organisation", "status", "due_at"),
+        Index("board_by_number", "organisation", "number"),
+    )
+
+
+class ReviewRow(db.Model):  # type: ignore[name-defined]
+    """An open or settled conflict or exception; the record of the same id has the rest."""
+
+    __tablename__ = "reviews"
+    organisation: Mapped[str] = _key()
+    id: Mapped[str] = _key()
+    kind: Mapped[str] = mapped_column(String(20))
+    state: Mapped[str] = mapped_column(String(10))
+    subject: Mapped[str] = mapped_column(String(UUID_LENGTH))
+    field: Mapped[str] = mapped_column(String(60))
+    opened: Mapped[int] = mapped_column(BigInteger)
+    __table_args__ = (
+        Index("reviews_by_state", "organisation", "state", "kind", "opened"),
+        Index("reviews_by_subject", "organisation", "subject", "state"),
+    )
+
+
+class TraceFact(db.Model):  # type: ignore[name-defined]
+    """A part put into or taken out of a machine, found by serial and by batch."""
+
+    __tablename__ = "trace_facts"
+    organisation: Mapped[str] = _key()
+    id: Mapped[str] = _key()
+    act: Mapped[str] = mapped_column(String(8))
+    maker: Mapped[str] = mapped_column(String(200))
+    serial: Mapped[str | None] = mapped_column(String(60))
+    serial_folded: Mapped[str | None] = mapped_column(String(60))
+    batch_folded: Mapped[str | None] = mapped_column(String(60))
+    machine: Mapped[str] = mapped_column(String(UUID_LENGTH))
+    order: Mapped[str] = mapped_column(String(UUID_LENGTH))
+    at: Mapped[str] = mapped_column(String(24))
+    position: Mapped[int] = mapped_column(BigInteger)
+    __table_args__ = (
+        Index("trace_by_serial", "organisation", "serial_folded"),
+        Index("trace_by_batch", "organisation", "batch_folded"),
+        Index("trace_by_machine", "organisation", "machine", "at"),
+    )
+
+
+class Account(db.Model):  # type: ignore[name-defined]
+    """How a person signs in at the office; who he is and what he may do is in his record."""
+
+    __tablename__ = "accounts"
+    organisation: Mapped[str] = _key()
+    person: Mapped[str] = _key()
+    login: Mapped[str] = mapped_column(String(120), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(200))
+
+
+class Enrolment(db.Model):  # type: ignore[name-defined]
+    """A one-time code with which a device is enrolled for a person."""
+
+    __tablename__ = "enrolments"
+    organisation: Mapped[str] = _key()
+    code_hash: Mapped[str] = _key(64)
+    person: Mapped[str] = mapped_column(String(UUID_LENGTH))
+    expires_at: Mapped[str] = mapped_column(String(24))
+    device: Mapped[str | None] = mapped_column(String(UUID_LENGTH))
+    public_key: Mapped[str | None] = mapped_column(String(64))
+
+
+class Blob(db.Model):  # type: ignore[name-defined]
+    """A file that some record names: `expected`, or `verified` once its bytes have the right hash."""
+
+    __tablename__ = "blobs"
+    organisation: Mapped[str] = _key()
+    sha256: Mapped[str] = _key(64)
+    state: Mapped[str] = mapped_column(String(10))
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    verified_at: Mapped[str | None] = mapped_column(String(24))
+
+
+class Upload(db.Model):  # type: ignore[name-defined]
+    """A file on its way."""
+
+    __tablename__ = "uploads"
+    organisation: Mapped[str] = _key()
+    upload: Mapped[str] = _key()
+    device: Mapped[str] = mapped_column(String(UUID_LENGTH))
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    expires_at: Mapped[str] = mapped_column(String(24))

@@ -1,0 +1,49 @@
+"""The one spelling of a JSON value that is signed, hashed and compared."""
+
+import json
+from typing import Any, Final
+
+DEPTH_MAX: Final = 12
+"""The deepest value declared in the schemas is 6; more only serves to exhaust a reader."""
+
+_ENCODER: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
+)
+
+
+def dump(value: Any) -> str:
+    """Return `value` as compact JSON with keys sorted by code point and characters written as themselves.
+
+    Floats have no place in `value`; for all else this agrees with RFC 8785 for keys of the Basic
+    Multilingual Plane.
+    """
+    return _ENCODER.encode(value)
+
+
+def load(data: bytes | str) -> Any:
+    """Read JSON that has no fractions and no NaN.
+
+    Raises ValueError for anything else: bad UTF-8, bad syntax, fractional numbers, nesting too deep to read.
+    """
+    try:
+        return _DECODER.decode(data.decode("utf-8") if isinstance(data, bytes) else data)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def depth(value: Any, most: int = DEPTH_MAX) -> int:
+    """Return how deep lists and groups are nested in `value`, or `most` + 1 when deeper than `most`."""
+    if most < 0:
+        return 1
+    if isinstance(value, dict):
+        return 1 + max((depth(inner, most - 1) for inner in value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max((depth(inner, most - 1) for inner in value), default=0)
+    return 0
+
+
+def _refuse_number(spelling: str) -> Any:
+    raise ValueError(f"the number {spelling} is not a whole number")
+
+
+_DECODER: Final = json.JSONDecoder(parse_float=_refuse_number, parse_constant=_refuse_number)
