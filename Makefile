@@ -3,15 +3,11 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-MAKEFLAGS += --no-print-directory
 
 export PYTHON ?= python3
 BIN := .venv/bin
 PYTHON_STAMP := .venv/.installed
 JS_STAMP := tests/js/node_modules/.installed
-
-# Everything a run leaves behind: databases, blobs, keys. The tests never see it.
-run demo: export GONGDAN_DATA_DIR ?= var
 
 .PHONY: help setup run demo test lint bench clean system-packages
 
@@ -27,7 +23,7 @@ $(PYTHON_STAMP): pyproject.toml constraints.txt scripts/system-packages
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[server,field,test]'
 	@touch $@
 
-$(JS_STAMP): tests/js/package.json tests/js/package-lock.json
+$(JS_STAMP): tests/js/package.json tests/js/package-lock.json | system-packages
 	cd tests/js && npm ci --silent
 	@touch $@
 
@@ -39,8 +35,7 @@ run: setup ## Start the server with demo data on this machine
 demo: setup ## Play an offline repair in the terminal, step by step
 	@$(BIN)/python scripts/demo.py
 
-test: setup system-packages lint ## Check everything: style, types, tests
-	@$(MAKE) $(JS_STAMP)
+test: setup lint $(JS_STAMP) ## Check everything: style, types, tests
 	$(BIN)/pytest
 
 system-packages:
@@ -50,7 +45,7 @@ lint: setup ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: setup system-packages ## Measure against the figures in docs/performance.md
+bench: setup $(JS_STAMP) ## Measure against the figures in docs/performance.md
 	$(BIN)/python -m benchmarks
 
 clean: ## Remove the environment and all that tools left, but keep var/
