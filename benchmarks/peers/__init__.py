@@ -1,0 +1,1 @@
+"""The peers that Gongdan is measured against, each a real server process."""
