@@ -140,7 +140,7 @@ def test_a_wrong_command_is_noticed() -> None:
     def export(to: str) -> None:
         """Stand for a command."""
 
-    block = "```console\n$ A=1 .venv/bin/main --data var export --to b \\\n   --fast && main export\nmain out\n```"
+    block = "```console\n$ A=1 bin/main --data var export --to b \\\n  --fast && main export\nmain out\n```"
     page = Document("a.md", f"Say `main send`:\n{block}\n")
     commands = page.commands_of("main")
 
