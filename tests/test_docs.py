@@ -3,6 +3,7 @@
 import importlib
 import re
 import tomllib
+from pathlib import Path
 
 import click
 import pytest
@@ -107,6 +108,19 @@ def test_every_setting_named_exists(documents: list[Document]) -> None:
 
     assert named
     assert {(path, name) for path, name in named if name not in declared} == set()
+
+
+def test_every_route_described_exists(tmp_path: Path) -> None:
+    settings = importlib.import_module("server.settings").read_settings({"GONGDAN_DATA": str(tmp_path)})
+    app = importlib.import_module("server.app").create_app(settings)
+    served = {
+        (method, blank_parameters(rule.rule)) for rule in app.url_map.iter_rules() for method in rule.methods or ()
+    }
+
+    described = routes_in(read_document("docs/protocol.md"))
+
+    assert described
+    assert described - served == set()
 
 
 def test_every_dependency_is_explained() -> None:
