@@ -24,18 +24,23 @@ MAY_IMPORT = {
     "server": {"schemas", "sync", "printing"},
     "field_client": {"schemas", "sync", "printing"},
 }
-UP_TO_SERVICES = {"settings", "domain", "store", "intake", "services"}
+UP_TO_INTAKE = {"settings", "domain", "clock", "keys", "store", "intake"}
+UP_TO_SERVICES = UP_TO_INTAKE | {"services"}
 SERVER_MAY_IMPORT = {
     "settings": set(),
     "domain": set(),
+    "clock": set(),
+    "keys": {"settings", "clock"},
+    # The time and new ids are passed down to the store, so that a rebuild from the log gives the same rows.
     "store": {"settings", "domain"},
     "migrations": {"settings", "store"},
-    "intake": {"settings", "domain", "store"},
-    "services": {"settings", "domain", "store", "intake"},
+    "intake": UP_TO_INTAKE,
+    "services": UP_TO_INTAKE,
     "jobs": UP_TO_SERVICES,
     "web": UP_TO_SERVICES,
+    "demo": UP_TO_SERVICES,
     "app": UP_TO_SERVICES | {"jobs", "web"},
-    "__main__": UP_TO_SERVICES | {"jobs", "web", "app"},
+    "__main__": UP_TO_SERVICES | {"jobs", "web", "demo", "app"},
 }
 
 PURE = ("sync", "server/domain")

@@ -72,6 +72,7 @@ def test_server_layers_import_downwards() -> None:
         ("server/domain/sla.py", "store"),
         ("server/domain/sla.py", "settings"),
         ("server/store/log.py", "intake"),
+        ("server/store/log.py", "clock"),
         ("server/intake.py", "services"),
         ("server/services/orders.py", "web"),
         ("server/web/desk.py", "jobs"),
