@@ -48,9 +48,7 @@ PURE_MODULES = {"__future__", "abc", "base64", "binascii", "bisect", "calendar",
 PURE_MODULES |= {"dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "hashlib", "heapq"}
 PURE_MODULES |= {"hmac", "itertools", "json", "math", "operator", "re", "statistics", "string", "struct"}
 PURE_MODULES |= {"types", "typing", "unicodedata", "uuid", "zlib", "zoneinfo", "schemas", "sync"}
-IMPURE_CALL = re.compile(
-    r"\b(now|utcnow|today|uuid1|uuid4)$|^(open|print|input|exec|eval|__import__)$|\blocaltime$|\bastimezone$"
-)
+IMPURE_CALL = re.compile(r"\b(now|utcnow|today|uuid1|uuid4)$|^(open|print|input|exec|eval|__import__)$")
 
 NATIVE_PORTS = {
     "PIL": "field_client/imaging.py",
