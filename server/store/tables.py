@@ -1,7 +1,7 @@
 """Every table. Each key begins with the organisation: organisations share nothing and can live apart.
 
-`log` is the data; `records`, `feed`, `holders`, `holdings`, `links`, `devices`, `order_board`, `reviews`
-and `trace_facts` are rebuilt from it. The rest (accounts, enrolments, uploads, what was kept aside) is
+`log` is the data; `records`, `feed`, `holders`, `holdings`, `links`, `devices`, `order_board`, `reviews`,
+`signed_orders` and `trace_facts` are rebuilt from it. The rest (accounts, enrolments, uploads, what was kept aside) is
 the server's own.
 """
 
@@ -88,6 +88,7 @@ class DeviceHead(db.Model):  # type: ignore[name-defined]
     person: Mapped[str] = mapped_column(String(UUID_LENGTH))
     public_key: Mapped[str] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(10))
+    frozen: Mapped[bool]
     seq: Mapped[int] = mapped_column(BigInteger)
     digest: Mapped[str] = mapped_column(String(64))
 
@@ -144,13 +145,22 @@ class Holding(db.Model):  # type: ignore[name-defined]
 
 
 class Link(db.Model):  # type: ignore[name-defined]
-    """That a record follows, or is carried by, another."""
+    """That a record follows another: who holds the parent holds it too."""
 
     __tablename__ = "links"
     organisation: Mapped[str] = _key()
     parent: Mapped[str] = _key()
     id: Mapped[str] = _key()
-    relation: Mapped[str] = _key(8)
+
+
+class SignedOrder(db.Model):  # type: ignore[name-defined]
+    """That a customer has signed a job sheet of an order; the newest signature."""
+
+    __tablename__ = "signed_orders"
+    organisation: Mapped[str] = _key()
+    order: Mapped[str] = _key()
+    signature: Mapped[str] = mapped_column(String(UUID_LENGTH))
+    position: Mapped[int] = mapped_column(BigInteger)
 
 
 class BoardRow(db.Model):  # type: ignore[name-defined]

@@ -1,0 +1,152 @@
+"""Whether a change may be made at all, by this person from this device, as far as the records tell.
+
+Rule 1: a device writes in the name of its own person; the office device in the name of any office person.
+Rule 2: a kind is written by the roles it names; an OFFICE field only from the office, except that whoever
+        takes an order down on site may take it himself.
+Rule 3: a record is created once, and updated or deleted only when it exists; a fact is only created.
+Rule 4: what a change refers to exists and is of the kind referred to.
+Rule 5: a device changes and adds to records that it holds or once held; work done after an order was
+        moved to somebody else is kept, guessed ids are refused.
+Rule 6: a work order moves as the life cycle allows (schemas/lifecycle.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from schemas import Kind, kind_of
+from schemas.base import faults_of
+from schemas.lifecycle import DISPATCHER, allows
+from schemas.merge_rules import MergeRule
+from schemas.people import OFFICE_ROLES
+from schemas.problems import Fault
+from sync.changeset import Change
+
+Find = Callable[[str], tuple[str, dict[str, Any]] | None]
+"""record id -> kind and body of a record that exists"""
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who writes: the person, his roles, and whether he sits at the office."""
+
+    person: str
+    roles: frozenset[str]
+    from_office: bool
+
+    @property
+    def move_roles(self) -> frozenset[str]:
+        """The roles the life cycle's table speaks of; managers and admins may do what a dispatcher may."""
+        if self.from_office and self.roles & {"manager", "admin"}:
+            return self.roles | {DISPATCHER}
+        return self.roles
+
+
+def fault_by_schema(change: Change) -> Fault | None:
+    """Return what is wrong with a change by the declaration of its kind alone, or None."""
+    kind = kind_of(change.kind)
+    if kind is None:
+        return Fault("kind_unknown", {"kind": change.kind})
+    if kind.is_fact and change.op != "create":
+        return Fault("fact_is_final")
+    if change.op == "create":
+        for name in kind.required:
+            if change.set.get(name) is None:
+                return Fault("field_missing", {"field": name})
+    for name, value in change.set.items():
+        check = kind.checks.get(name)
+        if check is not None and not check(value):
+            detail = "; ".join(faults_of(kind.fields[name], value))
+            return Fault("value_invalid", {"field": name, "detail": detail})
+    return None
+
+
+def fault_of_author(author: Author, device_person: str) -> Fault | None:
+    """Return why somebody may not write through a device, or None (rule 1)."""
+    if author.from_office:
+        return None if author.roles & set(OFFICE_ROLES) else Fault("wrong_actor")
+    return None if author.person == device_person else Fault("wrong_actor")
+
+
+def fault_of_change(
+    change: Change,
+    author: Author,
+    find: Find,
+    created: dict[str, str],
+    has_held: Callable[[str], bool],
+    settled: frozenset[str],
+) -> Fault | None:
+    """Return why a change that is right by its schema may not be made, or None (rules 2 to 6).
+
+    `created` maps the ids of records created earlier in the same set to their kinds; `settled` names the
+    fields of this record that the set decides as a conflict.
+    """
+    kind = kind_of(change.kind)
+    assert kind is not None
+    return (
+        _fault_of_writer(change, kind, author)
+        or _fault_of_existence(change, find, created)
+        or _fault_of_references(change, kind, find, created)
+        or _fault_of_scope(change, kind, author, created, has_held)
+        or _fault_of_move(change, author, settled)
+    )
+
+
+def _fault_of_writer(change: Change, kind: Kind, author: Author) -> Fault | None:
+    if not author.roles & kind.schema.writers:
+        return Fault("writer_not_allowed", {"field": change.kind})
+    if author.from_office:
+        return None
+    for name in change.set:
+        if kind.merge_rule(name) is MergeRule.OFFICE:
+            takes_himself = change.op == "create" and name == kind.schema.held_by and change.set[name] == author.person
+            if not takes_himself and change.set[name] is not None:
+                return Fault("writer_not_allowed", {"field": name})
+    return None
+
+
+def _fault_of_existence(change: Change, find: Find, created: dict[str, str]) -> Fault | None:
+    found = find(change.id)
+    existing_kind = found[0] if found else created.get(change.id)
+    if change.op == "create":
+        return Fault("record_exists", {"id": change.id}) if existing_kind else None
+    if existing_kind is None:
+        return Fault("record_missing", {"kind": change.kind, "id": change.id})
+    return None if existing_kind == change.kind else Fault("kind_mismatch", {"id": change.id})
+
+
+def _fault_of_references(change: Change, kind: Kind, find: Find, created: dict[str, str]) -> Fault | None:
+    for name, rule in kind.references.items():
+        target = change.set.get(name)
+        if target is None:
+            continue
+        found = find(target)
+        target_kind = found[0] if found else created.get(target)
+        if target_kind is None:
+            return Fault("record_missing", {"kind": rule.refers_to, "id": target})
+        if target_kind != rule.refers_to:
+            return Fault("kind_mismatch", {"id": target})
+    return None
+
+
+def _fault_of_scope(
+    change: Change, kind: Kind, author: Author, created: dict[str, str], has_held: Callable[[str], bool]
+) -> Fault | None:
+    if author.from_office:
+        return None
+    needed = [change.id] if change.op != "create" else [change.set[n] for n in kind.followed if change.set.get(n)]
+    for record_id in needed:
+        if record_id not in created and not has_held(record_id):
+            return Fault("out_of_scope", {"id": record_id})
+    return None
+
+
+def _fault_of_move(change: Change, author: Author, settled: frozenset[str]) -> Fault | None:
+    if change.kind != "work_order" or "status" not in change.set or "status" in settled:
+        return None
+    before, after = change.was.get("status"), change.set["status"]
+    if allows(before, after, author.move_roles):
+        return None
+    return Fault("move_not_allowed", {"before": before, "after": after})

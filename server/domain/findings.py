@@ -1,0 +1,110 @@
+"""Facts that cannot all be right, or that somebody must know of. Source: DESIGN of semantic conflicts; handbook P1, V5.
+
+The facts are kept as they came; each finding opens an exception for a person.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from schemas.lifecycle import ENDED_STATES
+from sync.changeset import Change
+
+SIGNED_ORDER_FIELDS: Final = ("diagnosis", "remedy", "result")
+"""Fields of the order that the job sheet shows and the customer signs."""
+
+SIGNED_FACTS: Final = ("part_fitted", "part_removed", "check_result")
+"""Facts that the job sheet lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a person must look at: a code of schemas/review.py, and a detail for the eye."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartEvent:
+    """A part put into (``fitted``) or taken out of (``removed``) a machine."""
+
+    act: str
+    maker: str
+    serial: str
+    machine: str
+    at: str
+    position: int
+    id: str
+
+
+def machine_holding(events: Sequence[PartEvent]) -> str | None:
+    """Return the machine a part is in after `events`, which are in order of time; None when in none."""
+    holding: str | None = None
+    for event in events:
+        if event.act == "fitted":
+            holding = event.machine
+        elif event.machine == holding:
+            holding = None
+    return holding
+
+
+def find_two_places(events: Sequence[PartEvent], fitted: PartEvent) -> Finding | None:
+    """Tell whether a part was fitted while it still was in another machine."""
+    earlier = [event for event in events if event.id != fitted.id and event.at <= fitted.at]
+    later = [event for event in events if event.id != fitted.id and event.at > fitted.at]
+    before = machine_holding(earlier)
+    if before is not None and before != fitted.machine:
+        return Finding("serial_in_two_places", f"{fitted.serial}: {before}, {fitted.machine}")
+    first_later = later[0] if later else None
+    if first_later is not None and first_later.act == "fitted" and first_later.machine != fitted.machine:
+        return Finding("serial_in_two_places", f"{fitted.serial}: {fitted.machine}, {first_later.machine}")
+    return None
+
+
+def find_unknown_serial(events: Sequence[PartEvent], removed: PartEvent) -> Finding | None:
+    """Tell whether a removed part is known from elsewhere but not from this machine.
+
+    A part never seen before came with the machine from the factory and is no finding.
+    """
+    earlier = [event for event in events if event.id != removed.id and event.at <= removed.at]
+    if earlier and machine_holding(earlier) != removed.machine:
+        return Finding("unknown_serial", f"{removed.serial}: {removed.machine}")
+    return None
+
+
+def find_recalled(batch: Mapping[str, Any] | None) -> Finding | None:
+    """Tell whether a fitted part comes from a recalled batch."""
+    if batch is None or not batch.get("recalled_on"):
+        return None
+    return Finding("recalled_batch", f"{batch['number']} ({batch['recalled_on']}): {batch.get('recall_reason') or ''}")
+
+
+def find_ended_order(change: Change, order: Mapping[str, Any] | None) -> Finding | None:
+    """Tell whether work was recorded on an order that had ended."""
+    if order is None or order.get("status") not in ENDED_STATES or change.op != "create":
+        return None
+    return Finding("work_on_ended_order", f"{order.get('number')}: {order['status']}")
+
+
+def find_changed_after_signature(change: Change, is_signed: bool) -> Finding | None:
+    """Tell whether what a customer signed was changed or added to afterwards."""
+    if not is_signed:
+        return None
+    if change.kind in SIGNED_FACTS:
+        return Finding("changed_after_signature", change.kind)
+    changed = [name for name in SIGNED_ORDER_FIELDS if name in change.set and change.set[name] != change.was.get(name)]
+    if change.kind == "work_order" and changed:
+        return Finding("changed_after_signature", ", ".join(changed))
+    return None
+
+
+def find_differing_sheet(change: Change) -> Finding | None:
+    """Tell whether a job sheet's content is not what its hash says."""
+    if change.kind != "job_sheet":
+        return None
+    digest = hashlib.sha256(change.set["content"].encode("utf-8")).hexdigest()
+    return None if digest == change.set["content_sha256"] else Finding("job_sheet_differs", digest)

@@ -1,0 +1,125 @@
+"""The one door: every change-set, by whomever, becomes truth here or is told why not.
+
+`examine` reads what the bytes alone tell and needs no lock; `accept` decides and applies inside the
+organisation's transaction. Both depend only on the bytes, the records and the time passed in, so that
+`replay` comes to the same records from the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from schemas.problems import Fault, Refused
+from schemas.upgrades import SCHEMA_VERSION, upgrade
+from server.domain.arrival import Arrival
+from server.domain.authority import fault_by_schema
+from server.domain.times import correct
+from server.intake_apply import apply_changes
+from server.intake_judge import judge
+from server.store.workspace import Workspace
+from sync import chain, codec, receipt
+from sync.changeset import Change, ChangeSet
+from sync.ledger import Duplicate, Hold, Refuse, decide
+from sync.receipt import ChangeVerdict, Receipt, Verdict
+
+FindKey = Callable[[str], bytes | None]
+"""device id -> its public key (32 bytes), None when the organisation has no such device"""
+
+
+def examine(line: bytes, organisation: str, find_key: FindKey, verifier: chain.Verify, received_at: str) -> Arrival:
+    """Read and verify one sealed line.
+
+    Raises Refused with `malformed`, `change_set_too_large`, `too_many_changes`, `not_canonical`,
+    `wrong_organisation`, `device_unknown` or `bad_signature`. What is wrong with single changes does not
+    raise: it goes into the arrival and then, with the set, into the log.
+    """
+    sealed = chain.open_line(line)
+    changeset = codec.decode(sealed.payload)
+    if changeset.organisation != organisation:
+        raise Refused("wrong_organisation")
+    public_key = find_key(changeset.device)
+    if public_key is None:
+        raise Refused("device_unknown")
+    chain.verify(sealed, public_key, verifier)
+    changes = changeset.changes
+    if changeset.schema < SCHEMA_VERSION:
+        changes = tuple(_upgrade(change, changeset.schema) for change in changes)
+    faults = {index: fault for index, change in enumerate(changes) if (fault := fault_by_schema(change))}
+    corrected_at = correct(changeset.captured_at, changeset.offset_ms, received_at)
+    return Arrival(sealed, sealed.digest, changeset, changes, faults, received_at, corrected_at)
+
+
+def accept(store: Workspace, arrival: Arrival) -> str:
+    """Take one change-set in and return its receipt as canonical JSON.
+
+    The set is applied, kept for later, or refused with its reasons; whichever it is, its bytes are kept.
+    """
+    changeset = arrival.changeset
+    if changeset.schema > SCHEMA_VERSION:
+        return _hold(store, arrival, Fault("schema_unknown", {"version": changeset.schema}))
+    stored = store.stored(changeset.device, changeset.seq)
+    head = store.head(changeset.device)
+    decision = decide(head, changeset.seq, changeset.prev, arrival.digest, stored[0] if stored else None)
+    if isinstance(decision, Duplicate):
+        assert stored is not None
+        return stored[1]
+    if isinstance(decision, Hold):
+        return _hold(store, arrival, decision.fault)
+    if isinstance(decision, Refuse):
+        return _keep_aside(store, arrival, decision)
+    store.position += 1
+    faults = judge(store, arrival)
+    if faults:
+        verdict, changes = _refuse_all(changeset, faults)
+    else:
+        verdict, changes = apply_changes(store, arrival)
+    fault = next(iter(faults.values()), None)
+    answer = receipt.dump(_receipt(arrival, verdict, store.position, fault, changes))
+    store.append(arrival, answer)
+    return answer
+
+
+def _upgrade(change: Change, version: int) -> Change:
+    new, was = upgrade(change.kind, dict(change.set), version), upgrade(change.kind, dict(change.was), version)
+    return Change(change.kind, change.id, change.op, new, was)
+
+
+def _hold(store: Workspace, arrival: Arrival, fault: Fault) -> str:
+    store.hold(arrival)
+    changes = tuple(ChangeVerdict(change.id, "held") for change in arrival.changeset.changes)
+    return receipt.dump(_receipt(arrival, "held", None, fault, changes))
+
+
+def _keep_aside(store: Workspace, arrival: Arrival, decision: Refuse) -> str:
+    device = arrival.changeset.device
+    if decision.freezes:
+        store.freeze(device)
+    store.keep_aside(arrival.digest, device, arrival.sealed.line, decision.fault, arrival.received_at)
+    verdict, changes = _refuse_all(arrival.changeset, dict.fromkeys(range(len(arrival.changes)), decision.fault))
+    return receipt.dump(_receipt(arrival, verdict, None, decision.fault, changes))
+
+
+def _refuse_all(changeset: ChangeSet, faults: dict[int, Fault]) -> tuple[Verdict, tuple[ChangeVerdict, ...]]:
+    company = Fault("set_refused")
+    verdicts = (
+        ChangeVerdict(change.id, "refused", (), faults.get(index, company))
+        for index, change in enumerate(changeset.changes)
+    )
+    return "refused", tuple(verdicts)
+
+
+def _receipt(
+    arrival: Arrival, verdict: Verdict, position: int | None, fault: Fault | None, changes: tuple[ChangeVerdict, ...]
+) -> Receipt:
+    changeset = arrival.changeset
+    return Receipt(
+        set_id=changeset.id,
+        device=changeset.device,
+        seq=changeset.seq,
+        digest=arrival.digest,
+        verdict=verdict,
+        received_at=arrival.received_at,
+        position=position,
+        fault=fault,
+        changes=changes,
+    )

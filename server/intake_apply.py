@@ -1,0 +1,228 @@
+"""Applying a change-set that may be made: merge, conflicts, exceptions, scope."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any, Final
+
+from server.domain import findings
+from server.domain.arrival import Arrival
+from server.domain.findings import Finding, PartEvent
+from server.domain.times import correct, milliseconds
+from server.intake_judge import settled_fields
+from server.store import projections
+from server.store.stored_record import Record
+from server.store.workspace import DeviceState, Workspace
+from sync import codec
+from sync.chain import FIRST_PREV, Sealed
+from sync.changeset import Change, ChangeSet
+from sync.clock import clamp
+from sync.merge import WHOLE_RECORD, Contested, merge_record
+from sync.receipt import ChangeVerdict, Verdict, worst
+
+REVIEW_NAMESPACE: Final = uuid.UUID("5d0c4b3e-6a8f-5c1d-9e47-2f6b8a1c0d35")
+"""Ids of conflicts and exceptions are derived from what raised them, so that a replay names them alike."""
+
+
+def apply_changes(store: Workspace, arrival: Arrival) -> tuple[Verdict, tuple[ChangeVerdict, ...]]:
+    """Make each change, open what waits for a person, bring the scope up to date; return the verdicts."""
+    settled = settled_fields(store, arrival.changes)
+    verdicts = []
+    for change in arrival.changes:
+        for finding in _look_at(store, change):
+            _raise_exception(store, arrival, change, finding)
+        verdicts.append(_apply(store, arrival, change, settled.get(change.id, frozenset())))
+    device = arrival.changeset.device
+    store.scope.settle(store.position, None if device == store.office_device else arrival.changeset.actor)
+    return worst([verdict.verdict for verdict in verdicts]), tuple(verdicts)
+
+
+def _apply(store: Workspace, arrival: Arrival, change: Change, settled: frozenset[str]) -> ChangeVerdict:
+    changeset = arrival.changeset
+    record = store.record(change.id)
+    if record is None:
+        record = store.write(change.id, change.kind, dict(change.set), changeset.device)
+        _take_note(store, record)
+        return ChangeVerdict(change.id, "applied")
+    if change.op == "delete" or record.deleted:
+        return _apply_delete(store, arrival, change, record)
+    kind = record.schema_kind
+    assert kind is not None
+    moved = record.moved_by_others(changeset.basis, changeset.device)
+    merged = merge_record(
+        record.body,
+        change.set,
+        change.was,
+        kind.merge_rule,
+        lambda name: _is_later(store, arrival, record, name),
+        settled,
+    )
+    for contested in merged.contested:
+        _contest(store, arrival, record, contested)
+    if merged.values:
+        store.write(record.id, record.kind, merged.values, changeset.device)
+        _take_note(store, record)
+    if merged.contested:
+        return ChangeVerdict(change.id, "contested", tuple(contested.field for contested in merged.contested))
+    return ChangeVerdict(change.id, "merged" if moved or merged.reconciled else "applied")
+
+
+def _apply_delete(store: Workspace, arrival: Arrival, change: Change, record: Record) -> ChangeVerdict:
+    """Delete a record nobody else touched; a delete that meets an edit, either way round, asks a person."""
+    if record.deleted and change.op == "delete":
+        return ChangeVerdict(change.id, "merged")
+    edited = any(record.body.get(name) != value for name, value in change.was.items())
+    if record.deleted or edited:
+        standing = None if record.deleted else {name: record.body.get(name) for name in change.was}
+        incoming = dict(change.set) if record.deleted else None
+        _contest(store, arrival, record, Contested(WHOLE_RECORD, dict(change.was), standing, incoming))
+        return ChangeVerdict(change.id, "contested", (WHOLE_RECORD,))
+    store.delete(record, arrival.changeset.device)
+    return ChangeVerdict(change.id, "applied")
+
+
+def _is_later(store: Workspace, arrival: Arrival, record: Record, name: str) -> bool:
+    """Tell whether the incoming edit is later than the one that stands, by hybrid clock, then device id."""
+    position, device = record.stamp_of(name)
+    standing = _logged(store, position)[0]
+    wall_ms = milliseconds(arrival.received_at)
+    incoming = (clamp(arrival.changeset.clock, wall_ms), arrival.changeset.device)
+    return incoming > (standing.clock, device)
+
+
+def _contest(store: Workspace, arrival: Arrival, record: Record, contested: Contested) -> None:
+    """Keep both values of a field for a person to decide.
+
+    A device that goes on from its own contested value moves the open conflict along instead of opening
+    another: its person has one opinion, the newest.
+    """
+    device = arrival.changeset.device
+    shared = {
+        "office": contested.standing,
+        "office_provenance": _provenance_of_standing(store, record, contested.field),
+        "incoming": contested.incoming,
+        "incoming_provenance": _provenance(arrival, store.position),
+    }
+    for conflict_id in store.findings.open_conflicts(record.id, contested.field):
+        conflict = store.record(conflict_id)
+        assert conflict is not None
+        same_device = conflict.body["incoming_provenance"]["device_id"] == device
+        if conflict.body["state"] == "open" and same_device and conflict.body["incoming"] == contested.base:
+            store.write(conflict_id, "conflict", shared, device)
+            return
+    conflict_id = _derived_id(arrival.digest, record.id, contested.field)
+    opening = {
+        "subject_kind": record.kind,
+        "subject_id": record.id,
+        "order_id": record.id if record.kind == "work_order" else record.body.get("order_id"),
+        "field": contested.field,
+        "base": contested.base,
+        "state": "open",
+    }
+    store.write(conflict_id, "conflict", opening | shared, device)
+    store.findings.add_conflict(record.id, contested.field, conflict_id)
+
+
+def _raise_exception(store: Workspace, arrival: Arrival, change: Change, finding: Finding) -> None:
+    exception_id = _derived_id(arrival.digest, change.id, finding.code)
+    order_id = change.id if change.kind == "work_order" else change.set.get("order_id")
+    values: dict[str, Any] = {
+        "code": finding.code,
+        "order_id": order_id,
+        "subject_kind": change.kind,
+        "subject_id": change.id,
+        "detail": finding.detail[:1000],
+        "raised_at": arrival.received_at,
+        "state": "open",
+    }
+    store.write(exception_id, "exception", values, arrival.changeset.device)
+
+
+def _look_at(store: Workspace, change: Change) -> Iterator[Finding]:
+    order_id = change.id if change.kind == "work_order" else change.set.get("order_id")
+    if not order_id or change.kind in ("conflict", "exception"):
+        return
+    order = store.record(order_id)
+    is_signed = store.findings.signature_of(order_id) is not None
+    found = [
+        findings.find_ended_order(change, order.body if order else None),
+        findings.find_changed_after_signature(change, is_signed),
+        findings.find_differing_sheet(change),
+    ]
+    if change.kind in ("part_fitted", "part_removed"):
+        found += _look_at_part(store, change)
+    yield from (finding for finding in found if finding is not None)
+
+
+def _look_at_part(store: Workspace, change: Change) -> list[Finding | None]:
+    batch = store.record(change.set["batch_id"]) if change.set.get("batch_id") else None
+    recalled = findings.find_recalled(batch.body if batch else None)
+    event = _part_event(store, change)
+    if event is None:
+        return [recalled]
+    events = store.findings.events_of(event.maker, event.serial)
+    if event.act == "fitted":
+        return [recalled, findings.find_two_places(events, event)]
+    return [recalled, findings.find_unknown_serial(events, event)]
+
+
+def _part_event(store: Workspace, change: Change) -> PartEvent | None:
+    values = change.set
+    maker, serial = projections.identify(values, store.record)
+    if serial is None:
+        return None
+    act, at = ("fitted", "fitted_at") if change.kind == "part_fitted" else ("removed", "removed_at")
+    return PartEvent(act, maker, serial, values["machine_id"], values[at], store.position, change.id)
+
+
+def _take_note(store: Workspace, record: Record) -> None:
+    """Tell the rest of the transaction of a record that later sets in it depend on."""
+    body = record.body
+    if record.kind == "device":
+        known = store.device(record.id)
+        if known is None:
+            known = DeviceState(body["person_id"], body["public_key"], body["state"], False, 0, FIRST_PREV)
+        known.state = body["state"]
+        store.set_device(record.id, known)
+    elif record.kind == "signature":
+        store.findings.add_signature(body["order_id"], record.id)
+    elif record.kind in ("part_fitted", "part_removed"):
+        event = _part_event(store, Change(record.kind, record.id, "create", body, {}))
+        if event is not None:
+            store.findings.add_event(event)
+
+
+def _provenance(arrival: Arrival, position: int) -> dict[str, Any]:
+    changeset = arrival.changeset
+    return {
+        "actor_id": changeset.actor,
+        "device_id": changeset.device,
+        "captured_at": changeset.captured_at,
+        "corrected_at": arrival.corrected_at,
+        "received_at": arrival.received_at,
+        "position": position,
+    }
+
+
+def _provenance_of_standing(store: Workspace, record: Record, name: str) -> dict[str, Any]:
+    position, _device = record.stamp_of(name) if name != WHOLE_RECORD else (record.position, "")
+    changeset, received_at, corrected_at = _logged(store, position)
+    return {
+        "actor_id": changeset.actor,
+        "device_id": changeset.device,
+        "captured_at": changeset.captured_at,
+        "corrected_at": corrected_at,
+        "received_at": received_at,
+        "position": position,
+    }
+
+
+def _logged(store: Workspace, position: int) -> tuple[ChangeSet, str, str]:
+    line, received_at = store.log_payload(position)
+    changeset = codec.decode(Sealed(line).payload)
+    return changeset, received_at, correct(changeset.captured_at, changeset.offset_ms, received_at)
+
+
+def _derived_id(*parts: str) -> str:
+    return str(uuid.uuid5(REVIEW_NAMESPACE, "\n".join(parts)))

@@ -1,0 +1,73 @@
+"""Judging a change-set by the records: what forbids its changes, if anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas.problems import Fault
+from server.domain.arrival import Arrival
+from server.domain.authority import Author, fault_of_author, fault_of_change
+from server.store.workspace import Workspace
+from sync.changeset import Change, ChangeSet
+
+
+def judge(store: Workspace, arrival: Arrival) -> dict[int, Fault]:
+    """Return what forbids the changes of a set, by index; empty when they may all be made."""
+    changeset = arrival.changeset
+    author = author_of(store, changeset)
+    fault = fault_of_author(author, store.devices[changeset.device].person)
+    if fault is not None:
+        return dict.fromkeys(range(len(arrival.changes)), fault)
+    faults = dict(arrival.faults)
+    settled = settled_fields(store, arrival.changes)
+    created: dict[str, str] = {}
+    for index, change in enumerate(arrival.changes):
+        if index not in faults:
+            if change.kind == "conflict" and _is_settled_already(store, change):
+                faults[index] = Fault("conflict_settled")
+                continue
+            found = fault_of_change(
+                change,
+                author,
+                lambda record_id: _find(store, record_id),
+                created,
+                lambda record_id: store.scope.has_held(author.person, record_id),
+                settled.get(change.id, frozenset()),
+            )
+            if found is not None:
+                faults[index] = found
+        if change.op == "create":
+            created[change.id] = change.kind
+    return faults
+
+
+def author_of(store: Workspace, changeset: ChangeSet) -> Author:
+    """Return who wrote a set, with the roles of his record."""
+    from_office = changeset.device == store.office_device
+    if from_office and changeset.actor == store.office_person:
+        return Author(changeset.actor, frozenset({"system", "admin", "manager", "dispatcher", "stock_keeper"}), True)
+    found = _find(store, changeset.actor)
+    is_person = found is not None and found[0] == "person" and found[1].get("active") is not False
+    return Author(changeset.actor, frozenset(found[1]["roles"]) if found and is_person else frozenset(), from_office)
+
+
+def settled_fields(store: Workspace, changes: tuple[Change, ...]) -> dict[str, frozenset[str]]:
+    """Return the fields, by record id, that a set decides by settling conflicts."""
+    fields: dict[str, frozenset[str]] = {}
+    for change in changes:
+        if change.kind == "conflict" and change.set.get("state") == "settled":
+            conflict = _find(store, change.id)
+            if conflict is not None:
+                subject = conflict[1]["subject_id"]
+                fields[subject] = fields.get(subject, frozenset()) | {conflict[1]["field"]}
+    return fields
+
+
+def _find(store: Workspace, record_id: str) -> tuple[str, dict[str, Any]] | None:
+    record = store.record(record_id)
+    return None if record is None else (record.kind, record.body)
+
+
+def _is_settled_already(store: Workspace, change: Change) -> bool:
+    conflict = store.record(change.id)
+    return conflict is not None and conflict.body.get("state") == "settled"

@@ -1,0 +1,175 @@
+"""Where change-sets wait to be taken in together: many requests, one transaction, one flush to disk.
+
+Whoever finds nobody at work takes in all that waits, for everybody; the others wait for him. So a lone
+request is answered at once, and under load the cost of a durable commit is shared. There is no thread
+and no timer of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlalchemy import Engine, Table, select
+
+from schemas.problems import Fault, Refused
+from server.clock import utc_now
+from server.domain.arrival import Arrival
+from server.intake import accept, examine
+from server.keys import verify_signature
+from server.store.database import reading, writing
+from server.store.tables import DeviceHead
+from server.store.workspace import Workspace, open_workspace
+from sync import receipt
+from sync.receipt import Receipt
+
+GROUP_SETS_MAX: Final = 1000
+"""Sets taken in by one transaction: bounds its memory (about 2 MB) and how long others wait (about a second)."""
+
+_DEVICES: Table = DeviceHead.__table__  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A line that has no place in any chain: not a sealed set, or not one of this organisation's devices."""
+
+    line: bytes
+    fault: Fault
+    received_at: str
+
+
+Item = Arrival | Unreadable
+
+
+@dataclass(slots=True)
+class _Ticket:
+    sender: str
+    items: list[Item]
+    answers: list[str] = field(default_factory=list)
+    error: BaseException | None = None
+    done: bool = False
+
+
+class Reception:
+    """Takes in change-sets from many threads, in groups."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Receive into the database of `engine`."""
+        self._engine = engine
+        self._keys: dict[tuple[str, str], bytes] = {}
+        self._waiting: defaultdict[str, deque[_Ticket]] = defaultdict(deque)
+        self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def submit(self, organisation: str, device: str, lines: list[bytes]) -> list[str]:
+        """Take in sealed lines handed in by a device; return a receipt for each, in their order.
+
+        The receipts are durable when this returns. Raises Refused with `database_busy` or `disk_full`;
+        then nothing was taken in and the lines may be handed in again.
+        """
+        received_at = utc_now()
+        ticket = _Ticket(device, [self.read(organisation, line, received_at) for line in lines])
+        self._waiting[organisation].append(ticket)
+        with self._turns[organisation]:
+            if not ticket.done:
+                self._take_in_group(organisation)
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.answers
+
+    def read(self, organisation: str, line: bytes, received_at: str) -> Item:
+        """Read and verify one line, outside any transaction."""
+        try:
+            return examine(line, organisation, lambda device: self._find_key(organisation, device), verify_signature, received_at)
+        except Refused as refused:
+            return Unreadable(line, refused.fault, received_at)
+
+    def _find_key(self, organisation: str, device: str) -> bytes | None:
+        """Return a device's public key; a key never changes, so one that was found is remembered."""
+        known = self._keys.get((organisation, device))
+        if known is not None:
+            return known
+        where = (_DEVICES.c.organisation == organisation, _DEVICES.c.device == device)
+        with reading(self._engine) as connection:
+            spelled = connection.execute(select(_DEVICES.c.public_key).where(*where)).scalar()
+        if spelled is None:
+            return None
+        self._keys[organisation, device] = key = bytes.fromhex(spelled)
+        return key
+
+    def _take_in_group(self, organisation: str) -> None:
+        group = self._next_group(organisation)
+        try:
+            self._commit(organisation, group)
+        except Exception:
+            # One request must not fail because of another it happened to travel with.
+            for ticket in group:
+                self._commit_alone(organisation, ticket)
+        for ticket in group:
+            ticket.done = True
+
+    def _next_group(self, organisation: str) -> list[_Ticket]:
+        waiting, group, size = self._waiting[organisation], [], 0
+        while waiting and (not group or size + len(waiting[0].items) <= GROUP_SETS_MAX):
+            ticket = waiting.popleft()
+            group.append(ticket)
+            size += len(ticket.items)
+        return group
+
+    def _commit(self, organisation: str, group: list[_Ticket]) -> None:
+        with writing(self._engine) as connection:
+            store = open_workspace(connection, organisation)
+            store.load([item for ticket in group for item in ticket.items if isinstance(item, Arrival)])
+            answers = [take_in(store, ticket.sender, ticket.items) for ticket in group]
+            store.flush()
+        for ticket, answered in zip(group, answers, strict=True):
+            ticket.answers = answered
+
+    def _commit_alone(self, organisation: str, ticket: _Ticket) -> None:
+        try:
+            self._commit(organisation, [ticket])
+        except BaseException as error:
+            ticket.error = error
+
+
+def take_in(store: Workspace, sender: str, items: Iterable[Item]) -> list[str]:
+    """Take in what was read, in order, within one open workspace; return the receipts.
+
+    A set that closes a gap lets in the sets that were held behind it.
+    """
+    answers = []
+    for item in items:
+        if isinstance(item, Unreadable):
+            answers.append(_keep_unreadable(store, sender, item))
+            continue
+        answers.append(accept(store, item))
+        _let_in_held(store, item)
+    return answers
+
+
+def _let_in_held(store: Workspace, first: Arrival) -> None:
+    device = first.changeset.device
+    public_key = bytes.fromhex(store.devices[device].public_key)
+    while (line := store.held_line(device)) is not None:
+        held = examine(line, store.organisation, lambda _device: public_key, verify_signature, first.received_at)
+        store.load([held])
+        accept(store, held)
+
+
+def _keep_unreadable(store: Workspace, sender: str, item: Unreadable) -> str:
+    digest = hashlib.sha256(item.line).hexdigest()
+    store.keep_aside(digest, sender, item.line, item.fault, item.received_at)
+    return receipt.dump(
+        Receipt(
+            set_id="",
+            device=sender,
+            seq=0,
+            digest=digest,
+            verdict="refused",
+            received_at=item.received_at,
+            fault=item.fault,
+        )
+    )

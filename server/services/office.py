@@ -1,0 +1,122 @@
+"""The office's own change-sets: what dispatchers and the server itself write goes through the same door."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Engine, Table, insert, select
+
+from schemas import SCHEMA_VERSION
+from server.clock import unix_ms, utc_now
+from server.intake import accept, examine
+from server.keys import OfficeKey, new_id, verify_signature
+from server.store.database import writing
+from server.store.tables import DeviceHead, Organisation
+from server.store.workspace import Workspace, open_workspace
+from sync import chain, clock, codec, receipt
+from sync.changeset import Change, ChangeSet
+from sync.receipt import Receipt
+
+_ORGANISATIONS: Table = Organisation.__table__  # type: ignore[assignment]
+_DEVICES: Table = DeviceHead.__table__  # type: ignore[assignment]
+
+OFFICE_NAME = "办公室系统"
+
+
+class Office:
+    """Writes in the name of the office, signed with the office's key."""
+
+    def __init__(self, engine: Engine, key: OfficeKey) -> None:
+        """Write into the database of `engine` with the office's `key`."""
+        self._engine = engine
+        self._key = key
+
+    def found(self, name: str) -> str:
+        """Create an organisation with its office device and system person; return its id."""
+        with writing(self._engine) as connection:
+            organisation, device, person = new_id(), new_id(), new_id()
+            self._insert_organisation(connection, organisation, name, device, person)
+            store = open_workspace(connection, organisation)
+            changes = (
+                Change("person", person, "create", {"name": OFFICE_NAME, "name_en": "Office system", "roles": ["admin"]}, {}),
+                Change(
+                    "device",
+                    device,
+                    "create",
+                    {
+                        "person_id": person,
+                        "public_key": self._key.public_key,
+                        "name": OFFICE_NAME,
+                        "state": "active",
+                        "enrolled_at": utc_now(),
+                    },
+                    {},
+                ),
+            )
+            self.write_in(store, person, "organisation.found", changes)
+            store.flush()
+        return organisation
+
+    def write(self, organisation: str, actor: str, intent: str, changes: Sequence[Change]) -> Receipt:
+        """Write one change-set in the name of a person of the office and return its receipt.
+
+        `was` of each update must be what that person saw. Raises Refused with `database_busy` or `disk_full`.
+        """
+        with writing(self._engine) as connection:
+            store = open_workspace(connection, organisation)
+            answer = self.write_in(store, actor, intent, changes)
+            store.flush()
+        return answer
+
+    def write_in(self, store: Workspace, actor: str, intent: str, changes: Sequence[Change]) -> Receipt:
+        """Write one change-set inside an open workspace; several may share one transaction."""
+        device = store.office_device
+        if store.device(device) is None:
+            raise LookupError(f"organisation {store.organisation} has no office device")
+        head, now = store.head(device), utc_now()
+        changeset = ChangeSet(
+            id=new_id(),
+            organisation=store.organisation,
+            device=device,
+            seq=head.seq + 1,
+            prev=head.digest,
+            actor=actor,
+            intent=intent,
+            schema=SCHEMA_VERSION,
+            captured_at=now,
+            offset_ms=0,
+            clock=clock.tick(clock.ORIGIN, unix_ms()),
+            basis=store.position,
+            witness=f"{store.frontier.size} {store.frontier.root.hex()}" if store.frontier.size else "",
+            changes=tuple(changes),
+        )
+        sealed = chain.seal(codec.encode(changeset), self._key.sign)
+        public_key = bytes.fromhex(store.devices[device].public_key)
+        arrival = examine(sealed.line, store.organisation, lambda _device: public_key, verify_signature, now)
+        store.load([arrival])
+        return receipt.load(accept(store, arrival))
+
+    def _insert_organisation(
+        self, connection: Connection, organisation: str, name: str, device: str, person: str
+    ) -> None:
+        row = {"organisation": organisation, "name": name, "epoch": new_id(), "position": 0, "frontier": "0"}
+        connection.execute(insert(_ORGANISATIONS).values(**row, office_device=device, office_person=person))
+        connection.execute(
+            insert(_DEVICES).values(
+                organisation=organisation,
+                device=device,
+                person=person,
+                public_key=self._key.public_key,
+                state="active",
+                frozen=False,
+                seq=0,
+                digest=chain.FIRST_PREV,
+            )
+        )
+
+
+def organisations(connection: Connection) -> list[tuple[str, str]]:
+    """Return id and name of every organisation, by name."""
+    columns = (_ORGANISATIONS.c.organisation, _ORGANISATIONS.c.name)
+    rows = connection.execute(select(*columns).order_by(_ORGANISATIONS.c.name)).all()
+    return [(row.organisation, row.name) for row in rows]

@@ -1,0 +1,89 @@
+"""Reading and writing many rows in one statement, on SQLite and PostgreSQL alike.
+
+SQLAlchemy builds its statements per row or per parameter; with thousands of rows in a transaction that
+would cost more than the database does. SQLite takes lists as JSON, PostgreSQL as arrays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Connection, LargeBinary, Row, Table, TextClause, text
+
+
+def select_among(
+    connection: Connection, table: Table, columns: Sequence[str], by: str, organisation: str, values: Iterable[Any]
+) -> Sequence[Row[Any]]:
+    """Return the rows of an organisation whose column `by` is among `values`, in no particular order."""
+    wanted = list(values)
+    if not wanted:
+        return []
+    statement = _select_statement(connection.dialect.name, table, tuple(columns), by)
+    return connection.execute(statement, {"organisation": organisation, "wanted": _spell(connection, wanted)}).all()
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]], update: bool = True) -> None:
+    """Insert rows, each a tuple in the order of the table's columns.
+
+    A row whose key exists replaces it, or is left out when `update` is false.
+    """
+    if not rows:
+        return
+    statement = _upsert_statement(connection.dialect.name, table, update)
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(statement, list(rows))
+    else:
+        connection.exec_driver_sql(statement, tuple(list(column) for column in zip(*rows, strict=True)))
+
+
+def delete_keys(connection: Connection, table: Table, keys: Sequence[tuple[Any, ...]]) -> None:
+    """Delete rows by their whole primary key, in the order of its columns."""
+    if keys:
+        statement = _delete_statement(connection.dialect.name, table)
+        connection.exec_driver_sql(statement, list(keys))
+
+
+def _spell(connection: Connection, values: list[Any]) -> Any:
+    return json.dumps(values) if connection.dialect.name == "sqlite" else values
+
+
+@cache
+def _select_statement(dialect: str, table: Table, columns: tuple[str, ...], by: str) -> TextClause:
+    among = "IN (SELECT value FROM json_each(:wanted))" if dialect == "sqlite" else "= ANY(:wanted)"
+    names = ", ".join(f'"{name}"' for name in columns)
+    return text(f'SELECT {names} FROM "{table.name}" WHERE organisation = :organisation AND "{by}" {among}')
+
+
+@cache
+def _upsert_statement(dialect: str, table: Table, update: bool) -> str:
+    names = [column.name for column in table.columns]
+    keys = ", ".join(f'"{column.name}"' for column in table.primary_key)
+    listed = ", ".join(f'"{name}"' for name in names)
+    if dialect == "sqlite":
+        source = f"VALUES ({', '.join('?' for _ in names)})"
+    else:
+        arrays = ", ".join(f"%s::{_array_type(column.type)}" for column in table.columns)
+        source = f"SELECT * FROM unnest({arrays}) AS given({listed})"
+    replaced = ", ".join(f'"{c.name}" = excluded."{c.name}"' for c in table.columns if not c.primary_key)
+    action = f"DO UPDATE SET {replaced}" if update and replaced else "DO NOTHING"
+    return f'INSERT INTO "{table.name}" ({listed}) {source} ON CONFLICT ({keys}) {action}'
+
+
+@cache
+def _delete_statement(dialect: str, table: Table) -> str:
+    mark = "?" if dialect == "sqlite" else "%s"
+    conditions = " AND ".join(f'"{column.name}" = {mark}' for column in table.primary_key)
+    return f'DELETE FROM "{table.name}" WHERE {conditions}'
+
+
+def _array_type(column_type: Any) -> str:
+    if isinstance(column_type, BigInteger):
+        return "bigint[]"
+    if isinstance(column_type, Boolean):
+        return "boolean[]"
+    if isinstance(column_type, LargeBinary):
+        return "bytea[]"
+    return "text[]"

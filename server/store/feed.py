@@ -1,0 +1,163 @@
+"""Pages of the feed: what a person's devices must change to hold what they should.
+
+A page is a range of the feed, which has one row per record and holder, so a first load is the state and
+not its history. A record the device had at `since` travels as the fields written after `since`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, Table, select, text
+
+from schemas.problems import Refused
+from server.store.bulk import select_among
+from server.store.stored_record import ALL_FIELDS
+from server.store.tables import FeedRow, Holder, Organisation, RecordRow
+from sync import canonical
+from sync.checksum import add, parse, record_digest, spell
+from sync.scope import EVERYBODY
+from sync.session import PAGE_OPS_MAX, PageHead
+from sync.transparency import Frontier
+
+PAGE_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Bounds the memory of a page whose records are unusually large."""
+
+_ORGANISATIONS: Table = Organisation.__table__  # type: ignore[assignment]
+_HOLDERS: Table = Holder.__table__  # type: ignore[assignment]
+_FEED: Table = FeedRow.__table__  # type: ignore[assignment]
+_RECORDS: Table = RecordRow.__table__  # type: ignore[assignment]
+
+_RANGE: Final = text(
+    "SELECT f.id, f.position, f.entered, f.gone, r.kind, r.body, r.stamps"
+    " FROM feed f LEFT JOIN records r ON r.organisation = f.organisation AND r.id = f.id"
+    " WHERE f.organisation = :organisation AND f.holder = :holder"
+    " AND (f.position, f.id) > (:position, :id) ORDER BY f.position, f.id LIMIT :most"
+)
+_SCOPE: Final = text(
+    "SELECT f.id, r.kind, r.body FROM feed f"
+    " JOIN records r ON r.organisation = f.organisation AND r.id = f.id"
+    " WHERE f.organisation = :organisation AND f.holder IN (:everybody, :person) AND NOT f.gone"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    """What a device asks for: changes `since` a position under an `epoch`, going on `after` a page."""
+
+    since: int
+    epoch: str
+    after: str | None = None
+
+
+def write_page(
+    connection: Connection, organisation: str, person: str, query: PageQuery, server_time: str, most: int = PAGE_OPS_MAX
+) -> tuple[PageHead, list[bytes]]:
+    """Return the head and the op lines, each with its line break, of one page.
+
+    Raises Refused with `feed_epoch_changed` when the device followed another epoch, or is ahead of the log.
+    """
+    columns = (_ORGANISATIONS.c.epoch, _ORGANISATIONS.c.position, _ORGANISATIONS.c.frontier)
+    row = connection.execute(select(*columns).where(_ORGANISATIONS.c.organisation == organisation)).one()
+    if (query.epoch and query.epoch != row.epoch) or query.since > row.position:
+        raise Refused("feed_epoch_changed", epoch=row.epoch)
+    position, record_id = _read_token(query)
+    rows = _read_range(connection, organisation, person, position, record_id, most + 1)
+    lines, last = _write_lines(rows[:most], query.since)
+    complete = last == len(rows)
+    head = PageHead(
+        epoch=row.epoch,
+        since=query.since,
+        until=row.position,
+        after=None if complete else f"{rows[last - 1].position}.{rows[last - 1].id}",
+        ops=len(lines),
+        server_time=server_time,
+        checksum=None,
+        count=None,
+        witness=witness(row.frontier),
+    )
+    return (_with_checksum(connection, organisation, person, head) if complete else head), lines
+
+
+def witness(frontier: str) -> str:
+    """Return the log's size and root as devices carry them in their change-sets; empty for an empty log."""
+    read = Frontier.load(frontier)
+    return f"{read.size} {read.root.hex()}" if read.size else ""
+
+
+def scope_digests(connection: Connection, organisation: str, person: str) -> Iterator[tuple[str, str, int]]:
+    """Yield id, kind and digest of every record that a person's devices should hold."""
+    parameters = {"organisation": organisation, "everybody": EVERYBODY, "person": person}
+    for row in connection.execute(_SCOPE, parameters):
+        yield row.id, row.kind, record_digest(row.kind, row.id, row.body)
+
+
+def write_records(connection: Connection, organisation: str, person: str, ids: Iterable[str]) -> list[bytes]:
+    """Return `put` lines for those of `ids` that a person's devices should hold."""
+    wanted = set(ids)
+    rows = select_among(connection, _FEED, ("id", "holder", "gone"), "id", organisation, wanted)
+    held = {row.id for row in rows if row.holder in (EVERYBODY, person) and not row.gone}
+    records = select_among(connection, _RECORDS, ("id", "kind", "body"), "id", organisation, held)
+    return [_put(row.id, row.kind, row.body) for row in records]
+
+
+def _read_token(query: PageQuery) -> tuple[int, str]:
+    if query.after is None:
+        # Ids compare as text: this sorts after every id, so that the range begins past `since`.
+        return query.since, "~"
+    position, _, record_id = query.after.partition(".")
+    if not position.isdigit() or len(position) > 15:
+        raise Refused("malformed", detail="'after' is not a page token")
+    return int(position), record_id
+
+
+def _read_range(
+    connection: Connection, organisation: str, person: str, position: int, record_id: str, most: int
+) -> Sequence[Row[Any]]:
+    rows: list[Row[Any]] = []
+    for holder in (EVERYBODY, person):
+        parameters = {"organisation": organisation, "holder": holder, "position": position, "id": record_id, "most": most}
+        rows += connection.execute(_RANGE, parameters).all()
+    rows.sort(key=lambda row: (row.position, row.id))
+    return rows[:most]
+
+
+def _write_lines(rows: Sequence[Row[Any]], since: int) -> tuple[list[bytes], int]:
+    """Return the op lines, and how many rows they stand for; the lines stop at PAGE_BYTES_MAX."""
+    lines: list[bytes] = []
+    size = 0
+    for index, row in enumerate(rows):
+        if row.gone:
+            line = f'["evict","{row.id}"]\n'.encode() if since else b""
+        elif row.entered > since:
+            line = _put(row.id, row.kind, row.body)
+        else:
+            line = _patch(row, since)
+        size += len(line)
+        if size > PAGE_BYTES_MAX and lines:
+            return lines, index
+        if line:
+            lines.append(line)
+    return lines, len(rows)
+
+
+def _put(record_id: str, kind: str, body: str) -> bytes:
+    return f'["put","{record_id}","{kind}",{body}]\n'.encode()
+
+
+def _patch(row: Row[Any], since: int) -> bytes:
+    stamps = json.loads(row.stamps)
+    if stamps[ALL_FIELDS][0] > since:
+        return _put(row.id, row.kind, row.body)
+    body = json.loads(row.body)
+    fields = {name: body[name] for name, (position, _device) in stamps.items() if position > since}
+    return f'["patch","{row.id}","{row.kind}",{canonical.dump(fields)}]\n'.encode()
+
+
+def _with_checksum(connection: Connection, organisation: str, person: str, head: PageHead) -> PageHead:
+    rows = select_among(connection, _HOLDERS, ("checksum", "count"), "holder", organisation, (EVERYBODY, person))
+    checksum = add(0, *(parse(row.checksum) for row in rows))
+    return replace(head, checksum=spell(checksum), count=sum(row.count for row in rows))

@@ -1,0 +1,78 @@
+"""A record in memory, with who last wrote each of its fields."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Row
+
+from schemas import Kind, kind_of
+from sync import canonical
+
+ALL_FIELDS: Final = ""
+"""The stamp of every field that has none of its own: those a record was created with."""
+
+
+@dataclass(slots=True)
+class Record:
+    """A record as it stands. `stamps` maps a field to [log position, device] of its last writer."""
+
+    id: str
+    kind: str
+    body: dict[str, Any]
+    stamps: dict[str, list[Any]]
+    position: int
+    deleted: bool
+    text: str
+    loaded_text: str | None
+    """The body as the database has it, None for a record not written yet."""
+
+    @staticmethod
+    def read(row: Row[Any]) -> Record:
+        """Make a record from its row."""
+        stamps = json.loads(row.stamps)
+        return Record(row.id, row.kind, json.loads(row.body), stamps, row.position, row.deleted, row.body, row.body)
+
+    @staticmethod
+    def create(record_id: str, kind: str, position: int, device: str) -> Record:
+        """Make a record that is being created."""
+        return Record(record_id, kind, {}, {ALL_FIELDS: [position, device]}, position, False, "", None)
+
+    @property
+    def schema_kind(self) -> Kind | None:
+        """What the schemas say of the kind."""
+        return kind_of(self.kind)
+
+    def write(self, values: dict[str, Any], position: int, device: str) -> None:
+        """Set fields and stamp them."""
+        self.body.update(values)
+        self.position = position
+        created = self.stamps[ALL_FIELDS]
+        for name in values:
+            if created != [position, device]:
+                self.stamps[name] = [position, device]
+
+    def stamp_of(self, name: str) -> tuple[int, str]:
+        """Return log position and device of a field's last writer."""
+        position, device = self.stamps.get(name) or self.stamps[ALL_FIELDS]
+        return position, device
+
+    def moved_by_others(self, basis: int, device: str) -> bool:
+        """Tell whether another device wrote some field after the position `basis`."""
+        return any(position > basis and writer != device for position, writer in self.stamps.values())
+
+    def carried_ids(self) -> Iterator[str]:
+        """Yield the ids of the records this one carries."""
+        kind = self.schema_kind
+        for name in kind.carried if kind else ():
+            target = self.body.get(name)
+            if target:
+                yield target
+
+    def row(self, organisation: str) -> tuple[Any, ...]:
+        """Return the record's row, in the order of the table's columns."""
+        stamps = canonical.dump(self.stamps)
+        return (organisation, self.id, self.kind, self.text, stamps, self.position, self.deleted)

@@ -1,0 +1,241 @@
+"""One organisation's data inside one writing transaction: read in bulk, changed in memory, written in bulk.
+
+Intake asks one record at a time, as if there were no database; the workspace loads what a group of
+change-sets touches with a few statements and writes the outcome with a few more at `flush`. The
+organisation is locked from the first read to the commit, so what is in memory is the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Table, select, update
+
+from schemas import kind_of
+from schemas.problems import Fault
+from server.domain.arrival import Arrival
+from server.store import projections
+from server.store.bulk import delete_keys, select_among, upsert
+from server.store.database import lock_organisation
+from server.store.findings_store import FindingsStore
+from server.store.scope_book import ScopeBook
+from server.store.stored_record import Record
+from server.store.tables import DeviceHead, HeldSet, KeptAside, LogEntry, Organisation, RecordRow
+from sync import canonical
+from sync.ledger import Head
+from sync.transparency import Frontier, leaf_hash, log_entry
+
+_ORGANISATIONS: Table = Organisation.__table__  # type: ignore[assignment]
+_LOG: Table = LogEntry.__table__  # type: ignore[assignment]
+_HELD: Table = HeldSet.__table__  # type: ignore[assignment]
+_KEPT: Table = KeptAside.__table__  # type: ignore[assignment]
+_DEVICES: Table = DeviceHead.__table__  # type: ignore[assignment]
+_RECORDS: Table = RecordRow.__table__  # type: ignore[assignment]
+
+
+@dataclass(slots=True)
+class DeviceState:
+    """A device's row in memory."""
+
+    person: str
+    public_key: str
+    state: str
+    frozen: bool
+    seq: int
+    digest: str
+
+
+@dataclass(slots=True)
+class Workspace:
+    """See the module's text. Use `open_workspace`, then `load`, then intake, then `flush`."""
+
+    connection: Connection
+    organisation: str
+    office_device: str
+    office_person: str
+    position: int
+    frontier: Frontier
+    records: dict[str, Record | None] = field(default_factory=dict)
+    devices: dict[str, DeviceState] = field(default_factory=dict)
+    scope: ScopeBook = field(init=False)
+    findings: FindingsStore = field(init=False)
+    _dirty: dict[str, Record] = field(default_factory=dict)
+    _dirty_devices: set[str] = field(default_factory=set)
+    _log_rows: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    _log_index: dict[tuple[str, int], int] = field(default_factory=dict)
+    _with_held: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Open the parts that share the connection and the records."""
+        self.findings = FindingsStore(self.connection, self.organisation)
+        self.scope = ScopeBook(self.connection, self.organisation, self.record, self.load_records)
+
+    def load(self, arrivals: Iterable[Arrival]) -> None:
+        """Read everything that taking these change-sets in is likely to ask for."""
+        arrivals = list(arrivals)
+        self._load_devices({arrival.changeset.device for arrival in arrivals})
+        changes = [change for arrival in arrivals for change in arrival.changes]
+        wanted = {change.id for change in changes} | {arrival.changeset.actor for arrival in arrivals}
+        for change in changes:
+            kind = kind_of(change.kind)
+            if kind is not None:
+                values = (change.set.get(name) for name in kind.references)
+                wanted.update(value for value in values if isinstance(value, str))
+        self.load_records(wanted)
+        self.scope.load({change.id for change in changes}, [record for record in self.records.values() if record])
+
+    def load_records(self, ids: Iterable[str]) -> None:
+        """Read records and all they carry into memory; those known already are left as they are."""
+        waiting = {record_id for record_id in ids if record_id not in self.records}
+        while waiting:
+            columns = ("id", "kind", "body", "stamps", "position", "deleted")
+            rows = select_among(self.connection, _RECORDS, columns, "id", self.organisation, waiting)
+            self.records.update(dict.fromkeys(waiting))
+            carried: set[str] = set()
+            for row in rows:
+                record = Record.read(row)
+                self.records[row.id] = record
+                carried.update(record.carried_ids())
+            waiting = {record_id for record_id in carried if record_id not in self.records}
+
+    def record(self, record_id: str) -> Record | None:
+        """Return a record as it stands, or None when there is none."""
+        if record_id not in self.records:
+            self.load_records([record_id])
+        return self.records[record_id]
+
+    def write(self, record_id: str, kind: str, values: dict[str, Any], device: str) -> Record:
+        """Set fields of a record at the position being written, creating it when it is not there."""
+        record = self.record(record_id)
+        if record is None:
+            record = self.records[record_id] = Record.create(record_id, kind, self.position, device)
+            self.scope.know_fresh(record_id)
+        record.write(values, self.position, device)
+        self._dirty[record_id] = record
+        self.scope.touch(record, values)
+        return record
+
+    def delete(self, record: Record, device: str) -> None:
+        """Mark a record as deleted."""
+        record.deleted = True
+        record.write({}, self.position, device)
+        self._dirty[record.id] = record
+        self.scope.touch(record, {})
+
+    def device(self, device: str) -> DeviceState | None:
+        """Return a device's state, or None when the organisation has no such device."""
+        if device not in self.devices:
+            self._load_devices({device})
+        return self.devices.get(device)
+
+    def head(self, device: str) -> Head:
+        """Return the end of a known device's chain."""
+        state = self.devices[device]
+        return Head(state.seq, state.digest, "frozen" if state.frozen and state.state == "active" else state.state)
+
+    def set_device(self, device: str, state: DeviceState) -> None:
+        """Remember a device's state, to be written."""
+        self.devices[device] = state
+        self._dirty_devices.add(device)
+
+    def freeze(self, device: str) -> None:
+        """Stop taking this device's sets in until a person has looked."""
+        self.devices[device].frozen = True
+        self._dirty_devices.add(device)
+
+    def stored(self, device: str, seq: int) -> tuple[str, str] | None:
+        """Return digest and receipt of the set taken in under a device's number, or None."""
+        position = self._log_index.get((device, seq))
+        if position is not None:
+            return self._log_rows[position][4], self._log_rows[position][6]
+        if seq > self.devices[device].seq:
+            return None
+        statement = select(_LOG.c.digest, _LOG.c.receipt).where(
+            _LOG.c.organisation == self.organisation, _LOG.c.device == device, _LOG.c.seq == seq
+        )
+        row = self.connection.execute(statement).first()
+        return (row.digest, row.receipt) if row else None
+
+    def log_payload(self, position: int) -> tuple[bytes, str]:
+        """Return the sealed line and the receipt time of an entry of the log."""
+        if position in self._log_rows:
+            row = self._log_rows[position]
+            return row[5], row[7]
+        statement = select(_LOG.c.sealed, _LOG.c.received_at).where(
+            _LOG.c.organisation == self.organisation, _LOG.c.position == position
+        )
+        found = self.connection.execute(statement).one()
+        return found.sealed, found.received_at
+
+    def append(self, arrival: Arrival, receipt: str) -> None:
+        """Write a change-set and its receipt at the end of the log, and move its device's chain on."""
+        changeset = arrival.changeset
+        entry = (changeset.device, changeset.seq, arrival.digest, arrival.sealed.line, receipt, arrival.received_at)
+        self._log_rows[self.position] = (self.organisation, self.position, *entry)
+        self._log_index[changeset.device, changeset.seq] = self.position
+        self.frontier = self.frontier.append(leaf_hash(log_entry(arrival.digest, receipt)))
+        state = self.devices[changeset.device]
+        state.seq, state.digest = changeset.seq, arrival.digest
+        self._dirty_devices.add(changeset.device)
+
+    def hold(self, arrival: Arrival) -> None:
+        """Keep a set that came early."""
+        changeset = arrival.changeset
+        key = (self.organisation, changeset.device, changeset.seq)
+        upsert(self.connection, _HELD, [(*key, arrival.digest, arrival.sealed.line, arrival.received_at)], update=False)
+        self._with_held.add(changeset.device)
+
+    def held_line(self, device: str) -> bytes | None:
+        """Take the held set that is next for a device out of keeping, or return None."""
+        if device not in self._with_held:
+            return None
+        seq = self.devices[device].seq + 1
+        where = (_HELD.c.organisation == self.organisation, _HELD.c.device == device, _HELD.c.seq == seq)
+        row = self.connection.execute(select(_HELD.c.sealed).where(*where)).first()
+        if row is None:
+            return None
+        delete_keys(self.connection, _HELD, [(self.organisation, device, seq)])
+        return bytes(row.sealed)
+
+    def keep_aside(self, digest: str, device: str, line: bytes, fault: Fault, received_at: str) -> None:
+        """Keep bytes that change nothing, so that a person can look at them."""
+        row = (self.organisation, digest, device, line, fault.code, received_at)
+        upsert(self.connection, _KEPT, [row], update=False)
+
+    def flush(self) -> None:
+        """Write everything that changed; nothing is read from this workspace afterwards."""
+        for record in self._dirty.values():
+            record.text = canonical.dump(record.body)
+        self.scope.flush(self._dirty)
+        upsert(self.connection, _RECORDS, [record.row(self.organisation) for record in self._dirty.values()])
+        upsert(self.connection, _LOG, list(self._log_rows.values()))
+        projections.write(self.connection, self.organisation, self._dirty.values(), self.record)
+        rows = [(self.organisation, device, *_device_row(self.devices[device])) for device in self._dirty_devices]
+        upsert(self.connection, _DEVICES, rows)
+        self.connection.execute(
+            update(_ORGANISATIONS)
+            .where(_ORGANISATIONS.c.organisation == self.organisation)
+            .values(position=self.position, frontier=self.frontier.dump())
+        )
+
+    def _load_devices(self, devices: set[str]) -> None:
+        columns = ("device", "person", "public_key", "state", "frozen", "seq", "digest")
+        for row in select_among(self.connection, _DEVICES, columns, "device", self.organisation, devices):
+            self.devices[row.device] = DeviceState(*row[1:])
+        held = select_among(self.connection, _HELD, ("device",), "device", self.organisation, devices)
+        self._with_held.update(row.device for row in held)
+
+
+def open_workspace(connection: Connection, organisation: str) -> Workspace:
+    """Lock an organisation for this transaction and open its workspace."""
+    lock_organisation(connection, organisation)
+    row = connection.execute(select(_ORGANISATIONS).where(_ORGANISATIONS.c.organisation == organisation)).one()
+    frontier = Frontier.load(row.frontier)
+    return Workspace(connection, organisation, row.office_device, row.office_person, row.position, frontier)
+
+
+def _device_row(state: DeviceState) -> tuple[Any, ...]:
+    return state.person, state.public_key, state.state, state.frozen, state.seq, state.digest
+
