@@ -1,0 +1,222 @@
+"""Taking in a pull: pages are staged one by one and take effect together; differences are repaired.
+
+Rule 1: a page and the cursor that says it was stored are one transaction, so a run that was cut off goes on
+        with the next page.
+Rule 2: the staged pages and the final cursor are one transaction, so a set of changes is never seen in half.
+Rule 3: an edit that the server has not answered for is put on top of whatever comes.
+Rule 4: nothing here touches the outbox but the marks of edits that have come back in the feed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from field_client.store import Store, fields_looked_up
+from schemas.problems import Refused
+from sync import canonical, checksum
+from sync.session import Cursor, Op, PageHead, PullSession
+
+ROWS_AT_ONCE: Final = 500
+"""Rows handed to SQLite together: about 600 KB of text."""
+
+SETTLED_KEPT: Final = 500
+"""Settled sets kept to be sent again to a server restored from an older backup: about a week of work."""
+
+# A record that is not here, comes once and whole, and has no edits needs no thought: SQL alone writes it.
+_CHOOSE_PLAIN: Final = (
+    "CREATE TEMP TABLE plain AS SELECT n, kind FROM incoming i WHERE i.name = 'put'"
+    " AND NOT EXISTS (SELECT 1 FROM records r WHERE r.id = i.id)"
+    " AND NOT EXISTS (SELECT 1 FROM edits e WHERE e.id = i.id)"
+    " AND i.id NOT IN (SELECT id FROM incoming GROUP BY id HAVING count(*) > 1)"
+)
+_COME_BACK: Final = "FROM edits WHERE seq IN (SELECT seq FROM outbox WHERE state IN ('settled', 'contested') AND position <= ?)"
+
+Staged = tuple[str, str, str, str | None, bytes | None]
+
+
+class Feed:
+    """The receiving side of one device's store."""
+
+    def __init__(self, store: Store) -> None:
+        """Take in for `store`."""
+        self.store = store
+
+    @property
+    def cursor(self) -> Cursor:
+        """How far the feed was followed."""
+        recall = self.store.recall
+        return Cursor(recall("epoch", ""), recall("position", 0), recall("after"))
+
+    @property
+    def total(self) -> tuple[int, int]:
+        """The checksum and count of the server's records held here."""
+        return checksum.parse(self.store.recall("checksum", "0")), self.store.recall("held", 0)
+
+    def stage(self, session: PullSession, lines: Iterable[bytes]) -> PageHead:
+        """Store one page; with the last one, make the whole run take effect.
+
+        Raises Refused with `answer_not_understood`, and then nothing of the page is stored.
+        """
+        # Read to its end first: a slow link must not hold the database against the person at work.
+        source = _Remembering(list(lines))
+        with self.store.transaction():
+            head, ops = session.receive(source)
+            if session.cursor.after is None:
+                self.store.db.execute("DELETE FROM incoming")
+            self._insert(_read_staged(op, source.last) for op in ops)
+            before = session.cursor
+            cursor = session.advance(head)
+            try:
+                if session.done:
+                    self._apply()
+                    self._forget_settled(head.until)
+                    self.store.remember(witness=head.witness)
+                self._remember(cursor)
+            except BaseException:
+                session.cursor, session.done = before, False
+                raise
+        return head
+
+    def restart(self, cursor: Cursor) -> None:
+        """Begin again from a snapshot; what it turns out not to hold goes with the repair at its end."""
+        with self.store.transaction():
+            self.store.db.execute("DELETE FROM incoming")
+            self._remember(cursor)
+
+    def apply(self, ops: Iterable[tuple[Op, bytes]]) -> None:
+        """Make some ops take effect at once, as a repair does; each comes with the line it was read from."""
+        with self.store.transaction():
+            self.store.db.execute("DELETE FROM incoming")
+            self._insert(_read_staged(op, line) for op, line in ops)
+            self._apply()
+
+    def digests(self, buckets: Iterable[int] | None = None) -> Iterator[tuple[str, int]]:
+        """Yield id and digest of the server's records held here, of all buckets or of some."""
+        wanted = None if buckets is None else set(buckets)
+        for record_id, digest in self.store.rows("SELECT id, digest FROM records WHERE base IS NOT NULL"):
+            if wanted is None or checksum.bucket_of(record_id) in wanted:
+                yield record_id, int.from_bytes(digest, "big")
+
+    def evict(self, record_ids: Iterable[str]) -> None:
+        """Let go of records that the server does not hold for this device."""
+        with self.store.transaction():
+            total, held = self.total
+            for record_id in record_ids:
+                total, held = checksum.add(total, self.store.evict(record_id)), held - 1
+            self._remember_total(total, held)
+
+    def recount(self) -> None:
+        """Work out the checksum and count anew from the records."""
+        with self.store.transaction():
+            digests = [digest for _, digest in self.digests()]
+            self._remember_total(checksum.add(0, *digests), len(digests))
+
+    def _insert(self, staged: Iterable[Staged]) -> None:
+        rows: list[Staged] = []
+        sql = "INSERT INTO incoming (name, id, kind, body, digest) VALUES (?, ?, ?, ?, ?)"
+        for row in staged:
+            rows.append(row)
+            if len(rows) == ROWS_AT_ONCE:
+                self.store.db.executemany(sql, rows)
+                rows.clear()
+        self.store.db.executemany(sql, rows)
+
+    def _apply(self) -> None:
+        total, held = self._apply_plain(*self.total)
+        sql = "SELECT n, name, id, kind, body, digest FROM incoming WHERE n > ? ORDER BY n"
+        last = 0
+        while found := self.store.row(sql, last):
+            last, name, record_id, kind, body, digest = found
+            before = self._digest_of(record_id)
+            if name == "evict":
+                change = self.store.evict(record_id)
+            elif name == "put":
+                change = self.store.write_base(record_id, kind, body, digest)
+            else:
+                change = self._patch(record_id, kind, canonical.load(body))
+            total = checksum.add(total, change)
+            held += (self._digest_of(record_id) is not None) - (before is not None)
+        self.store.db.execute("DELETE FROM incoming")
+        self._remember_total(total, held)
+
+    def _apply_plain(self, total: int, held: int) -> tuple[int, int]:
+        db = self.store.db
+        db.execute(_CHOOSE_PLAIN)
+        kinds = [kind for (kind,) in self.store.rows("SELECT DISTINCT kind FROM plain")]
+        chosen = "FROM plain p JOIN incoming i ON i.n = p.n"
+        for (digest,) in self.store.rows(f"SELECT i.digest {chosen}"):
+            total, held = total + int.from_bytes(digest, "big"), held + 1
+        columns = "i.id, i.kind, i.body, i.digest"
+        db.execute(f"INSERT INTO records (id, kind, base, digest) SELECT {columns} {chosen}")
+        for kind in kinds:
+            for name in fields_looked_up(kind):
+                db.execute(
+                    "INSERT OR IGNORE INTO lookups SELECT ?1, ?2, json_extract(i.body, '$.' || ?2), i.id"
+                    f" {chosen} WHERE p.kind = ?1 AND json_type(i.body, '$.' || ?2) = 'text'",
+                    (kind, name),
+                )
+        db.execute("DELETE FROM incoming WHERE n IN (SELECT n FROM plain)")
+        db.execute("DROP TABLE plain")
+        return checksum.add(total), held
+
+    def _patch(self, record_id: str, kind: str, values: dict[str, Any]) -> int:
+        found = self.store.row("SELECT base FROM records WHERE id = ? AND base IS NOT NULL", record_id)
+        if found is None:
+            # The checksum at the end of the run tells that it is missing, and the repair fetches it whole.
+            return 0
+        body = canonical.dump({**canonical.load(found[0]), **values})
+        return self.store.write_base(record_id, kind, body, digest_of(kind, record_id, body))
+
+    def _digest_of(self, record_id: str) -> bytes | None:
+        found = self.store.row("SELECT digest FROM records WHERE id = ?", record_id)
+        return None if found is None else found[0]
+
+    def _forget_settled(self, until: int) -> None:
+        """Take back the marks of edits whose outcome has come with the feed, and prune old settled sets."""
+        ids = [found for (found,) in self.store.rows(f"SELECT DISTINCT id {_COME_BACK}", until)]
+        self.store.db.execute(f"DELETE {_COME_BACK}", (until,))
+        self.store.refresh(ids)
+        parked = [found for (found,) in self.store.rows("SELECT id FROM records WHERE parked = 1")]
+        self.store.refresh(parked)
+        self.store.db.execute(
+            "DELETE FROM outbox WHERE state = 'settled' AND seq NOT IN (SELECT seq FROM edits)"
+            " AND seq <= (SELECT max(seq) FROM outbox) - ?",
+            (SETTLED_KEPT,),
+        )
+
+    def _remember(self, cursor: Cursor) -> None:
+        self.store.remember(epoch=cursor.epoch, position=cursor.position, after=cursor.after)
+
+    def _remember_total(self, total: int, held: int) -> None:
+        self.store.remember(checksum=checksum.spell(total), held=held)
+
+
+class _Remembering:
+    """Lines as they are read, keeping the last: its bytes hold the body exactly as the server spells it."""
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self._lines = iter(lines)
+        self.last = b""
+
+    def __iter__(self) -> _Remembering:
+        return self
+
+    def __next__(self) -> bytes:
+        self.last = next(self._lines)
+        return self.last
+
+
+def digest_of(kind: str, record_id: str, body: str) -> bytes:
+    """Return the digest of a record as 16 bytes."""
+    return checksum.record_digest(kind, record_id, body).to_bytes(16, "big")
+
+
+def _read_staged(op: Op, line: bytes) -> Staged:
+    if op.name == "evict":
+        return op.name, op.id, "", None, None
+    prefix = f'["{op.name}","{op.id}","{op.kind}",'.encode()
+    if op.name not in ("put", "patch") or op.values is None or not line.startswith(prefix):
+        raise Refused("answer_not_understood")
+    body = line[len(prefix) : line.rindex(b"]")].decode()
+    return op.name, op.id, op.kind, body, digest_of(op.kind, op.id, body) if op.name == "put" else None

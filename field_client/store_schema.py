@@ -1,0 +1,38 @@
+"""The tables of the device's database.
+
+Rule 1: `base` is what the server last said, byte for byte; `local` is `base` with the device's own unsettled
+        changes, or NULL where there are none. What a person sees is `local`, else `base`.
+Rule 2: `digest` belongs to `base`; the checksum of the scope never knows of local changes.
+Rule 3: rows of `outbox` are never altered but for their state, position and receipt.
+Rule 4: `incoming` holds the pages of one pull until the last has come.
+"""
+
+from typing import Final
+
+TABLES: Final = """
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS records (
+    n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
+    base TEXT, local TEXT, digest BLOB, parked INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS records_by_kind ON records (kind);
+CREATE INDEX IF NOT EXISTS records_parked ON records (parked) WHERE parked = 1;
+
+CREATE TABLE IF NOT EXISTS lookups (
+    kind TEXT, field TEXT, value TEXT, id TEXT, PRIMARY KEY (kind, field, value, id)) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS outbox (
+    seq INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, line BLOB NOT NULL, state TEXT NOT NULL,
+    intent TEXT NOT NULL, captured_at TEXT NOT NULL, position INTEGER, receipt TEXT);
+CREATE INDEX IF NOT EXISTS outbox_by_state ON outbox (state, seq);
+
+CREATE TABLE IF NOT EXISTS edits (id TEXT, seq INTEGER, PRIMARY KEY (id, seq)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS edits_by_seq ON edits (seq);
+
+CREATE TABLE IF NOT EXISTS incoming (
+    n INTEGER PRIMARY KEY, name TEXT NOT NULL, id TEXT NOT NULL, kind TEXT, body TEXT, digest BLOB);
+
+CREATE TABLE IF NOT EXISTS blobs (
+    sha256 TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, rank INTEGER NOT NULL, state TEXT NOT NULL,
+    upload_url TEXT, offset INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+"""
