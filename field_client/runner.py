@@ -1,0 +1,224 @@
+"""One sync run: push everything, pull everything, then the files. This is the only driver of `sync.session`.
+
+Rule 1: a fault stops the run where it stands; what was reached is stored and the next run goes on from there.
+Rule 2: nothing that is unsent is touched by anything but its own receipt.
+Rule 3: a file leaves the device only when the server has verified it and the setting says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final, Literal, Protocol
+
+from field_client.outbox import Outbox, parse_instant, spell_instant
+from field_client.store import Store
+from field_client.store_feed import Feed
+from field_client.transport import Traffic, Transport
+from field_client.uploads import Uploads
+from schemas.problems import Fault, Refused
+from sync import canonical, checksum
+from sync.session import Cursor, Op, PageHead, PullSession, PushSession
+
+FETCH_AT_ONCE: Final = 500
+"""Records asked for in one repair request: about 600 KB."""
+
+BUCKETS_AT_ONCE: Final = 32
+"""Buckets compared in one request: with 100,000 records about 12,500 digests, 1 MB."""
+
+RESTARTS_MAX: Final = 3
+"""A server is restored once in years; more restarts in one run are a fault of the server's."""
+
+Step = Literal["push", "pull", "repair", "files"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: sets sent, records received or bytes of files sent, of how many where that is known."""
+
+    step: Step
+    done: int
+    of: int | None = None
+
+
+@dataclass(slots=True)
+class SyncReport:
+    """What one run did; `fault` is what stopped it, None when it came to its end."""
+
+    settled: int = 0
+    records: int = 0
+    repaired: int = 0
+    files: int = 0
+    file_bytes: int = 0
+    is_consistent: bool | None = None
+    """Whether the device holds exactly what the server says; None when that was not compared."""
+    fault: Fault | None = None
+    traffic: Traffic = field(default_factory=Traffic)
+
+
+class Files(Protocol):
+    """The plain bytes of the device's encrypted files."""
+
+    def read_from(self, sha256: str, offset: int) -> Iterator[bytes]:
+        """Yield the bytes of a file from `offset` on."""
+
+    def remove(self, sha256: str) -> None:
+        """Let go of a file."""
+
+
+class SyncRun:
+    """One run of one device against its server."""
+
+    def __init__(
+        self,
+        store: Store,
+        outbox: Outbox,
+        transport: Transport,
+        files: Files,
+        *,
+        frees_files: bool = False,
+        progress: Callable[[Progress], None] = lambda _: None,
+    ) -> None:
+        """Bring `store` and `outbox` up to date over `transport`; `progress` is told how far it is."""
+        self.report = SyncReport(traffic=transport.traffic)
+        self._store, self._outbox, self._transport, self._files = store, outbox, transport, files
+        self._feed = Feed(store)
+        self._frees_files = frees_files
+        self._progress = progress
+
+    def run(self) -> SyncReport:
+        """Do everything that can be done and return what was; a refusal ends up in the report."""
+        started_at = self._outbox.now()
+        try:
+            self.push()
+            self.pull()
+            self._store.remember(synced_at=spell_instant(self._outbox.now()), revoked=None)
+            self.send_files()
+        except Refused as refusal:
+            self.report.fault = refusal.fault
+            if refusal.code == "device_revoked":
+                self._store.remember(revoked=spell_instant(started_at))
+        self._store.remember(
+            offset_ms=self._transport.offset_ms, tried_at=spell_instant(started_at), fault=_spell(self.report.fault)
+        )
+        return self.report
+
+    def push(self) -> None:
+        """Send every set that has no final receipt, oldest first, and settle by the receipts."""
+        session, sent = PushSession(self._outbox.waiting()), 0
+        counts = self._outbox.counts()
+        waiting = counts.get("sealed", 0) + counts.get("held", 0)
+        while (body := session.next_body()) is not None:
+            receipts = session.receive(self._transport.push(body))
+            self.report.settled += self._outbox.settle(receipts)
+            sent += body.count(b"\n")
+            self._progress(Progress("push", sent, max(sent, waiting)))
+
+    def pull(self) -> None:
+        """Bring the records up to date; begin anew when the server was restored from a backup."""
+        for _ in range(RESTARTS_MAX):
+            try:
+                head = self._pull_pages(PullSession(self._feed.cursor))
+            except Refused as refusal:
+                if refusal.code != "feed_epoch_changed":
+                    raise
+                self._feed.restart(Cursor(str(refusal.fault.facts.get("epoch", ""))))
+                # The backup may be older than what was settled: sets it still has are answered with their receipts.
+                self._outbox.reopen()
+                self.push()
+                continue
+            self._compare(head)
+            return
+        raise Refused("feed_epoch_changed")
+
+    def send_files(self) -> None:
+        """Send the files the server does not have, thumbnails first, and free those it has verified."""
+        total = 0
+
+        def count(size: int) -> None:
+            self.report.file_bytes += size
+            self._progress(Progress("files", self.report.file_bytes, max(total, self.report.file_bytes)))
+
+        uploads = Uploads(self._store, self._transport, self._files.read_from, count)
+        planned = uploads.plan()
+        total = sum(blob.size_bytes for blob in planned)
+        for blob in planned:
+            uploads.send(blob)
+            self.report.files += 1
+        if planned:
+            uploads.plan()
+        if self._frees_files:
+            self._free_files()
+
+    def _pull_pages(self, session: PullSession) -> PageHead:
+        head: PageHead | None = None
+        while (query := session.next_query()) is not None:
+            asked_at = self._outbox.now()
+            head = self._feed.stage(session, self._transport.pull(query))
+            if self.report.records == 0:
+                self._measure_clock(head.server_time, asked_at)
+            self.report.records += head.ops
+            self._progress(Progress("pull", self.report.records))
+        assert head is not None
+        return head
+
+    def _measure_clock(self, server_time: str, asked_at: int) -> None:
+        """Note how far the device's clock is behind; the answer was written about half-way between."""
+        try:
+            self._transport.offset_ms = parse_instant(server_time) - (asked_at + self._outbox.now()) // 2
+        except ValueError:
+            raise Refused("answer_not_understood") from None
+
+    def _compare(self, head: PageHead) -> None:
+        """Compare what is held with what the server says is held, and repair the difference."""
+        if head.checksum is None:
+            return
+        if self._is_as(head):
+            self.report.is_consistent = True
+            return
+        self._feed.recount()
+        self._repair()
+        # Others may have written meanwhile; the next run compares again.
+        self.report.is_consistent = self._is_as(head)
+
+    def _is_as(self, head: PageHead) -> bool:
+        total, held = self._feed.total
+        return checksum.spell(total) == head.checksum and held == head.count
+
+    def _repair(self) -> None:
+        answer = self._transport.ask("/scope/buckets", {})
+        theirs = [checksum.parse(spelled) for spelled in answer["sums"]]
+        differing = checksum.differing_buckets(checksum.bucket_sums(self._feed.digests()), theirs)
+        for start in range(0, len(differing), BUCKETS_AT_ONCE):
+            buckets = differing[start : start + BUCKETS_AT_ONCE]
+            answer = self._transport.ask("/scope/records", {"buckets": buckets})
+            digests = {name: checksum.parse(spelled) for name, spelled in answer["digests"].items()}
+            fetch, let_go = checksum.differing_records(dict(self._feed.digests(buckets)), digests)
+            self._feed.evict(let_go)
+            wanted = iter(sorted(fetch))
+            while ids := list(islice(wanted, FETCH_AT_ONCE)):
+                self._feed.apply(_read_lines(self._transport.fetch_records(ids)))
+                self.report.repaired += len(ids)
+                self._progress(Progress("repair", self.report.repaired))
+
+    def _free_files(self) -> None:
+        for (name,) in list(self._store.rows("SELECT sha256 FROM blobs WHERE state = 'verified'")):
+            self._files.remove(name)
+            with self._store.transaction():
+                self._store.db.execute("UPDATE blobs SET state = 'freed' WHERE sha256 = ?", (name,))
+
+
+def _read_lines(lines: Iterator[bytes]) -> list[tuple[Op, bytes]]:
+    try:
+        return [(Op(*canonical.load(line)), line) for line in lines]
+    except (ValueError, TypeError):
+        raise Refused("answer_not_understood") from None
+
+
+def _spell(fault: Fault | None) -> str | None:
+    return None if fault is None else canonical.dump({"code": fault.code, "facts": _plain(fault.facts)})
+
+
+def _plain(facts: dict[str, object]) -> dict[str, object]:
+    return {name: value if isinstance(value, int | str) else str(value) for name, value in facts.items()}
