@@ -1,0 +1,98 @@
+"""The web application: every part made once and put together here."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import timedelta
+from importlib.metadata import version
+from typing import Final
+
+from flask import Flask, Response
+
+from server.keys import open_office_key
+from server.reception import Reception
+from server.services.office import Office
+from server.settings import Settings, read_settings
+from server.store.database import engine_options, prepare_engine
+from server.store.tables import db
+from server.web.access import JSON_BYTES_MAX
+from server.web.attempts import Attempts
+from server.web.auth import SESSION_HOURS, admit
+from server.web.docs_page import DOCUMENT_CONFIG, documentation
+from server.web.enrol_api import enrolling
+from server.web.errors import register_errors
+from server.web.health import health
+from server.web.openapi import configure_document, write_document
+from server.web.people_api import office
+from server.web.session_api import sessions
+from server.web.sync_api import sync
+from server.web.wiring import EXTENSION, Wiring
+
+BLUEPRINTS: Final = (sync, enrolling, sessions, office, health, documentation)
+
+SECURITY_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+STRICT_TRANSPORT: Final = "max-age=31536000"
+
+
+def create_app(settings: Settings) -> Flask:
+    """Return the application. The data folder is made and the keys are, when they are not there.
+
+    Raises OSError when the data folder cannot be written.
+    """
+    settings.data.mkdir(parents=True, exist_ok=True)
+    key = open_office_key(settings)
+    app = Flask("server.web", static_folder=None)
+    _configure(app, settings, key.token_secret)
+    db.init_app(app)
+    with app.app_context():
+        engine = db.engine
+    prepare_engine(engine)
+    app.extensions[EXTENSION] = Wiring(settings, engine, key, Office(engine, key), Reception(engine), Attempts())
+    register_errors(app)
+    app.before_request(admit)
+    _send_security_headers(app, settings)
+    api = configure_document(app, settings.base_url, version("gongdan"))
+    for blueprint in BLUEPRINTS:
+        api.register_blueprint(blueprint)
+    app.config[DOCUMENT_CONFIG] = write_document(api)
+    return app
+
+
+def wsgi() -> Flask:
+    """Return the application as the environment configures it: the factory for gunicorn and granian."""
+    return create_app(read_settings())
+
+
+def _configure(app: Flask, settings: Settings, secret: bytes) -> None:
+    app.config.update(
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.database_url),
+        # Cookies and tokens are signed with different keys, so that neither passes for the other.
+        SECRET_KEY=hmac.new(secret, b"session cookies", hashlib.sha256).digest(),
+        SESSION_COOKIE_NAME="gongdan_session",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.base_url.startswith("https://"),
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=SESSION_HOURS),
+        MAX_CONTENT_LENGTH=JSON_BYTES_MAX,
+    )
+
+
+def _send_security_headers(app: Flask, settings: Settings) -> None:
+    headers = dict(SECURITY_HEADERS)
+    if settings.base_url.startswith("https://"):
+        headers["Strict-Transport-Security"] = STRICT_TRANSPORT
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+        return response

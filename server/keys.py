@@ -1,0 +1,99 @@
+"""The office's own keys, checking a device's signature, and new ids: the server's only cryptography and chance."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from nacl.exceptions import BadSignatureError
+from nacl.signing import SigningKey, VerifyKey
+
+from server.clock import unix_ms
+from server.settings import Settings
+
+SECRET_BYTES: Final = 32
+"""Both an Ed25519 seed and a key of HMAC-SHA256 are this long (RFC 8032 section 5.1.5, RFC 2104 section 3)."""
+
+CODE_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+"""Base32 (RFC 4648 section 6): without 0 and 1, which on paper are mistaken for letters."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfficeKey:
+    """The key the office signs its own change-sets and checkpoints with, and the secret of its tokens."""
+
+    sign: Callable[[bytes], bytes] = field(repr=False)
+    public_key: str
+    token_secret: bytes = field(repr=False)
+
+
+def open_office_key(settings: Settings) -> OfficeKey:
+    """Read the keys in the data folder, making them when the server starts for the first time.
+
+    Several processes may call at once: all get the same keys. Raises OSError when the folder cannot be
+    written, ValueError when a key file is damaged.
+    """
+    folder = settings.data / "keys"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    signing_key = SigningKey(_read_or_make(folder / "office.key"))
+    return OfficeKey(
+        sign=lambda message: signing_key.sign(message).signature,
+        public_key=bytes(signing_key.verify_key).hex(),
+        token_secret=_read_or_make(folder / "tokens.secret"),
+    )
+
+
+def verify_signature(public_key: bytes, message: bytes, signature: bytes) -> bool:
+    """Tell whether `signature` over `message` was made with the private half of an Ed25519 key."""
+    try:
+        VerifyKey(public_key).verify(message, signature)
+    except (BadSignatureError, ValueError):
+        return False
+    return True
+
+
+def new_id() -> str:
+    """Return a UUIDv7: ids made later sort later. Source: RFC 9562 section 5.7."""
+    value = unix_ms() << 80 | secrets.randbits(80)
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return str(uuid.UUID(int=value))
+
+
+def new_code(length: int) -> str:
+    """Return a random code of `length` characters, five bits each."""
+    return "".join(secrets.choice(CODE_ALPHABET) for _ in range(length))
+
+
+def _read_or_make(path: Path) -> bytes:
+    """Return the secret in a file; a new file appears whole and on disk, or not at all."""
+    if not path.exists():
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(SECRET_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        # A link never replaces: of two processes that start together, the second takes the first one's key.
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
+        _sync_folder(path.parent)
+    secret = path.read_bytes()
+    if len(secret) != SECRET_BYTES:
+        raise ValueError(f"{path} is damaged: {len(secret)} bytes instead of {SECRET_BYTES}")
+    return secret
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,77 @@
+"""Devices: whose signature a request carries, their stored receipts, and revoking a lost one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection
+
+from schemas.problems import Refused
+from server.keys import verify_signature
+from server.services.office import Office
+from server.store import devices
+from server.store.devices import KnownDevice
+from sync.changeset import Change
+from sync.receipt import Receipt
+from sync.request_signature import SignedRequest
+from sync.transparency import Frontier
+
+RECEIPTS_MAX: Final = 500
+"""About 150 KB of receipts; a device asks again from the last number it was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The log of an organisation as it stands: its size and the root over all its entries."""
+
+    organisation: str
+    size: int
+    root: str
+
+
+def find_signer(connection: Connection, signed: SignedRequest) -> KnownDevice:
+    """Return the device whose key made a request's signature.
+
+    Raises Refused with `device_unknown`, or `request_not_signed` when no key of that device id fits.
+    """
+    candidates = devices.find_devices(connection, signed.device)
+    if not candidates:
+        raise Refused("device_unknown")
+    for candidate in candidates:
+        if verify_signature(bytes.fromhex(candidate.public_key), signed.base, signed.signature):
+            return candidate
+    raise Refused("request_not_signed")
+
+
+def find_device(connection: Connection, organisation: str, device: str) -> KnownDevice | None:
+    """Return one device of an organisation, or None."""
+    return devices.find_device(connection, organisation, device)
+
+
+def list_devices(connection: Connection, organisation: str) -> list[KnownDevice]:
+    """Return all devices of an organisation, ordered by id."""
+    return devices.list_devices(connection, organisation)
+
+
+def read_receipts(connection: Connection, organisation: str, device: str, from_seq: int) -> list[str]:
+    """Return up to RECEIPTS_MAX stored receipts of a device from a sequence number on."""
+    return devices.read_receipts(connection, organisation, device, from_seq, RECEIPTS_MAX)
+
+
+def read_epoch(connection: Connection, organisation: str) -> tuple[str, int]:
+    """Return the feed epoch of an organisation and its newest log position."""
+    row = devices.read_organisation(connection, organisation)
+    return row.epoch, row.position
+
+
+def read_checkpoint(connection: Connection, organisation: str) -> Checkpoint:
+    """Return size and root of an organisation's log."""
+    frontier = Frontier.load(devices.read_organisation(connection, organisation).frontier)
+    return Checkpoint(organisation, frontier.size, frontier.root.hex())
+
+
+def revoke(office: Office, organisation: str, author: str, device: str) -> Receipt:
+    """Revoke a device: it gets no further data and its further change-sets are kept aside."""
+    change = Change("device", device, "update", {"state": "revoked"}, {"state": "active"})
+    return office.write(organisation, author, "device.revoke", [change])

@@ -1,0 +1,63 @@
+"""Reading the lists of the office: orders, what follows an order, conflicts and exceptions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Table, select, tuple_
+
+from server.store.tables import BoardRow, Link, ReviewRow
+
+_BOARD: Table = BoardRow.__table__  # type: ignore[assignment]
+_LINKS: Table = Link.__table__  # type: ignore[assignment]
+_REVIEWS: Table = ReviewRow.__table__  # type: ignore[assignment]
+
+_COLUMNS = ("id", "number", "status", "grade", "engineer", "customer", "machine", "due_at")
+
+
+def list_rows(
+    connection: Connection, organisation: str, status: str | None, after: tuple[str, str] | None, limit: int
+) -> list[dict[str, Any]]:
+    """Return up to `limit` rows of the board, by (number, id), beginning behind the pair `after`.
+
+    Two orders may have one number when somebody mistyped it; the id keeps a page's end unambiguous.
+    """
+    statement = select(*(_BOARD.c[name] for name in _COLUMNS)).where(_BOARD.c.organisation == organisation)
+    if status is not None:
+        statement = statement.where(_BOARD.c.status == status)
+    if after is not None:
+        statement = statement.where(tuple_(_BOARD.c.number, _BOARD.c.id) > tuple_(*after))
+    rows = connection.execute(statement.order_by(_BOARD.c.number, _BOARD.c.id).limit(limit))
+    return [dict(row._mapping) for row in rows]
+
+
+def find_by_number(connection: Connection, organisation: str, number: str) -> str | None:
+    """Return the id of the order with that number, or None."""
+    where = (_BOARD.c.organisation == organisation, _BOARD.c.number == number)
+    return connection.execute(select(_BOARD.c.id).where(*where)).scalar()
+
+
+def list_followers(connection: Connection, organisation: str, record_id: str, limit: int) -> list[str]:
+    """Return the ids of up to `limit` records that follow a record, oldest id first."""
+    where = (_LINKS.c.organisation == organisation, _LINKS.c.parent == record_id)
+    return list(connection.execute(select(_LINKS.c.id).where(*where).order_by(_LINKS.c.id).limit(limit)).scalars())
+
+
+def list_reviews(
+    connection: Connection,
+    organisation: str,
+    state: str,
+    kind: str | None,
+    after: tuple[int, str] | None,
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Return up to `limit` conflicts and exceptions, oldest first, beginning behind the pair `after`."""
+    table = _REVIEWS.c
+    columns = (table.id, table.kind, table.state, table.subject, table.field, table.opened)
+    statement = select(*columns).where(table.organisation == organisation, table.state == state)
+    if kind is not None:
+        statement = statement.where(table.kind == kind)
+    if after is not None:
+        statement = statement.where(tuple_(table.opened, table.id) > tuple_(*after))
+    rows = connection.execute(statement.order_by(table.opened, table.id).limit(limit))
+    return [dict(row._mapping) for row in rows]

@@ -1,0 +1,80 @@
+"""Reading what the server knows of devices: keys, states and stored receipts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Row, Table, select
+
+from server.store.tables import DeviceHead, LogEntry, Organisation
+
+_DEVICES: Table = DeviceHead.__table__  # type: ignore[assignment]
+_LOG: Table = LogEntry.__table__  # type: ignore[assignment]
+_ORGANISATIONS: Table = Organisation.__table__  # type: ignore[assignment]
+
+_KNOWN = select(
+    _DEVICES.c.organisation,
+    _DEVICES.c.device,
+    _DEVICES.c.person,
+    _DEVICES.c.public_key,
+    _DEVICES.c.state,
+    _DEVICES.c.frozen,
+    _DEVICES.c.seq,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDevice:
+    """A device as the server knows it."""
+
+    organisation: str
+    device: str
+    person: str
+    public_key: str
+    state: str
+    """``active`` or ``revoked``"""
+    frozen: bool
+    seq: int
+
+
+def find_devices(connection: Connection, device: str) -> list[KnownDevice]:
+    """Return the devices of that id, of any organisation.
+
+    Ids are chosen by whoever writes the record, so two organisations may have the same; the key tells
+    which one is meant.
+    """
+    rows = connection.execute(_KNOWN.where(_DEVICES.c.device == device))
+    return [KnownDevice(*row) for row in rows]
+
+
+def find_device(connection: Connection, organisation: str, device: str) -> KnownDevice | None:
+    """Return one device of an organisation, or None."""
+    where = (_DEVICES.c.organisation == organisation, _DEVICES.c.device == device)
+    row = connection.execute(_KNOWN.where(*where)).first()
+    return KnownDevice(*row) if row else None
+
+
+def list_devices(connection: Connection, organisation: str) -> list[KnownDevice]:
+    """Return all devices of an organisation, ordered by id."""
+    rows = connection.execute(_KNOWN.where(_DEVICES.c.organisation == organisation).order_by(_DEVICES.c.device))
+    return [KnownDevice(*row) for row in rows]
+
+
+def read_receipts(connection: Connection, organisation: str, device: str, from_seq: int, limit: int) -> list[str]:
+    """Return the stored receipts of a device from a sequence number on, as canonical JSON, in order."""
+    where = (_LOG.c.organisation == organisation, _LOG.c.device == device, _LOG.c.seq >= from_seq)
+    rows = connection.execute(select(_LOG.c.receipt).where(*where).order_by(_LOG.c.seq).limit(limit))
+    return list(rows.scalars())
+
+
+def read_organisation(connection: Connection, organisation: str) -> Row[tuple[str, str, int, str, str, str]]:
+    """Return name, epoch, position, frontier, office_device and office_person of an organisation.
+
+    Raises LookupError when there is no such organisation.
+    """
+    table = _ORGANISATIONS.c
+    columns = (table.name, table.epoch, table.position, table.frontier, table.office_device, table.office_person)
+    row = connection.execute(select(*columns).where(table.organisation == organisation)).first()
+    if row is None:
+        raise LookupError(organisation)
+    return row

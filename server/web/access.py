@@ -1,0 +1,87 @@
+"""Who may call what: one row for each route, looked up before every request.
+
+Rule 1: a route without a row is refused to everybody.
+Rule 2: the organisation is always that of the device or person who calls, never one named in a request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from schemas.people import OFFICE_ROLES
+from sync.changeset import CHANGE_SET_BYTES_MAX
+from sync.session import PUSH_BYTES_MAX
+
+PREFIX: Final = "/api/v1"
+
+MARGIN_BYTES: Final = 64 * 1024
+"""What a body may exceed its content's limit by: line breaks, and compressors that make small things larger."""
+
+JSON_BYTES_MAX: Final = CHANGE_SET_BYTES_MAX + MARGIN_BYTES
+"""The largest JSON body is a change-set of the office."""
+
+PUSH_BODY_BYTES_MAX: Final = PUSH_BYTES_MAX + MARGIN_BYTES
+
+Caller = Literal["anybody", "device", "person", "device_or_person"]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may call a route, and how large the body may be; None where the view reads and limits it itself."""
+
+    caller: Caller
+    roles: frozenset[str] = frozenset()
+    body_bytes_max: int | None = JSON_BYTES_MAX
+    revoked_too: bool = False
+    """A revoked device may call: what it hands in is kept aside and it is told so."""
+
+
+ANYBODY: Final = Access("anybody")
+DEVICE: Final = Access("device")
+STREAMING_DEVICE: Final = Access("device", body_bytes_max=None)
+
+
+def _office(*roles: str) -> Access:
+    return Access("person", frozenset(roles))
+
+
+READERS: Final = _office(*OFFICE_ROLES)
+WRITERS: Final = _office("dispatcher", "stock_keeper", "manager", "admin")
+JUDGES: Final = _office("dispatcher", "manager", "admin")
+REVIEWERS: Final = _office("dispatcher", "manager", "admin", "auditor")
+ENROLLERS: Final = _office("dispatcher", "admin")
+
+ACCESS: Final[dict[str, Access]] = {
+    "GET /health/live": ANYBODY,
+    "GET /health/ready": ANYBODY,
+    "GET /openapi.json": ANYBODY,
+    "GET /docs": ANYBODY,
+    "POST /enrol": ANYBODY,
+    "POST /session": ANYBODY,
+    "GET /session": READERS,
+    "DELETE /session": ANYBODY,
+    "POST /token": DEVICE,
+    "POST /push": Access("device", body_bytes_max=PUSH_BODY_BYTES_MAX, revoked_too=True),
+    "GET /pull": DEVICE,
+    "GET /receipts": DEVICE,
+    "POST /scope/buckets": DEVICE,
+    "POST /scope/records": DEVICE,
+    "POST /scope/fetch": DEVICE,
+    "GET /orders": READERS,
+    "GET /orders/<order_id>": READERS,
+    "POST /changes": WRITERS,
+    "GET /reviews": REVIEWERS,
+    "POST /reviews/<review_id>/settlement": JUDGES,
+    "GET /trace": READERS,
+    "GET /log/checkpoint": READERS,
+    "POST /enrolments": ENROLLERS,
+}
+
+
+def access_of(method: str, rule: str) -> Access | None:
+    """Return the row of a route, such as ``("GET", "/api/v1/orders")``, or None when there is none."""
+    found = ACCESS.get(f"{method} {rule.removeprefix(PREFIX)}")
+    if found is None and method == "HEAD":
+        found = ACCESS.get(f"GET {rule.removeprefix(PREFIX)}")
+    return found

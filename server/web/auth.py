@@ -1,0 +1,208 @@
+"""Who is calling: a device by signed request or token, a person by session cookie.
+
+Rule 1: a signature covers method, path, query, body and time (RFC 9421); the body's bytes are hashed here.
+Rule 2: a token says which device and which key it was made for; both are looked up at every request, so
+        a revoked device or a changed key ends it at once.
+Rule 3: a session says which person and which password it was made with; roles are read at every request.
+Rule 4: a write with a cookie is JSON from our own pages: a form on another site can send neither.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from flask import g, request, session
+from itsdangerous import BadData, URLSafeSerializer
+
+from schemas.problems import Refused
+from server.clock import unix_now, utc_now
+from server.services import accounts, devices
+from server.services.accounts import SignedIn
+from server.store.database import reading
+from server.store.devices import KnownDevice
+from server.web.access import Access, access_of
+from server.web.bodies import read_body
+from server.web.wiring import wired
+from sync.request_signature import AGE_MAX_S, content_digest, read_signed
+
+TOKEN_LIFE_S: Final = 900
+"""Long enough for a photo on a slow line, short enough that a copied token is soon worthless."""
+
+SESSION_HOURS: Final = 12
+"""A working day: whoever signs in in the morning is not asked again before the evening."""
+
+_BEARER: Final = "Bearer "
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceIdentity:
+    """The device that calls, and whose it is."""
+
+    organisation: str
+    device: str
+    person: str
+    state: str
+    """``active``, ``frozen`` or ``revoked``"""
+    public_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonIdentity:
+    """The person who calls, and what he may do."""
+
+    organisation: str
+    person: str
+    name: str
+    roles: frozenset[str]
+
+
+def admit() -> None:
+    """Let a request through to its view, or raise Refused; runs before every request."""
+    if request.url_rule is None or request.method == "OPTIONS":
+        return
+    access = access_of(request.method, request.url_rule.rule)
+    if access is None:
+        raise Refused("role_not_allowed")
+    request.max_content_length = access.body_bytes_max
+    if access.caller == "device" or (access.caller == "device_or_person" and _claims_device()):
+        g.device = _identify_device(access)
+    elif access.caller != "anybody":
+        g.person = _identify_person(access)
+
+
+def require_device() -> DeviceIdentity:
+    """Return the device that calls. Raises Refused with `request_not_signed` when it is none."""
+    device: DeviceIdentity | None = g.get("device")
+    if device is None:
+        raise Refused("request_not_signed")
+    return device
+
+
+def require_person(*roles: str) -> PersonIdentity:
+    """Return the person who calls, who has one of `roles` if any are named.
+
+    Raises Refused with `not_signed_in` or `role_not_allowed`.
+    """
+    person: PersonIdentity | None = g.get("person")
+    if person is None:
+        raise Refused("not_signed_in")
+    if roles and not person.roles.intersection(roles):
+        raise Refused("role_not_allowed")
+    return person
+
+
+def caller_organisation() -> str:
+    """Return the organisation of the device or person that calls."""
+    device: DeviceIdentity | None = g.get("device")
+    return device.organisation if device else require_person().organisation
+
+
+def issue_token(device: DeviceIdentity) -> str:
+    """Return a token with which this device may call for TOKEN_LIFE_S seconds without signing."""
+    claims = {
+        "organisation": device.organisation,
+        "device": device.device,
+        "key": _fingerprint(device.public_key),
+        "expires": unix_now() + TOKEN_LIFE_S,
+    }
+    token: str = _token_serializer().dumps(claims)
+    return token
+
+
+def open_session(signed_in: SignedIn) -> None:
+    """Sign a person in on the answer of this request."""
+    session.clear()
+    session.permanent = True
+    session["organisation"] = signed_in.organisation
+    session["person"] = signed_in.person
+    session["stamp"] = signed_in.account_stamp
+
+
+def refuse_foreign_page() -> None:
+    """Refuse a write that a page of another site makes a browser send.
+
+    Raises Refused with `not_signed_in`, or `malformed` when the body is not JSON.
+    """
+    origin = request.headers.get("Origin")
+    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+        raise Refused("not_signed_in")
+    if origin is not None and origin != wired().settings.base_url and urlsplit(origin).netloc != request.host:
+        raise Refused("not_signed_in")
+    if request.method != "DELETE" and not request.is_json:
+        raise Refused("malformed", detail="the Content-Type is application/json")
+
+
+def _claims_device() -> bool:
+    return "Signature" in request.headers or "Authorization" in request.headers
+
+
+def _identify_device(access: Access) -> DeviceIdentity:
+    authorization = request.headers.get("Authorization", "")
+    if authorization.startswith(_BEARER):
+        known = _find_by_token(authorization[len(_BEARER) :])
+    elif access.body_bytes_max is None:
+        # A signature covers a body that was read whole, and this one is to be stored as it comes.
+        raise Refused("token_invalid")
+    else:
+        known = _find_by_signature()
+    if known.state == "revoked" and not access.revoked_too:
+        raise Refused("device_revoked")
+    state = "frozen" if known.frozen and known.state == "active" else known.state
+    return DeviceIdentity(known.organisation, known.device, known.person, state, known.public_key)
+
+
+def _find_by_signature() -> KnownDevice:
+    headers = request.headers
+    digest = headers.get("Content-Digest", "")
+    path = request.root_path + request.path
+    query = request.query_string.decode("latin-1")
+    signature_input, signature = headers.get("Signature-Input", ""), headers.get("Signature", "")
+    signed = read_signed(request.method, path, query, digest, signature_input, signature)
+    if abs(unix_now() - signed.created) > AGE_MAX_S:
+        raise Refused("request_expired", server_time=utc_now())
+    if not hmac.compare_digest(digest.encode(), content_digest(read_body()).encode()):
+        raise Refused("request_not_signed")
+    with reading(wired().engine) as connection:
+        return devices.find_signer(connection, signed)
+
+
+def _find_by_token(token: str) -> KnownDevice:
+    try:
+        claims: dict[str, Any] = _token_serializer().loads(token)
+    except BadData:
+        raise Refused("token_invalid") from None
+    if claims["expires"] <= unix_now():
+        raise Refused("token_invalid")
+    with reading(wired().engine) as connection:
+        known = devices.find_device(connection, claims["organisation"], claims["device"])
+    if known is None or _fingerprint(known.public_key) != claims["key"]:
+        raise Refused("token_invalid")
+    return known
+
+
+def _identify_person(access: Access) -> PersonIdentity:
+    if "person" not in session:
+        raise Refused("not_signed_in")
+    with reading(wired().engine) as connection:
+        found = accounts.find_signed_in(connection, session["organisation"], session["person"])
+    if found is None or not hmac.compare_digest(found.account_stamp, session["stamp"]):
+        raise Refused("not_signed_in")
+    if access.roles and not found.roles & access.roles:
+        raise Refused("role_not_allowed")
+    if request.method not in _READING:
+        refuse_foreign_page()
+    return PersonIdentity(found.organisation, found.person, found.name, found.roles)
+
+
+def _token_serializer() -> URLSafeSerializer:
+    options = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
+    return URLSafeSerializer(wired().key.token_secret, salt="device token", signer_kwargs=options)
+
+
+def _fingerprint(public_key: str) -> str:
+    return hashlib.sha256(bytes.fromhex(public_key)).hexdigest()[:32]

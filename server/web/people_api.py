@@ -1,0 +1,117 @@
+"""People at the office: orders, changes, reviews, the log's checkpoint."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from flask import Response
+
+from schemas.problems import Fault, Refused
+from server.services import devices, orders_read, reviews_read
+from server.store.database import reading
+from server.web import shapes
+from server.web.auth import require_person
+from server.web.openapi import about, blueprint
+from server.web.wiring import wired
+from sync import receipt
+from sync.changeset import Change
+from sync.receipt import Receipt
+
+office = blueprint("office")
+
+CHANGE_PROBLEMS: Final = (
+    "change_set_too_large",
+    "too_many_changes",
+    "kind_unknown",
+    "value_invalid",
+    "field_missing",
+    "record_missing",
+    "record_exists",
+    "kind_mismatch",
+    "fact_is_final",
+    "move_not_allowed",
+    "writer_not_allowed",
+    "wrong_actor",
+    "disk_full",
+)
+"""What taking in a change-set of the office may answer."""
+
+
+@office.get("/orders")
+@office.arguments(shapes.OrderQuery, location="query")
+@office.doc(**about("工单列表"))
+@office.alt_response(200, schema=shapes.OrderPage)
+def orders(query: dict[str, Any]) -> dict[str, Any]:
+    """List work orders by number, a page at a time."""
+    who = require_person()
+    status, after = query.get("status"), query.get("after")
+    with reading(wired().engine) as connection:
+        page = orders_read.list_orders(connection, who.organisation, status, after, query["limit"])
+    return {"orders": page.orders, "after": page.after}
+
+
+@office.get("/orders/<order_id>")
+@office.doc(**about("工单详情", "not_found"))
+@office.alt_response(200, schema=shapes.OrderDetail)
+def order(order_id: str) -> dict[str, Any]:
+    """Show a work order, by id or number, with what it refers to and all that follows it."""
+    who = require_person()
+    with reading(wired().engine) as connection:
+        return orders_read.read_order(connection, who.organisation, order_id)
+
+
+@office.post("/changes")
+@office.arguments(shapes.OfficeChanges)
+@office.doc(**about("提交办公室变更", *CHANGE_PROBLEMS))
+@office.alt_response(200, schema=shapes.ReceiptAnswer)
+def changes(body: dict[str, Any]) -> Response:
+    """Write changes in the name of the person signed in; they take effect together or not at all."""
+    who = require_person()
+    written = [Change(c["kind"], c["id"], c["op"], c["set"], c["was"]) for c in body["changes"]]
+    return _answer_receipt(wired().office.write(who.organisation, who.person, body["intent"], written))
+
+
+@office.get("/reviews")
+@office.arguments(shapes.ReviewQuery, location="query")
+@office.doc(**about("冲突与异常列表"))
+@office.alt_response(200, schema=shapes.ReviewPage)
+def list_reviews(query: dict[str, Any]) -> dict[str, Any]:
+    """List conflicts and exceptions, oldest first, a page at a time."""
+    who = require_person()
+    kind, after = query.get("kind"), query.get("after")
+    with reading(wired().engine) as connection:
+        page = reviews_read.list_reviews(connection, who.organisation, query["state"], kind, after, query["limit"])
+    return {"reviews": page.reviews, "after": page.after}
+
+
+@office.get("/log/checkpoint")
+@office.doc(**about("日志检查点"))
+@office.alt_response(200, schema=shapes.Checkpoint)
+def checkpoint() -> dict[str, Any]:
+    """Give the size and root of the log, signed by the office: keep it, and check later that the log only grew."""
+    who = require_person()
+    key = wired().key
+    with reading(wired().engine) as connection:
+        found = devices.read_checkpoint(connection, who.organisation)
+    signed = f"gongdan-checkpoint\n{found.organisation}\n{found.size}\n{found.root}\n"
+    return {
+        "organisation": found.organisation,
+        "size": found.size,
+        "root": found.root,
+        "public_key": key.public_key,
+        "signature": key.sign(signed.encode("ascii")).hex(),
+    }
+
+
+def _answer_receipt(answer: Receipt) -> Response:
+    """Return a receipt as the answer; raises Refused with its fault when nothing took effect."""
+    if answer.verdict == "refused":
+        fault = _first_cause(answer)
+        raise Refused(fault.code, **fault.facts)
+    return Response(receipt.dump(answer), mimetype="application/json")
+
+
+def _first_cause(answer: Receipt) -> Fault:
+    """Return why a set was refused: the change that is at fault says more than the set as a whole."""
+    faults = [verdict.fault for verdict in answer.changes if verdict.fault] + ([answer.fault] if answer.fault else [])
+    return next((fault for fault in faults if fault.code != "set_refused"), faults[0])

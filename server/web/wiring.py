@@ -1,0 +1,34 @@
+"""What the views share: made once by the application factory, asked for by `wired()`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import current_app
+from sqlalchemy import Engine
+
+from server.keys import OfficeKey
+from server.reception import Reception
+from server.services.office import Office
+from server.settings import Settings
+from server.web.attempts import Attempts
+
+EXTENSION = "gongdan"
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """The parts of one server process."""
+
+    settings: Settings
+    engine: Engine
+    key: OfficeKey
+    office: Office
+    reception: Reception
+    attempts: Attempts
+
+
+def wired() -> Wiring:
+    """Return the parts of the application that answers this request."""
+    parts: Wiring = current_app.extensions[EXTENSION]
+    return parts
