@@ -1,0 +1,60 @@
+"""What a person should know although nothing was refused: code -> sentence in two languages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+NOTICES: Final[dict[str, tuple[str, str]]] = {
+    "part_unknown": (
+        "目录里没有这个备件，已按所记内容保存。",
+        "The catalogue has no such part; it is recorded as given.",
+    ),
+    "batch_unknown": (
+        "本机没有批号 {number} 的资料，供应商与合格证未知。",
+        "Batch {number} is not known here, so supplier and certificate are unknown.",
+    ),
+    "batch_missing": ("没有记录批号，无法追溯到供应商。", "No batch was recorded, so the supplier cannot be traced."),
+    "batch_ambiguous": (
+        "批号 {number} 属于多个备件，请扫描或填写备件号。",
+        "Batch {number} belongs to several parts; scan or give the part number.",
+    ),
+    "batch_recalled": (
+        "批号 {number} 已于 {recalled_on} 召回：{reason}",
+        "Batch {number} was recalled on {recalled_on}: {reason}",
+    ),
+    "batch_expired": ("批号 {number} 已于 {expires_on} 过期。", "Batch {number} expired on {expires_on}."),
+    "serial_missing": (
+        "该备件按序列号管理，但没有记录序列号。",
+        "This part has serial numbers, but none was recorded.",
+    ),
+    "serial_in_use": ("序列号 {serial} 已记录在本设备上。", "Serial {serial} is already recorded in this machine."),
+    "removed_unknown": (
+        "本机没有序列号 {serial} 的装入记录，拆下仍已保存。",
+        "No record of serial {serial} being fitted is known here; its removal is recorded.",
+    ),
+    "check_failed": (
+        "“{item}”不合格：允许 {low} 至 {high} {unit}。",
+        "'{item}' failed: the limits are {low} to {high} {unit}.",
+    ),
+    "checks_missing": ("必填检查项还没有做：{items}", "Mandatory checks are not done: {items}"),
+    "signature_missing": ("客户还没有签字。", "The customer has not signed."),
+    "changed_after_signature": (
+        "内容在客户签字后有改动，派工台会看到。",
+        "This changes what the customer signed; the dispatcher will see it.",
+    ),
+    "grade_changed": ("故障等级改为“{grade}”，派工台会看到。", "The fault grade is changed to '{grade}'."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing to know, with its facts: a value, so that any screen can show it."""
+
+    code: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def sentence(self, language: str) -> str:
+        """Return the sentence in Chinese (``zh``) or English."""
+        zh, en = NOTICES[self.code]
+        return (zh if language == "zh" else en).format(**self.facts)

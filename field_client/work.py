@@ -1,0 +1,328 @@
+"""The engineer's day: his orders, opening, starting, creating and finishing one. Nothing here needs a network.
+
+Every use case returns a value, and whatever it stored is durable when it returns. A refusal is Refused and
+then nothing was stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from field_client.notices import Notice
+from field_client.outbox import Edit, Outbox, make_id, parse_instant, spell_instant
+from field_client.store import Record, Store, Values
+from schemas.lifecycle import ENDED_STATES, ENGINEER, ORDER_STATES, allows
+from schemas.problems import Refused
+from sync import canonical
+
+OPEN_STATES: Final = tuple(state for state in ORDER_STATES if state not in (*ENDED_STATES, "finished"))
+"""An order in one of these is still work to do."""
+
+GRADE_ORDER: Final = {"urgent": 0, "important": 1, "general": 2}
+NO_TIME: Final = "9999"
+"""Sorts after every time."""
+
+UNDER_WAY: Final = ("in_progress", "on_site", "travelling")
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """What every use case works with: the store and the outbox of one device."""
+
+    store: Store
+    outbox: Outbox
+    keeps_photo_location: bool = True
+
+    def now(self) -> str:
+        """Return the device's time as it is recorded in facts: its own clock put right by what was last measured.
+
+        What the clock itself showed travels with the change-set.
+        """
+        return spell_instant(self.outbox.now() + self.store.recall("offset_ms", 0))
+
+    def make_id(self) -> str:
+        """Return an id for a record made here."""
+        return make_id(self.outbox.now())
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """One order in a list: the names a person reads, and its next limit of time."""
+
+    id: str
+    number: str
+    status: str
+    grade: str
+    service: str
+    customer: str
+    site: str
+    machine: str
+    serial: str
+    appointment_at: str | None
+    due_at: str | None
+    is_overdue: bool
+    is_local: bool
+    """Whether it holds work that the server has not answered for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a machine's label led to: the machine and its open orders; one alone becomes the current order."""
+
+    machine: Record
+    orders: list[OrderLine]
+    current: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an act did: the order it belongs to, the change-set that records it, and what to know."""
+
+    order: Record
+    set_id: str | None
+    notices: tuple[Notice, ...] = ()
+
+
+def find_order(bench: Workbench, name: str | None = None) -> Record:
+    """Return an order by its number or id, or the current one.
+
+    Raises Refused with `not_found`, or `order_not_open` when none is named and none is open.
+    """
+    name = name or bench.store.recall("current_order")
+    if name is None:
+        raise Refused("order_not_open")
+    found = bench.store.find(name) or next(bench.store.find_by("work_order", "number", name), None)
+    if found is None or found.kind != "work_order":
+        raise Refused("not_found", what=name)
+    return found
+
+
+def list_today(bench: Workbench) -> list[OrderLine]:
+    """Return the orders that are still work to do: those under way first, then by next limit and grade."""
+    lines = [describe_order(bench, order) for order in bench.store.find_by("work_order", "status", *OPEN_STATES)]
+    return sorted(
+        lines,
+        key=lambda line: (
+            line.status not in UNDER_WAY,
+            line.appointment_at or line.due_at or NO_TIME,
+            GRADE_ORDER.get(line.grade, len(GRADE_ORDER)),
+            line.number,
+        ),
+    )
+
+
+def describe_order(bench: Workbench, order: Record) -> OrderLine:
+    """Return an order with the names a list shows."""
+    values, store = order.values, bench.store
+    machine = store.values_of(values.get("machine_id"))
+    due_at = next_limit(values)
+    return OrderLine(
+        id=order.id,
+        number=values["number"],
+        status=values["status"],
+        grade=values["grade"],
+        service=values["service"],
+        customer=store.values_of(values.get("customer_id")).get("name", ""),
+        site=store.values_of(values.get("site_id") or machine.get("site_id")).get("name", ""),
+        machine=store.values_of(machine.get("model_id")).get("name", ""),
+        serial=machine.get("serial", ""),
+        appointment_at=values.get("appointment_at"),
+        due_at=due_at,
+        is_overdue=due_at is not None and parse_instant(due_at) < parse_instant(bench.now()),
+        is_local=order.is_local,
+    )
+
+
+def next_limit(order: Values) -> str | None:
+    """Return the next limit of time an order runs against: on site, then solved. Source: handbook G1-G5."""
+    limits = [order.get("solved_due_at")]
+    if not order.get("arrived_at"):
+        limits.append(order.get("on_site_due_at"))
+    return min((limit for limit in limits if limit), default=None)
+
+
+def find_machine(bench: Workbench, serial: str, gtin: str | None = None) -> Record:
+    """Return a machine by its serial number and, where the label carries one, its model's GTIN.
+
+    Raises Refused with `machine_unknown`, or `code_ambiguous` when machines of several models bear the number.
+    """
+    found = list(bench.store.find_by("machine", "serial", serial))
+    if gtin is not None and len(found) > 1:
+        found = [machine for machine in found if _gtin_of(bench, machine) == gtin]
+    if not found:
+        raise Refused("machine_unknown", serial=serial)
+    if len(found) > 1:
+        names = [bench.store.values_of(machine.values.get("model_id")).get("name", "?") for machine in found]
+        raise Refused("code_ambiguous", choices=", ".join(names))
+    return found[0]
+
+
+def open_machine(bench: Workbench, serial: str, gtin: str | None = None) -> Opened:
+    """Open the order of the machine whose label was read; it becomes current when it is the only one."""
+    machine = find_machine(bench, serial, gtin)
+    orders = bench.store.find_by("work_order", "machine_id", machine.id)
+    lines = [describe_order(bench, order) for order in orders if order.values.get("status") in OPEN_STATES]
+    current = _choose(lines)
+    if current is not None:
+        open_order(bench, current)
+    return Opened(machine, lines, current)
+
+
+def open_order(bench: Workbench, name: str) -> Record:
+    """Make an order the current one: the acts that follow belong to it."""
+    order = find_order(bench, name)
+    bench.store.remember(current_order=order.id)
+    return order
+
+
+def start(bench: Workbench, name: str | None = None, grade: str | None = None) -> Done:
+    """Begin work on an order and make it current; the grade may be put right from what is found on site.
+
+    Raises Refused with `move_not_allowed` or `value_invalid`.
+    """
+    order = find_order(bench, name)
+    now = bench.now()
+    values = {"status": "in_progress", "started_at": order.values.get("started_at") or now}
+    values["arrived_at"] = order.values.get("arrived_at") or now
+    with bench.store.transaction():
+        done = _move(bench, order, "order.start", _with_grade(values, grade))
+        open_order(bench, order.id)
+    return done
+
+
+def finish(bench: Workbench, name: str | None = None, **findings: str | None) -> Done:
+    """End work on an order; `findings` are diagnosis, remedy, result and grade, where they are still to be said.
+
+    Raises Refused with `move_not_allowed` or `value_invalid`. What is missing or changed after the signature is
+    told, not refused: the engineer may have good reason, and the dispatcher sees it.
+    """
+    order = find_order(bench, name)
+    values = {key: value for key, value in findings.items() if value is not None}
+    notices = tuple(_look_back(bench, order, values))
+    values |= {"status": "finished", "finished_at": bench.now()}
+    done = _move(bench, order, "order.finish", values)
+    return Done(done.order, done.set_id, (*done.notices, *notices))
+
+
+def create_order(
+    bench: Workbench, serial: str, service: str, grade: str, symptom: str, gtin: str | None = None
+) -> Done:
+    """Take an order down on site for a machine known here, and take it oneself; it becomes current.
+
+    Its number is the device's own until the office gives it another name: F, the day and part of its id.
+    """
+    machine, order_id, now = find_machine(bench, serial, gtin), bench.make_id(), bench.now()
+    values = {
+        "number": f"F{now[2:10].replace('-', '')}-{order_id[-6:].upper()}",
+        "status": "in_progress",
+        "service": service,
+        "grade": grade,
+        "channel": "engineer",
+        "symptom": symptom,
+        "machine_id": machine.id,
+        "customer_id": machine.values.get("customer_id"),
+        "site_id": machine.values.get("site_id"),
+        "engineer_id": bench.outbox.identity.person,
+        "reported_at": now,
+        "arrived_at": now,
+        "started_at": now,
+    }
+    with bench.store.transaction():
+        set_id = bench.outbox.write("order.create", [Edit("work_order", order_id, values, is_new=True)])
+        return Done(open_order(bench, order_id), set_id)
+
+
+def machine_of(bench: Workbench, order: Record) -> Record:
+    """Return the machine of an order; raises Refused with `machine_unknown` when it has none here."""
+    machine = bench.store.find(order.values.get("machine_id"))
+    if machine is None:
+        raise Refused("machine_unknown", serial="?")
+    return machine
+
+
+def checklist_of(bench: Workbench, order: Record) -> Record | None:
+    """Return the checklist of an order: the one named, else the newest for its machine's family and service."""
+    if order.values.get("checklist_id"):
+        return bench.store.find(order.values["checklist_id"])
+    machine = bench.store.values_of(order.values.get("machine_id"))
+    family = bench.store.values_of(machine.get("model_id")).get("family")
+    fitting = [
+        checklist
+        for checklist in bench.store.of_kind("checklist")
+        if checklist.values.get("family") in (None, family)
+        and checklist.values.get("service") in (None, order.values["service"])
+    ]
+    # The closest fit first: one made for this family and service, then the newest version.
+    return max(
+        fitting,
+        key=lambda found: (
+            found.values.get("family") is not None,
+            found.values.get("service") is not None,
+            found.values.get("version", 0),
+            found.id,
+        ),
+        default=None,
+    )
+
+
+def latest_results(bench: Workbench, order: Record) -> dict[str, Record]:
+    """Return the counting result of each check item of an order: the latest."""
+    return {result.values["item"]: result for result in bench.store.find_by("check_result", "order_id", order.id)}
+
+
+def signed_sheet(bench: Workbench, order: Record) -> Values | None:
+    """Return the document the customer last signed for an order, or None."""
+    signatures = list(bench.store.find_by("signature", "order_id", order.id))
+    if not signatures:
+        return None
+    sheet = bench.store.values_of(signatures[-1].values["job_sheet_id"])
+    document: Values = canonical.load(sheet["content"]) if sheet else {}
+    return document
+
+
+def _move(bench: Workbench, order: Record, intent: str, values: Values) -> Done:
+    before, after = order.values["status"], values["status"]
+    if not allows(before, after, frozenset({ENGINEER})):
+        raise Refused("move_not_allowed", before=before, after=after)
+    set_id = bench.outbox.write(intent, [Edit("work_order", order.id, values)])
+    notices = (Notice("grade_changed", {"grade": values["grade"]}),) if _regrades(order, values) else ()
+    return Done(find_order(bench, order.id), set_id, notices)
+
+
+def _look_back(bench: Workbench, order: Record, values: Values) -> Iterator[Notice]:
+    checklist = checklist_of(bench, order)
+    done = latest_results(bench, order)
+    items = checklist.values["items"] if checklist else []
+    missing = [item["label"] for item in items if item.get("mandatory") and item["key"] not in done]
+    if missing:
+        yield Notice("checks_missing", {"items": "、".join(missing)})
+    sheet = signed_sheet(bench, order)
+    if sheet is None:
+        yield Notice("signature_missing")
+    elif any(sheet.get("work", {}).get(name) != value for name, value in values.items() if name in SIGNED_FINDINGS):
+        yield Notice("changed_after_signature")
+
+
+SIGNED_FINDINGS: Final = ("diagnosis", "remedy", "result")
+"""Fields of the order that stand on the job sheet."""
+
+
+def _regrades(order: Record, values: Values) -> bool:
+    return "grade" in values and values["grade"] != order.values.get("grade")
+
+
+def _with_grade(values: dict[str, Any], grade: str | None) -> dict[str, Any]:
+    return values if grade is None else values | {"grade": grade}
+
+
+def _gtin_of(bench: Workbench, machine: Record) -> str | None:
+    gtin: str | None = bench.store.values_of(machine.values.get("model_id")).get("gtin")
+    return gtin
+
+
+def _choose(lines: list[OrderLine]) -> str | None:
+    under_way = [line for line in lines if line.status == "in_progress"]
+    only = under_way if len(under_way) == 1 else lines
+    return only[0].id if len(only) == 1 else None

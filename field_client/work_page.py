@@ -1,0 +1,179 @@
+"""What one order looks like at this moment: its machine, checks, facts, photos, and what is disputed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from field_client.outbox import SentSet
+from field_client.store import Record, Store, Values
+from field_client.work import OrderLine, Workbench, checklist_of, describe_order, find_order, latest_results
+from field_client.work_checks import previous_result
+from sync.blobs import blobs_named
+
+FileState = Literal["on_device", "sending", "verified", "elsewhere"]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckLine:
+    """One item of the checklist with its result here and the one before on this machine."""
+
+    item: Values
+    result: Values | None
+    previous: Values | None
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoLine:
+    """One photo, and how far its files have come; `percent` of their bytes have reached the server."""
+
+    photo: Values
+    state: FileState
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictLine:
+    """A field on which office and field disagree: `standing` is shown meanwhile, `incoming` is what was sent."""
+
+    field: str
+    base: Any
+    standing: Any
+    incoming: Any
+    state: str
+    settled_value: Any
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """Everything about one order that is known here."""
+
+    line: OrderLine
+    order: Values
+    machine: Values
+    model: Values
+    customer: Values
+    site: Values
+    checks: tuple[CheckLine, ...]
+    fitted: tuple[Values, ...]
+    removed: tuple[Values, ...]
+    photos: tuple[PhotoLine, ...]
+    signature: Values | None
+    conflicts: tuple[ConflictLine, ...]
+    exceptions: tuple[Values, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStatus:
+    """What is only on this device, when it last met the server, and which sets need a person."""
+
+    waiting_sets: int
+    waiting_files: int
+    waiting_bytes: int
+    freed_files: int
+    synced_at: str | None
+    tried_at: str | None
+    fault: str | None
+    revoked_at: str | None
+    offset_ms: int
+    records: int
+    held: tuple[SentSet, ...]
+    refused: tuple[SentSet, ...]
+    contested: tuple[tuple[SentSet, tuple[ConflictLine, ...]], ...]
+
+
+def read_page(bench: Workbench, name: str | None = None) -> OrderPage:
+    """Return the page of an order; raises Refused as `find_order` does."""
+    order, store = find_order(bench, name), bench.store
+    machine = store.values_of(order.values.get("machine_id"))
+    signatures = list(store.find_by("signature", "order_id", order.id))
+
+    def facts(kind: str) -> tuple[Values, ...]:
+        return tuple(record.values for record in store.find_by(kind, "order_id", order.id))
+
+    return OrderPage(
+        line=describe_order(bench, order),
+        order=order.values,
+        machine=machine,
+        model=store.values_of(machine.get("model_id")),
+        customer=store.values_of(order.values.get("customer_id")),
+        site=store.values_of(order.values.get("site_id") or machine.get("site_id")),
+        checks=tuple(_read_checks(bench, order)),
+        fitted=facts("part_fitted"),
+        removed=facts("part_removed"),
+        photos=tuple(_read_photo(store, photo) for photo in facts("photo")),
+        signature=signatures[-1].values if signatures else None,
+        conflicts=tuple(_read_conflict(conflict) for conflict in facts("conflict")),
+        exceptions=facts("exception"),
+    )
+
+
+def read_status(bench: Workbench) -> DeviceStatus:
+    """Return what a person must know of the device's state; an open question stays until it is settled."""
+    store, outbox, recall = bench.store, bench.outbox, bench.store.recall
+    counts = outbox.counts()
+    sql = "SELECT count(*), coalesce(sum(size_bytes - offset), 0) FROM blobs WHERE state = 'kept'"
+    files, size = store.row(sql) or (0, 0)
+    freed = store.row("SELECT count(*) FROM blobs WHERE state = 'freed'") or (0,)
+    contested = [(found, _conflicts_of(store, found)) for found in outbox.sets("contested")]
+    return DeviceStatus(
+        waiting_sets=counts.get("sealed", 0) + counts.get("held", 0),
+        waiting_files=files,
+        waiting_bytes=size,
+        freed_files=freed[0],
+        synced_at=recall("synced_at"),
+        tried_at=recall("tried_at"),
+        fault=recall("fault"),
+        revoked_at=recall("revoked"),
+        offset_ms=recall("offset_ms", 0),
+        records=store.count(),
+        held=tuple(outbox.sets("held")),
+        refused=tuple(outbox.sets("refused")),
+        contested=tuple(
+            (found, lines) for found, lines in contested if not lines or any(line.state == "open" for line in lines)
+        ),
+    )
+
+
+def _read_checks(bench: Workbench, order: Record) -> list[CheckLine]:
+    checklist = checklist_of(bench, order)
+    results = latest_results(bench, order)
+    lines = []
+    for item in checklist.values["items"] if checklist else ():
+        result, previous = results.get(item["key"]), previous_result(bench, order, item["key"])
+        lines.append(CheckLine(item, result and result.values, previous and previous.values))
+    return lines
+
+
+def _read_photo(store: Store, photo: Values) -> PhotoLine:
+    names = [name for name, _ in blobs_named(photo)]
+    rows = [store.row("SELECT state, offset, size_bytes FROM blobs WHERE sha256 = ?", name) for name in names]
+    found = [row for row in rows if row is not None]
+    if not found:
+        return PhotoLine(photo, "elsewhere", 100)
+    if all(state in ("verified", "freed") for state, _, _ in found):
+        return PhotoLine(photo, "verified", 100)
+    sent, size = sum(row[1] for row in found), sum(row[2] for row in found)
+    return PhotoLine(photo, "sending" if sent else "on_device", 100 * sent // max(size, 1))
+
+
+def _read_conflict(values: Values) -> ConflictLine:
+    return ConflictLine(
+        field=values["field"],
+        base=values.get("base"),
+        standing=values.get("office"),
+        incoming=values.get("incoming"),
+        state=values["state"],
+        settled_value=values.get("settled_value"),
+        note=values.get("note"),
+    )
+
+
+def _conflicts_of(store: Store, found: SentSet) -> tuple[ConflictLine, ...]:
+    """Return the conflicts that a set's receipt speaks of, as far as they have come back with the feed."""
+    verdicts = found.receipt.changes if found.receipt else ()
+    fields = {(verdict.id, name) for verdict in verdicts for name in verdict.contested}
+    conflicts = [conflict.values for conflict in store.of_kind("conflict")]
+    mine = [values for values in conflicts if (values["subject_id"], values["field"]) in fields]
+    return tuple(_read_conflict(values) for values in mine)

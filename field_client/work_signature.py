@@ -1,0 +1,134 @@
+"""The customer's signature, bound to the exact job sheet he read. Source: handbook V5, M5."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from field_client.evidence import EvidenceFolder
+from field_client.outbox import Edit
+from field_client.store import Record, Values
+from field_client.work import Workbench, checklist_of, find_order
+from printing.job_sheet import JobSheetSource, compose_job_sheet
+from schemas.problems import Refused
+from sync import canonical
+from sync.blobs import RANKS, LocalBlob
+
+STROKES_FORMAT: Final = "gongdan-strokes/1"
+
+POINTS_MAX: Final = 20_000
+"""A long signature of half a minute at the 240 points a second of a fast screen has 7,200."""
+
+Strokes = Sequence[Sequence[Sequence[int]]]
+"""strokes of points of x, y (in the pad's units) and t (milliseconds since the first)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A job sheet and what the customer said to it."""
+
+    job_sheet_id: str
+    content: str
+    content_sha256: str
+    signature: Values
+    set_id: str | None
+
+
+def sign(
+    bench: Workbench,
+    files: EvidenceFolder,
+    strokes: Strokes,
+    name: str,
+    role: str,
+    *,
+    order: str | None = None,
+    **findings: str | None,
+) -> Signed:
+    """Keep the customer's strokes under the job sheet of an order, as it stands at this moment.
+
+    `findings` (diagnosis, remedy, result) are written to the order in the same change-set, so that the sheet holds
+    what the customer read. Raises Refused with `value_invalid` when there is no stroke, or the strokes or findings are
+    not in their form, and `field_missing` without a name.
+    """
+    if not name.strip():
+        raise Refused("field_missing", field="signer_name")
+    data = _spell_strokes(strokes)
+    digest = files.add(data)
+    said = {"outcome": "signed", "signer_name": name, "signer_role": role or None, "strokes_sha256": digest}
+    return _close(bench, said, findings, order, [LocalBlob(digest, len(data), RANKS["strokes_sha256"])])
+
+
+def sign_without(
+    bench: Workbench,
+    outcome: str,
+    reason: str,
+    *,
+    name: str | None = None,
+    role: str | None = None,
+    order: str | None = None,
+    **findings: str | None,
+) -> Signed:
+    """Keep why there is no signature: the customer ``declined`` or was ``absent``.
+
+    Raises Refused with `field_missing` without a reason, or `value_invalid`.
+    """
+    if not reason.strip():
+        raise Refused("field_missing", field="reason")
+    said = {"outcome": outcome, "reason": reason, "signer_name": name, "signer_role": role}
+    return _close(bench, said, findings, order, [])
+
+
+def compose(bench: Workbench, order: Record) -> str:
+    """Return the job sheet of an order as it stands."""
+    store, values = bench.store, order.values
+    machine = store.values_of(values.get("machine_id"))
+    checklist = checklist_of(bench, order)
+
+    def facts(kind: str) -> list[Values]:
+        return [record.values for record in store.find_by(kind, "order_id", order.id)]
+
+    return compose_job_sheet(
+        JobSheetSource(
+            order=values,
+            composed_at=bench.now(),
+            engineer=store.values_of(bench.outbox.identity.person).get("name") or store.recall("person_name", ""),
+            customer=store.values_of(values.get("customer_id")),
+            site=store.values_of(values.get("site_id") or machine.get("site_id")),
+            machine=machine,
+            model=store.values_of(machine.get("model_id")),
+            items=checklist.values["items"] if checklist else (),
+            checks=facts("check_result"),
+            parts=[(part, store.values_of(part.get("supplier_id")).get("name")) for part in facts("part_fitted")],
+            removed=facts("part_removed"),
+            photos=facts("photo"),
+        )
+    )
+
+
+def _close(
+    bench: Workbench, said: Values, findings: dict[str, str | None], name: str | None, blobs: list[LocalBlob]
+) -> Signed:
+    order = find_order(bench, name)
+    values = {key: value for key, value in findings.items() if value is not None}
+    links = {"order_id": order.id, "machine_id": order.values.get("machine_id")}
+    read = Record(order.id, order.kind, order.values | values)
+    content = compose(bench, read)
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    sheet = Edit("job_sheet", bench.make_id(), {**links, "content": content, "content_sha256": digest}, is_new=True)
+    bound = {"job_sheet_id": sheet.id, "job_sheet_sha256": digest, "signed_at": bench.now()}
+    signature = Edit("signature", bench.make_id(), {**links, **bound, **said}, is_new=True)
+    edits = [Edit("work_order", order.id, values)] if values else []
+    set_id = bench.outbox.write("order.sign", [*edits, sheet, signature], blobs)
+    return Signed(sheet.id, content, digest, dict(signature.values), set_id)
+
+
+def _spell_strokes(strokes: Strokes) -> bytes:
+    points = [point for stroke in strokes for point in stroke]
+    if not points or len(points) > POINTS_MAX:
+        raise Refused("value_invalid", field="strokes", detail=f"1 - {POINTS_MAX}")
+    if not all(len(point) == 3 and all(type(number) is int for number in point) for point in points):
+        raise Refused("value_invalid", field="strokes", detail="[[[x, y, t], ...], ...]")
+    document = {"format": STROKES_FORMAT, "strokes": [[list(point) for point in stroke] for stroke in strokes]}
+    return canonical.dump(document).encode()
