@@ -1,0 +1,1 @@
+"""The migrations; a file that was released is never edited."""

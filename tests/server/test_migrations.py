@@ -1,0 +1,98 @@
+"""The migrations lead to the tables the code declares, and back to nothing, on both databases."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, inspect, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from schemas.problems import Refused
+from server.store.database import open_engine, writing
+from server.store.migrate import downgrade, is_current, upgrade
+from server.store.tables import Base
+
+ORGANISATION = "0190a000-0000-7000-8000-000000000001"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        engine = open_engine(f"sqlite:///{tmp_path / 'empty.sqlite'}")
+    else:
+        engine = open_engine(request.getfixturevalue("postgres_database"))
+    yield engine
+    engine.dispose()
+
+
+def differences(engine: Engine) -> list[object]:
+    """Return what alembic would change to make the database like the declared tables."""
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return compare_metadata(context, Base.metadata)
+
+
+def tables(engine: Engine) -> set[str]:
+    """Return the tables there are, without alembic's own."""
+    return set(inspect(engine).get_table_names()) - {"alembic_version"}
+
+
+def test_migrations_make_the_tables_that_are_declared(engine: Engine) -> None:
+    upgrade(engine)
+
+    assert differences(engine) == []
+    assert tables(engine) == set(Base.metadata.tables)
+    assert is_current(engine)
+
+
+def test_a_missing_column_is_noticed(engine: Engine) -> None:
+    upgrade(engine)
+    with writing(engine) as connection:
+        connection.execute(text("ALTER TABLE blobs DROP COLUMN verified_at"))
+
+    assert differences(engine)
+
+
+def test_taking_migrations_back_removes_everything_and_they_apply_again(engine: Engine) -> None:
+    upgrade(engine)
+
+    downgrade(engine)
+
+    assert tables(engine) == set()
+    assert not is_current(engine)
+
+    upgrade(engine)
+
+    assert differences(engine) == []
+
+
+def test_migrating_a_current_database_changes_nothing(engine: Engine) -> None:
+    upgrade(engine)
+    with writing(engine) as connection:
+        connection.execute(
+            text("INSERT INTO holders (organisation, holder, checksum, count) VALUES (:o, :o, '00', 1)"),
+            {"o": ORGANISATION},
+        )
+
+    upgrade(engine)
+
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM holders")).scalar_one() == 1
+
+
+def test_a_migration_that_fails_halfway_leaves_nothing_behind(engine: Engine) -> None:
+    with writing(engine) as connection:
+        connection.execute(text("CREATE TABLE uploads (id INTEGER)"))
+
+    with pytest.raises((Refused, SQLAlchemyError)):
+        upgrade(engine)
+
+    assert tables(engine) == {"uploads"}
+    assert not is_current(engine)
+
+
+def test_an_empty_database_is_not_current(engine: Engine) -> None:
+    assert not is_current(engine)
