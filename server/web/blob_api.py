@@ -1,0 +1,208 @@
+"""Files: resumable uploads after tus 1.0, which files the server has, and the files themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from flask import Response, request
+from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed
+from werkzeug.wsgi import wrap_file
+
+from schemas.base import SHA256_PATTERN, UUID_PATTERN
+from schemas.problems import Fault, Refused
+from server.services.blobs import BlobDesk, Owner
+from server.store.blob_files import DiskFiles
+from server.web import tus_headers
+from server.web.access import PREFIX
+from server.web.auth import caller_organisation, require_device
+from server.web.errors import render_problem
+from server.web.openapi import about, blueprint
+from server.web.wiring import wired
+
+HASHES_MAX: Final = 1000
+"""Files asked for in one request: 70 KB of JSON, and two short queries."""
+
+BLOCK_BYTES: Final = 256 * 1024
+"""Bytes of a body taken at a time: all the memory an upload needs."""
+
+IMMUTABLE: Final = "private, max-age=31536000, immutable"
+"""A file under its hash never changes, but only its organisation may see it."""
+
+_UUID = re.compile(UUID_PATTERN)
+_SHA256 = re.compile(SHA256_PATTERN)
+
+blob = blueprint("blobs")
+
+
+@blob.before_request
+def check_version() -> Response | None:
+    """Answer a tus client of another version before anything is done."""
+    return tus_headers.refuse_version() if _is_tus() else None
+
+
+@blob.after_request
+def name_version(answer: Response) -> Response:
+    """Say in every answer to a tus client which version it follows."""
+    return tus_headers.mark_version(answer) if _is_tus() else answer
+
+
+@blob.route("/blobs/uploads", methods=["OPTIONS"], provide_automatic_options=False)
+@blob.route("/blobs/uploads/<upload>", methods=["OPTIONS"], provide_automatic_options=False)
+@blob.doc(**about("查询上传能力"))
+def show_server(upload: str = "") -> Response:  # noqa: ARG001 - one of the two routes passes it
+    """Tell what of tus 1.0 the server can do."""
+    return tus_headers.describe_server(wired().settings.blob_bytes_max)
+
+
+@blob.route("/blobs/uploads", methods=["POST"], provide_automatic_options=False)
+@blob.doc(**about("开始上传", "blob_too_large", "blob_hash_differs", "upload_quota_reached", "disk_full"))
+def create() -> Response:
+    """Begin an upload, perhaps with its first bytes; Upload-Metadata names the file's `sha256`."""
+    size_bytes, length = tus_headers.read_whole("Upload-Length"), _read_length()
+    metadata, sha256 = tus_headers.read_metadata()
+    checksum = tus_headers.read_checksum()
+    if length != 0:
+        _require_bytes_type()
+    if (length or 0) > size_bytes:
+        raise Refused("blob_too_large", limit=size_bytes)
+    # What the row of the upload says need not be kept a second time.
+    note = "" if sha256 and metadata == tus_headers.name_hash(sha256) else metadata
+    owner = _identify_owner()
+    state = _desk().create(owner, size_bytes, sha256, note)
+    if length != 0 and not state.offset:
+        state = _desk().receive(owner, state.upload, 0, _read_blocks(length), length, checksum)
+    answer = Response(status=201, headers=tus_headers.describe(state))
+    answer.headers["Location"] = f"{request.root_path}{PREFIX}/blobs/uploads/{state.upload}"
+    return answer
+
+
+@blob.route("/blobs/uploads/<upload>", methods=["HEAD"], provide_automatic_options=False)
+@blob.doc(**about("查询上传进度", "upload_unknown", "blob_hash_differs"))
+def show(upload: str) -> Response:
+    """Tell how many bytes of an upload are there."""
+    owner = _identify_owner()
+    state = _desk().find(owner, _check_id(upload))
+    note = _desk().find_note(owner, upload)
+    answer = Response(status=200, headers=tus_headers.describe(state))
+    answer.headers["Upload-Length"] = str(state.size_bytes)
+    answer.headers["Cache-Control"] = "no-store"
+    if note or state.sha256:
+        answer.headers["Upload-Metadata"] = note or tus_headers.name_hash(str(state.sha256))
+    return answer
+
+
+@blob.route("/blobs/uploads/<upload>", methods=["PATCH"], provide_automatic_options=False)
+@blob.doc(
+    **about("续传", "upload_unknown", "upload_offset_differs", "blob_too_large", "blob_hash_differs", "disk_full")
+)
+def receive(upload: str) -> Response:
+    """Add bytes at the end of an upload; what came of a body that was cut off is kept."""
+    _require_bytes_type()
+    offset, checksum, length = tus_headers.read_whole("Upload-Offset"), tus_headers.read_checksum(), _read_length()
+    blocks = _read_blocks(length)
+    state = _desk().receive(_identify_owner(), _check_id(upload), offset, blocks, length, checksum)
+    return Response(status=204, headers=tus_headers.describe(state))
+
+
+@blob.route("/blobs/uploads/<upload>", methods=["DELETE"], provide_automatic_options=False)
+@blob.doc(**about("取消上传", "upload_unknown"))
+def terminate(upload: str) -> Response:
+    """Forget an upload; a file that is complete stays."""
+    _desk().terminate(_identify_owner(), _check_id(upload))
+    return Response(status=204)
+
+
+@blob.route("/blobs/uploads/<upload>", methods=["POST"], provide_automatic_options=False)
+@blob.doc(**about("替代方法", "upload_unknown", "method_not_allowed"))
+def override(upload: str) -> Response:
+    """Do what X-HTTP-Method-Override says, for networks that let no other methods pass."""
+    views = {"HEAD": show, "PATCH": receive, "DELETE": terminate}
+    view = views.get(request.headers.get("X-HTTP-Method-Override", "").upper())
+    if view is None:
+        raise MethodNotAllowed(valid_methods=list(views))
+    answer: Response = view(upload)
+    return answer
+
+
+@blob.route("/blobs/states", methods=["POST"])
+@blob.doc(**about("查询文件状态"))
+def show_states() -> dict[str, Any]:
+    """Tell which files the server has: `missing`, `received` in part, or `verified`."""
+    hashes = request.get_json().get("sha256") if isinstance(request.get_json(), dict) else None
+    if not isinstance(hashes, list) or len(hashes) > HASHES_MAX:
+        raise Refused("malformed", detail=f"sha256 is a list of at most {HASHES_MAX} hashes")
+    if not all(isinstance(sha256, str) and _SHA256.match(sha256) for sha256 in hashes):
+        raise Refused("malformed", detail="a hash is 64 lower-case hexadecimal digits")
+    return {"states": _desk().read_states(caller_organisation(), hashes)}
+
+
+@blob.route("/blobs/<sha256>", methods=["GET"])
+@blob.doc(**about("下载文件", "blob_unknown"))
+def send(sha256: str) -> Response:
+    """Send a file, or the range asked for."""
+    if not _SHA256.match(sha256):
+        raise Refused("blob_unknown")
+    found = _desk().open(caller_organisation(), sha256)
+    body = wrap_file(request.environ, found.file, BLOCK_BYTES)
+    answer = Response(body, mimetype=found.media_type, direct_passthrough=True)
+    answer.call_on_close(found.file.close)
+    answer.content_length = found.size_bytes
+    answer.set_etag(sha256)
+    answer.headers["Cache-Control"] = IMMUTABLE
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.make_conditional(request, accept_ranges=True, complete_length=found.size_bytes)
+    return answer
+
+
+def _desk() -> BlobDesk:
+    parts = wired()
+    settings = parts.settings
+    files = DiskFiles(settings.blob_folder)
+    return BlobDesk(parts.engine, files, settings.blob_bytes_max, settings.upload_hours)
+
+
+def _is_tus() -> bool:
+    return request.path.startswith(f"{PREFIX}/blobs/uploads")
+
+
+def _identify_owner() -> Owner:
+    device = require_device()
+    return Owner(device.organisation, device.device)
+
+
+def _check_id(upload: str) -> str:
+    if not _UUID.match(upload):
+        raise Refused("upload_unknown")
+    return upload
+
+
+def _require_bytes_type() -> None:
+    if request.mimetype != tus_headers.BYTES_TYPE:
+        fault = Fault("malformed", {"detail": f"the Content-Type is {tus_headers.BYTES_TYPE}"})
+        answer = render_problem(fault, {"status": 415})
+        answer.status_code = 415
+        raise HTTPException(response=answer)
+
+
+def _read_length() -> int | None:
+    """Return how many bytes are announced, None when the body says itself where it ends."""
+    if request.content_length is None and request.headers.get("Transfer-Encoding") == "chunked":
+        return None
+    return request.content_length or 0
+
+
+def _read_blocks(length: int | None) -> Iterator[bytes]:
+    """Yield the body as it comes; when the client is cut off it just ends, so that what came is kept."""
+    source, left = request.environ["wsgi.input"], length
+    while left is None or left > 0:
+        try:
+            block = source.read(BLOCK_BYTES if left is None else min(BLOCK_BYTES, left))
+        except (OSError, ClientDisconnected):
+            return
+        if not block:
+            return
+        if left is not None:
+            left -= len(block)
+        yield block
