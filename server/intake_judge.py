@@ -43,12 +43,12 @@ def judge(store: Workspace, arrival: Arrival) -> dict[int, Fault]:
 
 def author_of(store: Workspace, changeset: ChangeSet) -> Author:
     """Return who wrote a set, with the roles of his record."""
-    from_office = changeset.device == store.office_device
-    if from_office and changeset.actor == store.office_person:
+    on_office_device = changeset.device == store.office_device
+    if on_office_device and changeset.actor == store.office_person:
         return Author(changeset.actor, frozenset({"system", "admin", "manager", "dispatcher", "stock_keeper"}), True)
     found = _find(store, changeset.actor)
     is_person = found is not None and found[0] == "person" and found[1].get("active") is not False
-    return Author(changeset.actor, frozenset(found[1]["roles"]) if found and is_person else frozenset(), from_office)
+    return Author(changeset.actor, frozenset(found[1]["roles"]) if found and is_person else frozenset(), on_office_device)
 
 
 def settled_fields(store: Workspace, changes: tuple[Change, ...]) -> dict[str, frozenset[str]]:

@@ -32,14 +32,13 @@ def load(data: bytes | str) -> Any:
 
 
 def depth(value: Any, most: int = DEPTH_MAX) -> int:
-    """Return how deep lists and groups are nested in `value`, or `most` + 1 when deeper than `most`."""
-    if most < 0:
+    """Return how deep lists and groups are nested in `value`, or some number above `most` when deeper than that."""
+    if not isinstance(value, dict | list):
+        return 0
+    if most == 0:
         return 1
-    if isinstance(value, dict):
-        return 1 + max((depth(inner, most - 1) for inner in value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max((depth(inner, most - 1) for inner in value), default=0)
-    return 0
+    inner = value.values() if isinstance(value, dict) else value
+    return 1 + max((depth(item, most - 1) for item in inner if isinstance(item, dict | list)), default=0)
 
 
 def _refuse_number(spelling: str) -> Any:

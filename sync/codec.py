@@ -87,8 +87,6 @@ def _check_frame(document: Any) -> None:
         raise Refused("malformed", detail="'changes' is not a list with at least one change")
     if len(changes) > CHANGES_MAX:
         raise Refused("too_many_changes", limit=CHANGES_MAX)
-    if canonical.depth(document) > canonical.DEPTH_MAX:
-        raise Refused("malformed", detail="nested too deeply")
 
 
 def _read_change(item: Any) -> Change:
@@ -103,6 +101,8 @@ def _read_change(item: Any) -> Change:
         raise Refused("malformed", detail="a change's op, set or was is not in its form")
     if op == "update" and new.keys() != seen.keys():
         raise Refused("malformed", detail="an update names in 'was' exactly the fields it sets")
-    if op == "create" and seen or op == "delete" and new:
+    if (op == "create" and seen) or (op == "delete" and new):
         raise Refused("malformed", detail="a create has no 'was' and a delete no 'set'")
+    if max(canonical.depth(new), canonical.depth(seen)) > canonical.DEPTH_MAX:
+        raise Refused("malformed", detail="nested too deeply")
     return Change(kind, record_id, op, new, seen)

@@ -12,10 +12,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from schemas import Audience, Kind, kind_of
+from schemas import KINDS, Audience, Kind, kind_of
 
 EVERYBODY: Final = "*"
 """The holder that stands for every device of the organisation."""
+
+CARRIED_KINDS: Final = frozenset(
+    rule.refers_to for kind in KINDS.values() for rule in kind.references.values() if rule.carries
+)
+"""Kinds that some other kind carries."""
+
+FOLLOWED_KINDS: Final = frozenset(
+    rule.refers_to for kind in KINDS.values() for rule in kind.references.values() if rule.follows
+)
+"""Kinds that some other kind follows."""
 
 Body = Mapping[str, Any]
 Find = Callable[[str], tuple[str, Body] | None]
@@ -31,6 +41,25 @@ def direct_holder(kind: Kind, body: Body) -> str | None:
     if any(body.get(name) in values for name, values in kind.schema.released_when.items()):
         return None
     return body.get(kind.schema.held_by)
+
+
+def structure(kind: Kind, body: Body) -> tuple[Any, ...]:
+    """Return what decides who holds a record and what it carries; as long as it stays, so do the holders."""
+    return (
+        direct_holder(kind, body),
+        tuple(body.get(name) for name in kind.carried),
+        tuple(body.get(name) for name in kind.followed),
+    )
+
+
+def may_restructure(kind: Kind, values: Body) -> bool:
+    """Tell whether writing some values is likely to change a record's structure."""
+    released = kind.schema.released_when
+    return any(
+        name == kind.schema.held_by or name in kind.carried or name in kind.followed or value in released.get(name, ())
+        for name, value in values.items()
+        if not isinstance(value, dict | list)
+    )
 
 
 def is_root(kind: Kind) -> bool:

@@ -1,6 +1,8 @@
 """Whether a change may be made at all, by this person from this device, as far as the records tell.
 
 Rule 1: a device writes in the name of its own person; the office device in the name of any office person.
+        Whoever has an office role writes as the office, from a device of his own too: a connector to
+        another system is such a device.
 Rule 2: a kind is written by the roles it names; an OFFICE field only from the office, except that whoever
         takes an order down on site may take it himself.
 Rule 3: a record is created once, and updated or deleted only when it exists; a fact is only created.
@@ -14,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from schemas import Kind, kind_of
 from schemas.base import faults_of
@@ -24,17 +26,25 @@ from schemas.people import OFFICE_ROLES
 from schemas.problems import Fault
 from sync.changeset import Change
 
+OFFICE_WRITERS: Final = frozenset({"dispatcher", "stock_keeper", "manager", "admin", "system"})
+"""Roles that write as the office; an auditor reads."""
+
 Find = Callable[[str], tuple[str, dict[str, Any]] | None]
 """record id -> kind and body of a record that exists"""
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who writes: the person, his roles, and whether he sits at the office."""
+    """Who writes: the person, his roles, and whether through the office's own device."""
 
     person: str
     roles: frozenset[str]
-    from_office: bool
+    on_office_device: bool
+
+    @property
+    def from_office(self) -> bool:
+        """Whether he writes as the office rather than as the field."""
+        return self.on_office_device or bool(self.roles & OFFICE_WRITERS)
 
     @property
     def move_roles(self) -> frozenset[str]:
@@ -65,7 +75,7 @@ def fault_by_schema(change: Change) -> Fault | None:
 
 def fault_of_author(author: Author, device_person: str) -> Fault | None:
     """Return why somebody may not write through a device, or None (rule 1)."""
-    if author.from_office:
+    if author.on_office_device:
         return None if author.roles & set(OFFICE_ROLES) else Fault("wrong_actor")
     return None if author.person == device_person else Fault("wrong_actor")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Table, select
@@ -10,6 +11,7 @@ from server.domain.findings import PartEvent
 from server.domain.trace import fold
 from server.store.bulk import select_among
 from server.store.tables import ReviewRow, SignedOrder, TraceFact
+from sync.changeset import Change
 
 _SIGNED: Table = SignedOrder.__table__  # type: ignore[assignment]
 _TRACE: Table = TraceFact.__table__  # type: ignore[assignment]
@@ -22,29 +24,39 @@ class FindingsStore:
 
     connection: Connection
     organisation: str
-    _added: dict[str, list[PartEvent]] = field(default_factory=dict)
-    _signed: dict[str, str] = field(default_factory=dict)
+    _events: dict[str, list[PartEvent]] = field(default_factory=dict)
+    _signed: dict[str, str | None] = field(default_factory=dict)
     _opened: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+    def load(self, changes: Iterable[Change]) -> None:
+        """Read what is known of the parts and orders that some changes speak of."""
+        orders, serials = set(), set()
+        for change in changes:
+            order = change.id if change.kind == "work_order" else change.set.get("order_id")
+            serial = change.set.get("serial")
+            if isinstance(order, str) and (change.kind, change.op) != ("work_order", "create"):
+                orders.add(order)
+            if isinstance(serial, str) and change.kind in ("part_fitted", "part_removed"):
+                serials.add(fold(serial))
+        self._load_signed(orders)
+        self._load_events(serials)
 
     def events_of(self, maker: str, serial: str) -> list[PartEvent]:
         """Return what is known of one part, by time and then by log position."""
-        columns = ("id", "act", "maker", "serial", "machine", "at", "position")
         folded = fold(serial)
-        rows = select_among(self.connection, _TRACE, columns, "serial_folded", self.organisation, [folded])
-        stored = [PartEvent(r.act, r.maker, r.serial, r.machine, r.at, r.position, r.id) for r in rows]
-        events = [e for e in (*stored, *self._added.get(folded, ())) if (e.maker, e.serial) == (maker, serial)]
+        self._load_events({folded})
+        events = [event for event in self._events[folded] if (event.maker, event.serial) == (maker, serial)]
         return sorted(events, key=lambda event: (event.at, event.position, event.id))
 
     def add_event(self, event: PartEvent) -> None:
         """Remember an event that is not in the database yet."""
-        self._added.setdefault(fold(event.serial), []).append(event)
+        folded = fold(event.serial)
+        self._load_events({folded})
+        self._events[folded].append(event)
 
     def signature_of(self, order: str) -> str | None:
-        """Return the id of the newest signature under a job sheet of an order, or None."""
-        if order in self._signed:
-            return self._signed[order]
-        found = select_among(self.connection, _SIGNED, ("signature",), "order", self.organisation, [order])
-        return found[0].signature if found else None
+        """Return the id of the newest signature under a job sheet of a loaded order, or None."""
+        return self._signed.get(order)
 
     def add_signature(self, order: str, signature: str) -> None:
         """Remember a signature that is not in the database yet."""
@@ -65,3 +77,16 @@ class FindingsStore:
     def add_conflict(self, subject: str, name: str, conflict: str) -> None:
         """Remember a conflict that is not in the database yet."""
         self._opened.setdefault((subject, name), []).append(conflict)
+
+    def _load_signed(self, orders: set[str]) -> None:
+        unknown = orders - self._signed.keys()
+        self._signed.update(dict.fromkeys(unknown))
+        for row in select_among(self.connection, _SIGNED, ("order", "signature"), "order", self.organisation, unknown):
+            self._signed[row.order] = row.signature
+
+    def _load_events(self, folded: set[str]) -> None:
+        unknown = folded - self._events.keys()
+        self._events.update({serial: [] for serial in unknown})
+        columns = ("serial_folded", "act", "maker", "serial", "machine", "at", "position", "id")
+        for row in select_among(self.connection, _TRACE, columns, "serial_folded", self.organisation, unknown):
+            self._events[row.serial_folded].append(PartEvent(*row[1:]))

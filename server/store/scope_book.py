@@ -9,27 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from schemas import KINDS, Audience
+from schemas import Audience
 from server.store.bulk import delete_keys, select_among, upsert
 from server.store.stored_record import Record
-from server.store.tables import FeedRow, Holder, Holding, Link
+from server.store.tables import FeedRow, Holder, Holding, Link, Reach
 from sync.checksum import add, parse, record_digest, spell
-from sync.scope import EVERYBODY, carried_closure, direct_holder, followed_ids, is_root
+from sync.scope import EVERYBODY, FOLLOWED_KINDS, carried_closure, direct_holder, followed_ids, is_root, structure
 
 _FEED: Table = FeedRow.__table__  # type: ignore[assignment]
 _HOLDERS: Table = Holder.__table__  # type: ignore[assignment]
 _HOLDINGS: Table = Holding.__table__  # type: ignore[assignment]
+_REACHES: Table = Reach.__table__  # type: ignore[assignment]
 _LINKS: Table = Link.__table__  # type: ignore[assignment]
-
-
-FOLLOWED_KINDS: Final = frozenset(
-    rule.refers_to for kind in KINDS.values() for rule in kind.references.values() if rule.follows
-)
-"""Kinds that some other kind follows."""
 
 
 @dataclass(slots=True)
@@ -52,47 +47,52 @@ class ScopeBook:
     find: Callable[[str], Record | None]
     load_records: Callable[[Iterable[str]], None]
     _feed: dict[str, dict[str, FeedState]] = field(default_factory=dict)
-    _holders_of: dict[str, dict[str, set[str]]] = field(default_factory=dict)
-    """record id -> holder -> the roots that bring it to him"""
+    _reach: dict[str, dict[str, int]] = field(default_factory=dict)
+    """record id -> holder -> how many roots bring it to him"""
     _by_root: dict[str, dict[str, str]] = field(default_factory=dict)
     """root id -> record id -> holder"""
     _children: dict[str, set[str]] = field(default_factory=dict)
     _touched: dict[str, Record] = field(default_factory=dict)
+    _restructured: dict[str, Record] = field(default_factory=dict)
     _reroot: set[str] = field(default_factory=set)
     _new_holdings: dict[tuple[str, str], str] = field(default_factory=dict)
     _lost_holdings: set[tuple[str, str]] = field(default_factory=set)
+    _dirty_reach: set[str] = field(default_factory=set)
     _new_links: dict[str, set[str]] = field(default_factory=dict)
     """parent id -> ids of records that follow it, written in this transaction"""
 
-    def load(self, written: Iterable[str], known: Iterable[Record]) -> None:
-        """Read what the scope of records about to be written, and of all records around them, depends on."""
-        records = [record for record_id in written if (record := self.find(record_id)) is not None]
-        self._load_feed({record.id for record in records})
+    def load(self, written: Iterable[str], restructured: Iterable[str]) -> None:
+        """Read what is known of who holds some records.
+
+        `written` are the records about to be written or added to; `restructured` those whose own holders, or
+        the holders of what they carry, may change.
+        """
+        self._load_feed(written)
+        records = [record for record_id in restructured if (record := self.find(record_id)) is not None]
         self._load_roots({record.id for record in records if _is_root(record)})
-        linked = {record.id for record in known if not _is_catalogue(record)}
-        self._load_holders(linked | {parent for record in records for parent in _followed(record)})
+        self._load_reach({record.id for record in records if not _is_catalogue(record)})
 
     def know_fresh(self, record_id: str) -> None:
         """Note that a record is being created: nothing about it is in the database."""
         self._feed[record_id] = {}
-        self._holders_of[record_id] = {}
+        self._reach[record_id] = {}
         self._by_root[record_id] = {}
         self._children[record_id] = set()
 
-    def touch(self, record: Record, values: dict[str, Any]) -> None:
-        """Note that a record was written."""
+    def touch(self, record: Record, before: tuple[Any, ...] | None) -> None:
+        """Note that a record was written; `before` is its structure until then, None when it is new."""
         self._touched[record.id] = record
         kind = record.schema_kind
-        if kind is None:
+        after = structure(kind, record.body) if kind and not record.deleted else None
+        if kind is None or (before == after and after is not None):
             return
+        self._restructured[record.id] = record
         if is_root(kind):
             self._reroot.add(record.id)
-        elif any(name in values for name in kind.carried) and not _is_new(record):
-            self._load_holders({record.id})
-            self._reroot |= {root for roots in self._holders_of[record.id].values() for root in roots}
-        if any(name in values for name in kind.followed):
-            for parent in followed_ids(kind, record.body):
-                self._new_links.setdefault(parent, set()).add(record.id)
+        elif kind.carried and before is not None:
+            self._reroot |= self._roots_of(record.id)
+        for parent in followed_ids(kind, record.body):
+            self._new_links.setdefault(parent, set()).add(record.id)
 
     def has_held(self, person: str, record_id: str) -> bool:
         """Tell whether a record was ever delivered to a person's devices."""
@@ -106,21 +106,19 @@ class ScopeBook:
         `author` is the person whose device wrote it; what he wrote but does not hold is evicted from his
         device, so that it does not keep a copy nobody updates.
         """
-        self.load_records({target for r in self._touched.values() for target in r.carried_ids()})
-        affected: set[str] = set()
-        for root in self._reroot:
-            affected |= self._place_root(root)
-        candidates = dict(self._touched)
-        followers = self._followers_of(affected)
-        for record_id in affected | followers:
+        affected = self._place_roots()
+        candidates = dict(self._restructured)
+        for record_id in affected | self._followers_of(affected):
             record = self.find(record_id)
             if record is not None:
                 candidates.setdefault(record_id, record)
-        self._load_feed(candidates)
-        self._load_holders({parent for record in candidates.values() for parent in (record.id, *_followed(record))})
+        self._load_feed([*self._touched, *candidates])
+        self._load_reach({parent for record in candidates.values() for parent in (record.id, *_followed(record))})
         for record in candidates.values():
-            self._place(record, position, record.id in self._touched, author)
-        self._touched, self._reroot = {}, set()
+            self._place(record, position)
+        for record_id in self._touched:
+            self._move_on(record_id, position, author)
+        self._touched, self._restructured, self._reroot = {}, {}, set()
 
     def flush(self, dirty: dict[str, Record]) -> None:
         """Write feed, holdings, links and the holders' checksums."""
@@ -146,6 +144,9 @@ class ScopeBook:
         upsert(self.connection, _HOLDINGS, [(self.organisation, *k, v) for k, v in self._new_holdings.items()])
         links = [(self.organisation, parent, child) for parent, kids in self._new_links.items() for child in kids]
         upsert(self.connection, _LINKS, links, update=False)
+        reached = [(i, holder, roots) for i in self._dirty_reach for holder, roots in self._reach[i].items()]
+        upsert(self.connection, _REACHES, [(self.organisation, *key) for key in reached if key[2]])
+        delete_keys(self.connection, _REACHES, [(self.organisation, *key[:2]) for key in reached if not key[2]])
 
     def _flush_holders(self, changes: dict[str, list[int]]) -> None:
         stored = select_among(
@@ -158,36 +159,44 @@ class ScopeBook:
             rows.append((self.organisation, holder, spell(add(checksum, digest)), held + count))
         upsert(self.connection, _HOLDERS, rows)
 
-    def _place_root(self, root_id: str) -> set[str]:
-        """Recompute what a root carries to whom; return the ids whose holders changed."""
-        self._load_roots({root_id})
-        root = self.find(root_id)
-        assert root is not None and root.schema_kind is not None
-        holder = None if root.deleted else direct_holder(root.schema_kind, root.body)
-        before = self._by_root[root_id]
-        after = dict.fromkeys(carried_closure(root_id, self._find_body), holder) if holder else {}
-        changed = {record_id for record_id in before.keys() | after.keys() if before.get(record_id) != after.get(record_id)}
-        self._load_holders(changed)
-        for record_id in changed:
-            self._move_holding(root_id, record_id, before.get(record_id), after.get(record_id))
-        return changed
+    def _place_roots(self) -> set[str]:
+        """Recompute what the roots of a set carry to whom; return the ids that somebody gained or lost."""
+        self._load_roots(self._reroot)
+        moves: list[tuple[str, str, str | None, str | None]] = []
+        for root_id in self._reroot:
+            root = self.find(root_id)
+            assert root is not None and root.schema_kind is not None
+            holder = None if root.deleted else direct_holder(root.schema_kind, root.body)
+            before = self._by_root[root_id]
+            after = dict.fromkeys(carried_closure(root_id, self._find_body), holder) if holder else {}
+            moves += [
+                (root_id, record_id, before.get(record_id), after.get(record_id))
+                for record_id in before.keys() | after.keys()
+                if before.get(record_id) != after.get(record_id)
+            ]
+        self._load_reach({record_id for _root, record_id, _before, _after in moves})
+        return {move[1] for move in moves if self._move_holding(*move)}
 
-    def _move_holding(self, root: str, record_id: str, before: str | None, after: str | None) -> None:
-        holders = self._holders_of[record_id]
+    def _move_holding(self, root: str, record_id: str, before: str | None, after: str | None) -> bool:
+        """Move what a root carries from one holder to another; tell whether somebody gained or lost the record."""
+        reach, changed = self._reach[record_id], False
         if before is not None:
-            holders[before].discard(root)
-            if not holders[before]:
-                del holders[before]
+            reach[before] -= 1
+            changed = reach[before] == 0
             del self._by_root[root][record_id]
             self._new_holdings.pop((root, record_id), None)
             self._lost_holdings.add((root, record_id))
         if after is not None:
-            holders.setdefault(after, set()).add(root)
+            reach[after] = reach.get(after, 0) + 1
+            changed |= reach[after] == 1
             self._by_root[root][record_id] = after
             self._new_holdings[root, record_id] = after
             self._lost_holdings.discard((root, record_id))
+        self._dirty_reach.add(record_id)
+        return changed
 
-    def _place(self, record: Record, position: int, touched: bool, author: str | None) -> None:
+    def _place(self, record: Record, position: int) -> None:
+        """Let a record enter and leave the scopes it should."""
         states = self._feed[record.id]
         audience = self._audience(record)
         for holder in audience:
@@ -195,14 +204,20 @@ class ScopeBook:
             if state is None or state.gone:
                 counted = state.counted if state else False
                 states[holder] = FeedState(position, position, False, counted, dirty=True)
-            elif touched:
-                state.position, state.dirty = position, True
         for holder, state in states.items():
             if not state.gone and holder not in audience:
                 state.position, state.gone, state.dirty = position, True, True
-        if touched and author is not None and author not in audience and EVERYBODY not in audience:
-            counted = states[author].counted if author in states else False
-            states[author] = FeedState(position, position, True, counted, dirty=True)
+
+    def _move_on(self, record_id: str, position: int, author: str | None) -> None:
+        """Bring a written record to its holders again, and take it from an author who does not hold it."""
+        states = self._feed[record_id]
+        for state in states.values():
+            if not state.gone:
+                state.position, state.dirty = position, True
+        if author is None or any(not states[h].gone for h in (author, EVERYBODY) if h in states):
+            return
+        counted = states[author].counted if author in states else False
+        states[author] = FeedState(position, position, True, counted, dirty=True)
 
     def _audience(self, record: Record) -> set[str]:
         kind = record.schema_kind
@@ -211,10 +226,8 @@ class ScopeBook:
         direct = direct_holder(kind, record.body)
         if direct == EVERYBODY:
             return {EVERYBODY}
-        holders = set(self._holders_of[record.id])
-        for parent in followed_ids(kind, record.body):
-            holders |= self._holders_of[parent].keys()
-        return holders
+        sources = (record.id, *followed_ids(kind, record.body))
+        return {holder for source in sources for holder, roots in self._reach[source].items() if roots}
 
     def _followers_of(self, parents: set[str]) -> set[str]:
         parents = {parent for parent in parents if (found := self.find(parent)) and found.kind in FOLLOWED_KINDS}
@@ -239,11 +252,16 @@ class ScopeBook:
         for row in select_among(self.connection, _FEED, columns, "id", self.organisation, unknown):
             self._feed[row.id][row.holder] = FeedState(row.position, row.entered, bool(row.gone), not row.gone)
 
-    def _load_holders(self, ids: Iterable[str]) -> None:
-        unknown = {record_id for record_id in ids if record_id not in self._holders_of}
-        self._holders_of.update({record_id: {} for record_id in unknown})
-        for row in select_among(self.connection, _HOLDINGS, ("id", "root", "holder"), "id", self.organisation, unknown):
-            self._holders_of[row.id].setdefault(row.holder, set()).add(row.root)
+    def _load_reach(self, ids: Iterable[str]) -> None:
+        unknown = {record_id for record_id in ids if record_id not in self._reach}
+        self._reach.update({record_id: {} for record_id in unknown})
+        for row in select_among(self.connection, _REACHES, ("id", "holder", "roots"), "id", self.organisation, unknown):
+            self._reach[row.id][row.holder] = row.roots
+
+    def _roots_of(self, record_id: str) -> set[str]:
+        stored = select_among(self.connection, _HOLDINGS, ("root",), "id", self.organisation, [record_id])
+        roots = {row.root for row in stored if (row.root, record_id) not in self._lost_holdings}
+        return roots | {root for root, held in self._new_holdings if held == record_id}
 
     def _load_roots(self, roots: set[str]) -> None:
         unknown = {root for root in roots if root not in self._by_root}
@@ -261,10 +279,6 @@ def _is_root(record: Record) -> bool:
 def _is_catalogue(record: Record) -> bool:
     kind = record.schema_kind
     return kind is not None and kind.audience is Audience.EVERYBODY
-
-
-def _is_new(record: Record) -> bool:
-    return record.loaded_text is None
 
 
 def _followed(record: Record) -> tuple[str, ...]:

@@ -29,22 +29,20 @@ class Record:
     text: str
     loaded_text: str | None
     """The body as the database has it, None for a record not written yet."""
+    schema_kind: Kind | None
+    """What the schemas say of the kind."""
 
     @staticmethod
     def read(row: Row[Any]) -> Record:
         """Make a record from its row."""
         stamps = json.loads(row.stamps)
-        return Record(row.id, row.kind, json.loads(row.body), stamps, row.position, row.deleted, row.body, row.body)
+        body, kind = json.loads(row.body), kind_of(row.kind)
+        return Record(row.id, row.kind, body, stamps, row.position, row.deleted, row.body, row.body, kind)
 
     @staticmethod
     def create(record_id: str, kind: str, position: int, device: str) -> Record:
         """Make a record that is being created."""
-        return Record(record_id, kind, {}, {ALL_FIELDS: [position, device]}, position, False, "", None)
-
-    @property
-    def schema_kind(self) -> Kind | None:
-        """What the schemas say of the kind."""
-        return kind_of(self.kind)
+        return Record(record_id, kind, {}, {ALL_FIELDS: [position, device]}, position, False, "", None, kind_of(kind))
 
     def write(self, values: dict[str, Any], position: int, device: str) -> None:
         """Set fields and stamp them."""

@@ -1,6 +1,6 @@
 """Every table. Each key begins with the organisation: organisations share nothing and can live apart.
 
-`log` is the data; `records`, `feed`, `holders`, `holdings`, `links`, `devices`, `order_board`, `reviews`,
+`log` is the data; `records`, `feed`, `holders`, `holdings`, `reaches`, `links`, `devices`, `order_board`, `reviews`,
 `signed_orders` and `trace_facts` are rebuilt from it. The rest (accounts, enrolments, uploads, what was kept aside) is
 the server's own.
 """
@@ -142,6 +142,16 @@ class Holding(db.Model):  # type: ignore[name-defined]
     id: Mapped[str] = _key()
     holder: Mapped[str] = mapped_column(String(UUID_LENGTH))
     __table_args__ = (Index("holdings_by_record", "organisation", "id", "holder"),)
+
+
+class Reach(db.Model):  # type: ignore[name-defined]
+    """How many roots bring a record to a holder; the sum of `holdings`, so that nobody has to count them."""
+
+    __tablename__ = "reaches"
+    organisation: Mapped[str] = _key()
+    id: Mapped[str] = _key()
+    holder: Mapped[str] = _key()
+    roots: Mapped[int] = mapped_column(BigInteger)
 
 
 class Link(db.Model):  # type: ignore[name-defined]

@@ -25,6 +25,7 @@ from server.store.stored_record import Record
 from server.store.tables import DeviceHead, HeldSet, KeptAside, LogEntry, Organisation, RecordRow
 from sync import canonical
 from sync.ledger import Head
+from sync.scope import CARRIED_KINDS, may_restructure, structure
 from sync.transparency import Frontier, leaf_hash, log_entry
 
 _ORGANISATIONS: Table = Organisation.__table__  # type: ignore[assignment]
@@ -78,13 +79,23 @@ class Workspace:
         self._load_devices({arrival.changeset.device for arrival in arrivals})
         changes = [change for arrival in arrivals for change in arrival.changes]
         wanted = {change.id for change in changes} | {arrival.changeset.actor for arrival in arrivals}
+        parents: set[str] = set()
+        restructured: set[str] = set()
         for change in changes:
             kind = kind_of(change.kind)
-            if kind is not None:
-                values = (change.set.get(name) for name in kind.references)
-                wanted.update(value for value in values if isinstance(value, str))
+            if kind is None:
+                continue
+            referred = {name: value for name in kind.references if isinstance(value := change.set.get(name), str)}
+            wanted.update(referred.values())
+            parents.update(value for name, value in referred.items() if name in kind.followed)
+            if change.op == "create" or may_restructure(kind, change.set):
+                restructured.add(change.id)
         self.load_records(wanted)
-        self.scope.load({change.id for change in changes}, [record for record in self.records.values() if record])
+        known = {record_id for record_id in wanted if self.records[record_id] is not None}
+        if restructured:
+            restructured |= {r.id for r in self.records.values() if r is not None and r.kind in CARRIED_KINDS}
+        self.scope.load((known & {change.id for change in changes}) | parents, restructured | parents)
+        self.findings.load(changes)
 
     def load_records(self, ids: Iterable[str]) -> None:
         """Read records and all they carry into memory; those known already are left as they are."""
@@ -108,21 +119,25 @@ class Workspace:
 
     def write(self, record_id: str, kind: str, values: dict[str, Any], device: str) -> Record:
         """Set fields of a record at the position being written, creating it when it is not there."""
-        record = self.record(record_id)
+        record, before = self.record(record_id), None
         if record is None:
             record = self.records[record_id] = Record.create(record_id, kind, self.position, device)
             self.scope.know_fresh(record_id)
+        elif record.schema_kind is not None:
+            before = structure(record.schema_kind, record.body)
         record.write(values, self.position, device)
         self._dirty[record_id] = record
-        self.scope.touch(record, values)
+        self.scope.touch(record, before)
         return record
 
     def delete(self, record: Record, device: str) -> None:
         """Mark a record as deleted."""
+        assert record.schema_kind is not None
+        before = structure(record.schema_kind, record.body)
         record.deleted = True
         record.write({}, self.position, device)
         self._dirty[record.id] = record
-        self.scope.touch(record, {})
+        self.scope.touch(record, before)
 
     def device(self, device: str) -> DeviceState | None:
         """Return a device's state, or None when the organisation has no such device."""
