@@ -1,0 +1,110 @@
+"""Codes are read from photographs of 12 megapixels, as bytes, with the symbology they came in."""
+
+import pytest
+from zxingcpp import BarcodeFormat
+
+from field_client import codes, imaging
+from field_client.problems import MediaProblem
+from tests import pictures
+from tests.pictures import Shot
+
+PART_BYTES = b"010952123454321310B2024-07\x1d1728063021SN00417"
+SHORT_PART = "(01)09521234543213(21)SN00417"
+
+
+def photograph_code(drawing: pictures.Image.Image, **shot: float) -> bytes:
+    label = pictures.draw_label(drawing, ("PART",))
+    return pictures.encode_jpeg(pictures.photograph(label, Shot(**shot)))  # type: ignore[arg-type]
+
+
+def test_a_machine_label_in_a_photo_is_read() -> None:
+    found = codes.read_photo(pictures.machine_photo())
+
+    assert [(code.raw, code.symbology) for code in found] == [(pictures.MACHINE_URI.encode(), "]Q1")]
+
+
+def test_a_gs1_datamatrix_keeps_its_separator() -> None:
+    found = codes.read_photo(pictures.part_photo())
+
+    assert [(code.raw, code.symbology) for code in found] == [(PART_BYTES, "]d2")]
+
+
+def test_a_gs1_128_is_read_when_level() -> None:
+    photo = photograph_code(pictures.draw_symbol(SHORT_PART, BarcodeFormat.Code128))
+
+    found = codes.read_photo(photo)
+
+    assert [(code.raw, code.symbology) for code in found] == [(b"010952123454321321SN00417", "]C1")]
+
+
+@pytest.mark.parametrize("degrees", [14.0, 25.0])
+def test_a_tilted_linear_code_is_found_by_turning_the_picture(degrees: float) -> None:
+    photo = photograph_code(pictures.draw_symbol(SHORT_PART, BarcodeFormat.Code128), turn_degrees=degrees)
+
+    (found,) = codes.read_photo(photo)
+
+    assert found.raw == b"010952123454321321SN00417"
+    left, right = found.corners[0], found.corners[1]
+    rise = (left[1] - right[1]) / (right[0] - left[0])
+    assert rise == pytest.approx({14.0: 0.25, 25.0: 0.47}[degrees], abs=0.12)
+
+
+def test_corners_are_in_pixels_of_the_stored_picture() -> None:
+    (found,) = codes.read_photo(pictures.machine_photo())
+
+    label = range((4032 - 1200) // 2, (4032 + 1200) // 2), range((3024 - 1200) // 2, (3024 + 1200) // 2)
+    assert all(x in label[0] and y in label[1] for x, y in found.corners)
+    assert found.corners[2][0] - found.corners[0][0] > 400
+
+
+@pytest.mark.parametrize(
+    "shot",
+    [
+        {"blur_px": 4.0},
+        {"label_px": 450},
+        {"turn_degrees": 45.0, "slant": 0.2},
+        {"shade": 0.2, "noise": 30, "blur_px": 3.0},
+    ],
+    ids=["out of focus", "far away", "aslant", "in the dark"],
+)
+def test_a_qr_code_is_read_in_a_hard_photo(shot: dict[str, float]) -> None:
+    photo = photograph_code(pictures.draw_qr(pictures.MACHINE_URI), **shot)
+
+    assert [code.raw for code in codes.read_photo(photo)] == [pictures.MACHINE_URI.encode()]
+
+
+def test_a_readable_photo_is_decoded_once_and_at_half_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def load_and_note(original: bytes, reduction: int) -> imaging.Raster:
+        asked.append(reduction)
+        return imaging.load_grey(original, reduction)
+
+    monkeypatch.setattr(codes, "load_grey", load_and_note)
+
+    codes.read_photo(pictures.machine_photo())
+
+    assert asked == [2]
+
+
+def test_a_photo_without_a_code_gives_nothing() -> None:
+    photo = pictures.encode_jpeg(pictures.Image.new("RGB", (1200, 900), "grey"))
+
+    assert codes.read_photo(photo) == []
+
+
+def test_two_labels_in_one_photo_are_both_given() -> None:
+    scene = pictures.Image.new("L", (2000, 1000), 200)
+    scene.paste(pictures.draw_qr("SN-1").resize((600, 600)), (100, 200))
+    scene.paste(pictures.draw_qr("SN-2").resize((600, 600)), (1200, 200))
+
+    found = codes.read_photo(pictures.encode_jpeg(scene))
+
+    assert {code.raw for code in found} == {b"SN-1", b"SN-2"}
+
+
+def test_what_is_no_picture_is_refused() -> None:
+    with pytest.raises(MediaProblem) as refusal:
+        codes.read_photo(b"%PDF-1.7 not a photo")
+
+    assert refusal.value.code == "photo_not_an_image"
