@@ -237,9 +237,10 @@ class Workspace:
 
     def _load_devices(self, devices: set[str]) -> None:
         columns = ("device", "person", "public_key", "state", "frozen", "seq", "digest")
-        for row in select_among(self.connection, _DEVICES, columns, "device", self.organisation, devices):
+        unknown = devices - self.devices.keys()
+        for row in select_among(self.connection, _DEVICES, columns, "device", self.organisation, unknown):
             self.devices[row.device] = DeviceState(*row[1:])
-        held = select_among(self.connection, _HELD, ("device",), "device", self.organisation, devices)
+        held = select_among(self.connection, _HELD, ("device",), "device", self.organisation, unknown)
         self._with_held.update(row.device for row in held)
 
 
