@@ -55,7 +55,7 @@ def _group_check(schema: Any) -> Check:
 
 
 def _validator_check(validator: Any) -> Check:
-    if isinstance(validator, validate.Length):
+    if isinstance(validator, validate.Length) and validator.max is not None:
         least, most = validator.min or 0, validator.max
         return lambda value: least <= len(value) <= most
     if isinstance(validator, validate.Range):

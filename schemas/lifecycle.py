@@ -11,7 +11,8 @@ Source: handbook D2 (dispatch), V1-V6 (visit), A2.2 / C2.4 (intake).
 from typing import Final
 
 ORDER_STATES: Final = (
-    "received", "assigned", "travelling", "on_site", "in_progress", "on_hold", "finished", "sent_back", "closed", "cancelled",
+    "received", "assigned", "travelling", "on_site", "in_progress", "on_hold", "finished",
+    "sent_back", "closed", "cancelled",
 )  # fmt: skip
 
 STATE_LABELS: Final[dict[str, tuple[str, str]]] = {

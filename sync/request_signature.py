@@ -43,7 +43,9 @@ def content_digest(body: bytes) -> str:
     return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode('ascii')}:"
 
 
-def sign_request(device: str, method: str, path: str, query: str, body: bytes, created: int, sign: Sign) -> dict[str, str]:
+def sign_request(
+    device: str, method: str, path: str, query: str, body: bytes, created: int, sign: Sign
+) -> dict[str, str]:
     """Return the headers that sign a request; `query` is without its question mark, `created` in seconds."""
     digest = content_digest(body)
     parameters = _parameters(device, created)

@@ -86,7 +86,10 @@ def inclusion_proof(index: int, leaves: Sequence[bytes]) -> list[bytes]:
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], expected_root: bytes) -> bool:
-    """Tell whether `path` shows `leaf` at `index` of the log of `size` with that root. Source: RFC 9162 section 2.1.3.2."""
+    """Tell whether `path` shows `leaf` at `index` of the log of `size` with that root.
+
+    Source: RFC 9162 section 2.1.3.2.
+    """
     if not 0 <= index < size:
         return False
     fn, sn, computed = index, size - 1, leaf
