@@ -11,8 +11,8 @@ from server.store import bulk
 from server.store.blob_files import Place
 from server.store.tables import Blob, Upload
 
-_BLOBS: Table = Blob.__table__  # type: ignore[assignment]
-_UPLOADS: Table = Upload.__table__  # type: ignore[assignment]
+_BLOBS: Table = Blob.__table__
+_UPLOADS: Table = Upload.__table__
 
 _IS_VERIFIED = and_(
     _BLOBS.c.organisation == _UPLOADS.c.organisation,

@@ -7,18 +7,19 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from flask import Response, request
-from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed
+from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed, RequestedRangeNotSatisfiable
 from werkzeug.wsgi import wrap_file
 
 from schemas.base import SHA256_PATTERN, UUID_PATTERN
 from schemas.problems import Fault, Refused
 from server.services.blobs import BlobDesk, Owner
 from server.store.blob_files import DiskFiles
-from server.web import tus_headers
+from server.web import blob_docs, tus_headers
 from server.web.access import PREFIX
 from server.web.auth import caller_organisation, require_device
+from server.web.blob_docs import about_upload
 from server.web.errors import render_problem
-from server.web.openapi import about, blueprint
+from server.web.openapi import blueprint
 from server.web.wiring import wired
 
 HASHES_MAX: Final = 1000
@@ -30,6 +31,14 @@ BLOCK_BYTES: Final = 256 * 1024
 IMMUTABLE: Final = "private, max-age=31536000, immutable"
 """A file under its hash never changes, but only its organisation may see it."""
 
+_CHUNK_HEADERS: Final = ("Upload-Offset", "Upload-Checksum")
+_CHUNK_PROBLEMS: Final = (
+    "upload_unknown",
+    "upload_offset_differs",
+    "blob_too_large",
+    "blob_hash_differs",
+    "disk_full",
+)
 _UUID = re.compile(UUID_PATTERN)
 _SHA256 = re.compile(SHA256_PATTERN)
 
@@ -50,14 +59,27 @@ def name_version(answer: Response) -> Response:
 
 @blob.route("/blobs/uploads", methods=["OPTIONS"], provide_automatic_options=False)
 @blob.route("/blobs/uploads/<upload>", methods=["OPTIONS"], provide_automatic_options=False)
-@blob.doc(**about("查询上传能力"))
+@blob.doc(**blob_docs.SERVER)
 def show_server(upload: str = "") -> Response:  # noqa: ARG001 - one of the two routes passes it
     """Tell what of tus 1.0 the server can do."""
     return tus_headers.describe_server(wired().settings.blob_bytes_max)
 
 
 @blob.route("/blobs/uploads", methods=["POST"], provide_automatic_options=False)
-@blob.doc(**about("开始上传", "blob_too_large", "blob_hash_differs", "upload_quota_reached", "disk_full"))
+@blob.doc(
+    **about_upload(
+        "开始上传",
+        ("201",),
+        ("Upload-Length", "Upload-Metadata", "Upload-Checksum"),
+        "blob_too_large",
+        "blob_hash_differs",
+        "upload_quota_reached",
+        "upload_offset_differs",
+        "disk_full",
+        more=("Location",),
+        body=True,
+    )
+)
 def create() -> Response:
     """Begin an upload, perhaps with its first bytes; Upload-Metadata names the file's `sha256`."""
     size_bytes, length = tus_headers.read_whole("Upload-Length"), _read_length()
@@ -79,7 +101,16 @@ def create() -> Response:
 
 
 @blob.route("/blobs/uploads/<upload>", methods=["HEAD"], provide_automatic_options=False)
-@blob.doc(**about("查询上传进度", "upload_unknown", "blob_hash_differs"))
+@blob.doc(
+    **about_upload(
+        "查询上传进度",
+        ("200",),
+        (),
+        "upload_unknown",
+        "blob_hash_differs",
+        more=("Upload-Length", "Upload-Metadata"),
+    )
+)
 def show(upload: str) -> Response:
     """Tell how many bytes of an upload are there."""
     owner = _identify_owner()
@@ -94,9 +125,7 @@ def show(upload: str) -> Response:
 
 
 @blob.route("/blobs/uploads/<upload>", methods=["PATCH"], provide_automatic_options=False)
-@blob.doc(
-    **about("续传", "upload_unknown", "upload_offset_differs", "blob_too_large", "blob_hash_differs", "disk_full")
-)
+@blob.doc(**about_upload("续传", ("204",), _CHUNK_HEADERS, *_CHUNK_PROBLEMS, body=True))
 def receive(upload: str) -> Response:
     """Add bytes at the end of an upload; what came of a body that was cut off is kept."""
     _require_bytes_type()
@@ -107,7 +136,7 @@ def receive(upload: str) -> Response:
 
 
 @blob.route("/blobs/uploads/<upload>", methods=["DELETE"], provide_automatic_options=False)
-@blob.doc(**about("取消上传", "upload_unknown"))
+@blob.doc(**about_upload("取消上传", ("204",), (), "upload_unknown"))
 def terminate(upload: str) -> Response:
     """Forget an upload; a file that is complete stays."""
     _desk().terminate(_identify_owner(), _check_id(upload))
@@ -115,7 +144,16 @@ def terminate(upload: str) -> Response:
 
 
 @blob.route("/blobs/uploads/<upload>", methods=["POST"], provide_automatic_options=False)
-@blob.doc(**about("替代方法", "upload_unknown", "method_not_allowed"))
+@blob.doc(
+    **about_upload(
+        "替代方法",
+        ("200", "204"),
+        ("X-HTTP-Method-Override", *_CHUNK_HEADERS),
+        "method_not_allowed",
+        *_CHUNK_PROBLEMS,
+        body=True,
+    )
+)
 def override(upload: str) -> Response:
     """Do what X-HTTP-Method-Override says, for networks that let no other methods pass."""
     views = {"HEAD": show, "PATCH": receive, "DELETE": terminate}
@@ -127,7 +165,7 @@ def override(upload: str) -> Response:
 
 
 @blob.route("/blobs/states", methods=["POST"])
-@blob.doc(**about("查询文件状态"))
+@blob.doc(**blob_docs.STATES)
 def show_states() -> dict[str, Any]:
     """Tell which files the server has: `missing`, `received` in part, or `verified`."""
     hashes = request.get_json().get("sha256") if isinstance(request.get_json(), dict) else None
@@ -139,7 +177,7 @@ def show_states() -> dict[str, Any]:
 
 
 @blob.route("/blobs/<sha256>", methods=["GET"])
-@blob.doc(**about("下载文件", "blob_unknown"))
+@blob.doc(**blob_docs.FILE)
 def send(sha256: str) -> Response:
     """Send a file, or the range asked for."""
     if not _SHA256.match(sha256):
@@ -152,7 +190,11 @@ def send(sha256: str) -> Response:
     answer.set_etag(sha256)
     answer.headers["Cache-Control"] = IMMUTABLE
     answer.headers["X-Content-Type-Options"] = "nosniff"
-    answer.make_conditional(request, accept_ranges=True, complete_length=found.size_bytes)
+    try:
+        answer.make_conditional(request, accept_ranges=True, complete_length=found.size_bytes)
+    except RequestedRangeNotSatisfiable:
+        answer.close()
+        return Response(status=416, headers={"Content-Range": f"bytes */{found.size_bytes}"})
     return answer
 
 
