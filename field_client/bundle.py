@@ -21,9 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from field_client.evidence import EvidenceFolder
 from field_client.outbox import Outbox, spell_instant
 from field_client.store import Store
-from field_client.uploads import ReadFrom
+from field_client.uploads import read_pieces
 from schemas.problems import Refused
 from sync import canonical, receipt
 
@@ -42,7 +43,7 @@ class Exported:
     size_bytes: int
 
 
-def export_bundle(path: Path, store: Store, outbox: Outbox, read_from: ReadFrom) -> Exported:
+def export_bundle(path: Path, store: Store, outbox: Outbox, files: EvidenceFolder) -> Exported:
     """Write all sets without a final receipt, and all files the server has not verified, into one file.
 
     The file appears under `path` only when it is complete. Raises Refused with `disk_full`.
@@ -57,7 +58,7 @@ def export_bundle(path: Path, store: Store, outbox: Outbox, read_from: ReadFrom)
             sets = _write_sets(bundle, outbox)
             for name in names:
                 with bundle.open(f"blobs/{name}", "w", force_zip64=True) as target:
-                    for piece in read_from(name, 0):
+                    for piece in read_pieces(files, name):
                         target.write(piece)
         _flush(unfinished)
         unfinished.replace(path)

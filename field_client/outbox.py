@@ -207,8 +207,7 @@ class Outbox:
             raise Refused("change_set_too_large", limit=CHANGE_SET_BYTES_MAX)
         sealed = chain.seal(payload, self._sign)
         self.store.db.execute(
-            "INSERT INTO outbox (seq, digest, line, state, intent, captured_at)"
-            " VALUES (?, ?, ?, 'sealed', ?, ?)",
+            "INSERT INTO outbox (seq, digest, line, state, intent, captured_at) VALUES (?, ?, ?, 'sealed', ?, ?)",
             (seq, sealed.digest, sealed.line, intent, changeset.captured_at),
         )
         self._mark({change.id for change in changes}, seq)

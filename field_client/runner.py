@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
+from field_client.evidence import EvidenceFolder
 from field_client.outbox import Outbox, parse_instant, spell_instant
 from field_client.store import Store
 from field_client.store_feed import Feed
@@ -57,16 +58,6 @@ class SyncReport:
     traffic: Traffic = field(default_factory=Traffic)
 
 
-class Files(Protocol):
-    """The plain bytes of the device's encrypted files."""
-
-    def read_from(self, sha256: str, offset: int) -> Iterator[bytes]:
-        """Yield the bytes of a file from `offset` on."""
-
-    def remove(self, sha256: str) -> None:
-        """Let go of a file."""
-
-
 class SyncRun:
     """One run of one device against its server."""
 
@@ -75,7 +66,7 @@ class SyncRun:
         store: Store,
         outbox: Outbox,
         transport: Transport,
-        files: Files,
+        files: EvidenceFolder,
         *,
         frees_files: bool = False,
         progress: Callable[[Progress], None] = lambda _: None,
@@ -140,7 +131,7 @@ class SyncRun:
             self.report.file_bytes += size
             self._progress(Progress("files", self.report.file_bytes, max(total, self.report.file_bytes)))
 
-        uploads = Uploads(self._store, self._transport, self._files.read_from, count)
+        uploads = Uploads(self._store, self._transport, self._files, count)
         planned = uploads.plan()
         total = sum(blob.size_bytes for blob in planned)
         for blob in planned:
@@ -204,7 +195,7 @@ class SyncRun:
 
     def _free_files(self) -> None:
         for (name,) in list(self._store.rows("SELECT sha256 FROM blobs WHERE state = 'verified'")):
-            self._files.remove(name)
+            self._files.free(name)
             with self._store.transaction():
                 self._store.db.execute("UPDATE blobs SET state = 'freed' WHERE sha256 = ?", (name,))
 

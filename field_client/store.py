@@ -50,8 +50,8 @@ class Record:
 class Store:
     """The database of one device."""
 
-    def __init__(self, path: Path | str, key: bytes) -> None:
-        """Open or make the database under `key` (32 bytes).
+    def __init__(self, path: Path, key: str) -> None:
+        """Open or make the database under `key` (64 hexadecimal digits).
 
         Raises Refused with `pin_wrong` when the key does not fit the file, `database_busy` or `disk_full`.
         """
@@ -61,7 +61,7 @@ class Store:
         with _refusing():
             self.db.execute("PRAGMA cipher = 'aegis'")
             # The key is random already; the prefix spares the slow derivation meant for passwords.
-            self.db.execute(f"PRAGMA key = 'raw:{key.hex()}'")
+            self.db.execute(f"PRAGMA key = 'raw:{key}'")
             self.db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
             self.db.execute(f"PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{CACHE_KIB}")
             self.db.execute(TABLES)

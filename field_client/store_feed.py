@@ -30,7 +30,9 @@ _CHOOSE_PLAIN: Final = (
     " AND NOT EXISTS (SELECT 1 FROM edits e WHERE e.id = i.id)"
     " AND i.id NOT IN (SELECT id FROM incoming GROUP BY id HAVING count(*) > 1)"
 )
-_COME_BACK: Final = "FROM edits WHERE seq IN (SELECT seq FROM outbox WHERE state IN ('settled', 'contested') AND position <= ?)"
+_COME_BACK: Final = (
+    "FROM edits WHERE seq IN (SELECT seq FROM outbox WHERE state IN ('settled', 'contested') AND position <= ?)"
+)
 
 Staged = tuple[str, str, str, str | None, bytes | None]
 

@@ -11,6 +11,7 @@ import base64
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from field_client.evidence import CHUNK_BYTES, EvidenceFolder
 from field_client.store import Store
 from field_client.transport import Transport
 from schemas.problems import Refused
@@ -22,9 +23,6 @@ FRUITLESS_MAX: Final = 3
 STATES_AT_ONCE: Final = 200
 """Hashes asked about in one request: about 13 KB."""
 
-ReadFrom = Callable[[str, int], Iterator[bytes]]
-"""name of a file, offset -> its plain bytes from there, piece by piece"""
-
 Sent = Callable[[int], None]
 """called with how many more bytes are on their way"""
 
@@ -34,11 +32,11 @@ _TOKEN_WORN: Final = ("token_invalid", "request_expired", "request_not_signed", 
 class Uploads:
     """The file lane of one sync run."""
 
-    def __init__(self, store: Store, transport: Transport, read_from: ReadFrom, sent: Sent) -> None:
-        """Send files named in `store`; their bytes come from `read_from`."""
+    def __init__(self, store: Store, transport: Transport, files: EvidenceFolder, sent: Sent) -> None:
+        """Send those of `files` that are named in `store`."""
         self._store = store
         self._transport = transport
-        self._read_from = read_from
+        self._files = files
         self._sent = sent
         self._token = ""
 
@@ -99,7 +97,7 @@ class Uploads:
             "Content-Type": "application/offset+octet-stream",
             "Content-Length": str(blob.size_bytes - offset),
         }
-        pieces = self._report(self._read_from(blob.sha256, offset))
+        pieces = self._report(read_pieces(self._files, blob.sha256, offset))
         status, answer = self._transport.upload("PATCH", url, self._authorise() | headers, pieces)
         if status == 460:
             # The bytes did not survive the way: this upload is of no use, the next attempt begins another.
@@ -131,6 +129,13 @@ class Uploads:
         with self._store.transaction():
             sql = "UPDATE blobs SET state = 'verified', upload_url = NULL, offset = size_bytes WHERE sha256 = ?"
             self._store.db.executemany(sql, [(name,) for name in names])
+
+
+def read_pieces(files: EvidenceFolder, sha256: str, offset: int = 0) -> Iterator[bytes]:
+    """Yield the plain bytes of a file from `offset` on, a chunk at a time; raises Refused as the folder does."""
+    with files.read_from(sha256, offset) as stream:
+        while piece := stream.read(CHUNK_BYTES):
+            yield piece
 
 
 def _whole(spelling: str | None) -> int:

@@ -142,7 +142,7 @@ def _read_checks(bench: Workbench, order: Record) -> list[CheckLine]:
     lines = []
     for item in checklist.values["items"] if checklist else ():
         result, previous = results.get(item["key"]), previous_result(bench, order, item["key"])
-        lines.append(CheckLine(item, result and result.values, previous and previous.values))
+        lines.append(CheckLine(item, result.values if result else None, previous.values if previous else None))
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Taking a photo in: the original with a preview and a thumbnail, and the record that names them. Source: handbook V4."""
+"""Taking a photo in: the original, a preview, a thumbnail, and the record that names them. Source: handbook V4."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def photograph(
         "preview_sha256": photo.preview,
         "thumbnail_sha256": photo.thumbnail,
     }
-    names = {name: files.add(data) for name, data in pictures.items()}
+    media = {"original_sha256": photo.media_type}
+    names = {name: files.keep(data, media.get(name, "image/jpeg")) for name, data in pictures.items()}
     latitude, longitude = photo.location or (None, None)
     values: Values = {
         "order_id": found.id,

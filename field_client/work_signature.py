@@ -55,7 +55,7 @@ def sign(
     if not name.strip():
         raise Refused("field_missing", field="signer_name")
     data = _spell_strokes(strokes)
-    digest = files.add(data)
+    digest = files.keep(data, "application/json")
     said = {"outcome": "signed", "signer_name": name, "signer_role": role or None, "strokes_sha256": digest}
     return _close(bench, said, findings, order, [LocalBlob(digest, len(data), RANKS["strokes_sha256"])])
 

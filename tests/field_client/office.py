@@ -114,7 +114,7 @@ class Office:
     def page(self, query: dict[str, str]) -> list[bytes]:
         """Return the head and op lines of a page."""
         since, after = int(query["since"]), int(query.get("after", "0"))
-        if query["epoch"] and query["epoch"] != self.epoch or since > self.position:
+        if (query["epoch"] and query["epoch"] != self.epoch) or since > self.position:
             raise Refused("feed_epoch_changed", epoch=self.epoch)
         ops = list(self._ops(since))
         page, rest = ops[after : after + self.page_size], ops[after + self.page_size :]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nacl.signing import SigningKey
-
+from field_client.evidence import EvidenceFolder
+from field_client.keys import Keyring
 from field_client.outbox import Identity, Outbox
 from field_client.store import Store
 from field_client.store_feed import Feed
@@ -16,8 +17,6 @@ from field_client.work import Workbench
 from sync.receipt import load
 from sync.session import PullSession
 from tests.field_client.office import SERVER_TIME_MS, Office
-
-KEY = bytes(range(32))
 
 
 def uuid(number: int) -> str:
@@ -100,49 +99,29 @@ class WallClock:
 
 
 @dataclass
-class FolderInMemory:
-    """The device's files, unencrypted."""
-
-    files: dict[str, bytes] = field(default_factory=dict)
-
-    def read_from(self, sha256: str, offset: int) -> Any:
-        """Yield the bytes of a file in small pieces."""
-        data = self.files[sha256]
-        for start in range(offset, len(data), 1000):
-            yield data[start : start + 1000]
-
-    def remove(self, sha256: str) -> None:
-        """Let go of a file."""
-        del self.files[sha256]
-
-
-@dataclass
 class Tablet:
     """Wei's device."""
 
     path: Path
-    key: SigningKey = field(default_factory=SigningKey.generate)
+    data_key: bytes = field(default_factory=lambda: os.urandom(32))
     clock: WallClock = field(default_factory=WallClock)
-    files: FolderInMemory = field(default_factory=FolderInMemory)
 
     def __post_init__(self) -> None:
         """Open the store."""
-        self.store = Store(self.path, KEY)
-        self.outbox = Outbox(self.store, Identity(ORGANISATION, DEVICE, WEI), self.sign, self.clock)
+        self.keyring = Keyring(self.data_key)
+        self.files = EvidenceFolder(self.path.with_name("evidence"), self.keyring)
+        self.store = Store(self.path, self.keyring.database_key)
+        self.outbox = Outbox(self.store, Identity(ORGANISATION, DEVICE, WEI), self.keyring.sign, self.clock)
         self.bench = Workbench(self.store, self.outbox)
-
-    def sign(self, message: bytes) -> bytes:
-        """Sign with the device's key."""
-        return self.key.sign(message).signature
 
     def meet(self, office: Office) -> None:
         """Make the office know this device."""
-        office.public_key = bytes(self.key.verify_key)
+        office.public_key = self.keyring.public_key
 
     def transport(self, url: str) -> Transport:
         """Return a way to the office."""
         offset_ms = self.store.recall("offset_ms", 0)
-        return Transport(url, Caller(DEVICE, self.sign), self.clock, offset_ms, timeout_s=5)
+        return Transport(url, Caller(DEVICE, self.keyring.sign), self.clock, offset_ms, timeout_s=5)
 
     def pull_from(self, office: Office) -> None:
         """Take in all that the office has, without a network."""

@@ -14,7 +14,7 @@ from schemas.problems import Refused
 from sync import canonical, checksum
 from sync.session import PullSession
 from tests.field_client.office import Office, digest_of
-from tests.field_client.scope import BATCH, KEY, MACHINE, ORDER, WEI, Tablet, uuid
+from tests.field_client.scope import BATCH, MACHINE, ORDER, WEI, Tablet, uuid
 
 
 def checksum_of(office: Office) -> tuple[int, int]:
@@ -38,18 +38,16 @@ def test_the_file_shows_nothing_without_the_key(tablet: Tablet) -> None:
 
 def test_a_wrong_key_is_refused(tablet: Tablet) -> None:
     with pytest.raises(Refused, match="pin_wrong"):
-        Store(tablet.path, bytes(32))
+        Store(tablet.path, "00" * 32)
 
 
 def test_what_was_stored_is_there_when_opened_again(tablet: Tablet) -> None:
     edit_symptom(tablet, "再次打开")
     tablet.store.close()
 
-    again = Store(tablet.path, KEY)
+    tablet.store = Store(tablet.path, tablet.keyring.database_key)
 
-    assert again.values_of(ORDER)["symptom"] == "再次打开"
-    again.close()
-    tablet.store = Store(tablet.path, KEY)
+    assert tablet.store.values_of(ORDER)["symptom"] == "再次打开"
 
 
 def test_records_are_found_by_indexed_fields_and_by_what_they_follow(tablet: Tablet) -> None:
@@ -227,7 +225,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_stored(tablet: Tablet) -> None:
 
 
 def test_two_processes_never_take_the_same_number(tablet: Tablet) -> None:
-    other = Tablet(tablet.path, tablet.key)
+    other = Tablet(tablet.path, tablet.data_key)
 
     start(tablet.bench, "GD-1")
     other.outbox.write("order.note", [Edit("work_order", ORDER, {"diagnosis": "轴承"})])
