@@ -58,6 +58,12 @@ class Kind:
         return tuple(name for name, rule in self.references.items() if rule.follows)
 
     @cached_property
+    def structural(self) -> tuple[str, ...]:
+        """The fields that decide who holds a record and what it carries."""
+        held_by = (self.schema.held_by,) if self.schema.held_by else ()
+        return (*held_by, *self.schema.released_when, *self.carried, *self.followed)
+
+    @cached_property
     def indexed(self) -> tuple[str, ...]:
         """The fields a device looks records up by."""
         return tuple(name for name, rule in self.rules.items() if rule.indexed)

@@ -45,10 +45,9 @@ def direct_holder(kind: Kind, body: Body) -> str | None:
 
 def structure(kind: Kind, body: Body) -> tuple[Any, ...]:
     """Return what decides who holds a record and what it carries; as long as it stays, so do the holders."""
-    return (
-        direct_holder(kind, body),
-        tuple(body.get(name) for name in kind.carried),
-        tuple(body.get(name) for name in kind.followed),
+    released = kind.schema.released_when
+    return tuple(
+        body.get(name) in released[name] if name in released else body.get(name) for name in kind.structural
     )
 
 
@@ -56,9 +55,7 @@ def may_restructure(kind: Kind, values: Body) -> bool:
     """Tell whether writing some values is likely to change a record's structure."""
     released = kind.schema.released_when
     return any(
-        name == kind.schema.held_by or name in kind.carried or name in kind.followed or value in released.get(name, ())
-        for name, value in values.items()
-        if not isinstance(value, dict | list)
+        name in kind.structural and (name not in released or value in released[name]) for name, value in values.items()
     )
 
 

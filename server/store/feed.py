@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Table, select, text
+from sqlalchemy import Connection, Row, Table, text
 
 from schemas.problems import Refused
 from server.store.bulk import select_among
 from server.store.stored_record import ALL_FIELDS
-from server.store.tables import FeedRow, Holder, Organisation, RecordRow
+from server.store.tables import FeedRow, Holder, RecordRow
 from sync import canonical
 from sync.checksum import add, parse, record_digest, spell
 from sync.scope import EVERYBODY
@@ -26,11 +26,11 @@ from sync.transparency import Frontier
 PAGE_BYTES_MAX: Final = 4 * 1024 * 1024
 """Bounds the memory of a page whose records are unusually large."""
 
-_ORGANISATIONS: Table = Organisation.__table__  # type: ignore[assignment]
 _HOLDERS: Table = Holder.__table__  # type: ignore[assignment]
 _FEED: Table = FeedRow.__table__  # type: ignore[assignment]
 _RECORDS: Table = RecordRow.__table__  # type: ignore[assignment]
 
+_END_OF_LOG: Final = text("SELECT epoch, position, frontier FROM organisations WHERE organisation = :organisation")
 _RANGE: Final = text(
     "SELECT f.id, f.position, f.entered, f.gone, r.kind, r.body, r.stamps"
     " FROM feed f LEFT JOIN records r ON r.organisation = f.organisation AND r.id = f.id"
@@ -60,8 +60,7 @@ def write_page(
 
     Raises Refused with `feed_epoch_changed` when the device followed another epoch, or is ahead of the log.
     """
-    columns = (_ORGANISATIONS.c.epoch, _ORGANISATIONS.c.position, _ORGANISATIONS.c.frontier)
-    row = connection.execute(select(*columns).where(_ORGANISATIONS.c.organisation == organisation)).one()
+    row = connection.execute(_END_OF_LOG, {"organisation": organisation}).one()
     if (query.epoch and query.epoch != row.epoch) or query.since > row.position:
         raise Refused("feed_epoch_changed", epoch=row.epoch)
     position, record_id = _read_token(query)

@@ -7,11 +7,11 @@ snapshot is all of it, and an evicted record is known from what was delivered. R
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, select
 
 from schemas import Audience
 from server.store.bulk import delete_keys, select_among, upsert
@@ -38,6 +38,17 @@ class FeedState:
     dirty: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Carriage:
+    """What a root carries, and to whom; a root that nobody holds carries nothing."""
+
+    holder: str | None
+    ids: frozenset[str]
+
+
+NOTHING: Final = Carriage(None, frozenset())
+
+
 @dataclass(slots=True)
 class ScopeBook:
     """The scope side of a workspace: `touch` while a set is applied, `settle` after it, `flush` at the end."""
@@ -49,14 +60,13 @@ class ScopeBook:
     _feed: dict[str, dict[str, FeedState]] = field(default_factory=dict)
     _reach: dict[str, dict[str, int]] = field(default_factory=dict)
     """record id -> holder -> how many roots bring it to him"""
-    _by_root: dict[str, dict[str, str]] = field(default_factory=dict)
-    """root id -> record id -> holder"""
+    _by_root: dict[str, Carriage] = field(default_factory=dict)
+    """root id -> what it carries to whom"""
     _children: dict[str, set[str]] = field(default_factory=dict)
     _touched: dict[str, Record] = field(default_factory=dict)
     _restructured: dict[str, Record] = field(default_factory=dict)
     _reroot: set[str] = field(default_factory=set)
-    _new_holdings: dict[tuple[str, str], str] = field(default_factory=dict)
-    _lost_holdings: set[tuple[str, str]] = field(default_factory=set)
+    _dirty_roots: set[str] = field(default_factory=set)
     _dirty_reach: set[str] = field(default_factory=set)
     _new_links: dict[str, set[str]] = field(default_factory=dict)
     """parent id -> ids of records that follow it, written in this transaction"""
@@ -76,7 +86,7 @@ class ScopeBook:
         """Note that a record is being created: nothing about it is in the database."""
         self._feed[record_id] = {}
         self._reach[record_id] = {}
-        self._by_root[record_id] = {}
+        self._by_root[record_id] = NOTHING
         self._children[record_id] = set()
 
     def touch(self, record: Record, before: tuple[Any, ...] | None) -> None:
@@ -96,7 +106,8 @@ class ScopeBook:
 
     def has_held(self, person: str, record_id: str) -> bool:
         """Tell whether a record was ever delivered to a person's devices."""
-        self._load_feed({record_id})
+        if record_id not in self._feed:
+            self._load_feed({record_id})
         rows = self._feed[record_id]
         return person in rows or EVERYBODY in rows
 
@@ -140,13 +151,18 @@ class ScopeBook:
                     rows.append((self.organisation, holder, record_id, state.position, state.entered, state.gone))
         upsert(self.connection, _FEED, rows)
         self._flush_holders(changes)
-        delete_keys(self.connection, _HOLDINGS, [(self.organisation, *key) for key in self._lost_holdings])
-        upsert(self.connection, _HOLDINGS, [(self.organisation, *k, v) for k, v in self._new_holdings.items()])
+        self._flush_holdings()
         links = [(self.organisation, parent, child) for parent, kids in self._new_links.items() for child in kids]
         upsert(self.connection, _LINKS, links, update=False)
         reached = [(i, holder, roots) for i in self._dirty_reach for holder, roots in self._reach[i].items()]
         upsert(self.connection, _REACHES, [(self.organisation, *key) for key in reached if key[2]])
         delete_keys(self.connection, _REACHES, [(self.organisation, *key[:2]) for key in reached if not key[2]])
+
+    def _flush_holdings(self) -> None:
+        held = {root: carriage for root in self._dirty_roots if (carriage := self._by_root[root]).holder}
+        rows = [(self.organisation, root, c.holder, ",".join(sorted(c.ids))) for root, c in held.items()]
+        upsert(self.connection, _HOLDINGS, rows)
+        delete_keys(self.connection, _HOLDINGS, [(self.organisation, root) for root in self._dirty_roots - held.keys()])
 
     def _flush_holders(self, changes: dict[str, list[int]]) -> None:
         stored = select_among(
@@ -162,38 +178,35 @@ class ScopeBook:
     def _place_roots(self) -> set[str]:
         """Recompute what the roots of a set carry to whom; return the ids that somebody gained or lost."""
         self._load_roots(self._reroot)
-        moves: list[tuple[str, str, str | None, str | None]] = []
-        for root_id in self._reroot:
-            root = self.find(root_id)
-            assert root is not None and root.schema_kind is not None
-            holder = None if root.deleted else direct_holder(root.schema_kind, root.body)
-            before = self._by_root[root_id]
-            after = dict.fromkeys(carried_closure(root_id, self._find_body), holder) if holder else {}
-            moves += [
-                (root_id, record_id, before.get(record_id), after.get(record_id))
-                for record_id in before.keys() | after.keys()
-                if before.get(record_id) != after.get(record_id)
-            ]
-        self._load_reach({record_id for _root, record_id, _before, _after in moves})
-        return {move[1] for move in moves if self._move_holding(*move)}
-
-    def _move_holding(self, root: str, record_id: str, before: str | None, after: str | None) -> bool:
-        """Move what a root carries from one holder to another; tell whether somebody gained or lost the record."""
-        reach, changed = self._reach[record_id], False
-        if before is not None:
-            reach[before] -= 1
-            changed = reach[before] == 0
-            del self._by_root[root][record_id]
-            self._new_holdings.pop((root, record_id), None)
-            self._lost_holdings.add((root, record_id))
-        if after is not None:
-            reach[after] = reach.get(after, 0) + 1
-            changed |= reach[after] == 1
-            self._by_root[root][record_id] = after
-            self._new_holdings[root, record_id] = after
-            self._lost_holdings.discard((root, record_id))
-        self._dirty_reach.add(record_id)
+        moves = [(before, after) for root in self._reroot if (before := self._by_root[root]) != (after := self._carry(root))]
+        self._load_reach({record_id for before, after in moves for record_id in before.ids | after.ids})
+        changed: set[str] = set()
+        for before, after in moves:
+            changed.update(self._shift(before, -1), self._shift(after, +1))
         return changed
+
+    def _carry(self, root_id: str) -> Carriage:
+        """Work out what a root carries as it stands, and remember it."""
+        root = self.find(root_id)
+        assert root is not None and root.schema_kind is not None
+        holder = None if root.deleted else direct_holder(root.schema_kind, root.body)
+        carriage = Carriage(holder, frozenset(carried_closure(root_id, self._find_body))) if holder else NOTHING
+        if carriage != self._by_root[root_id]:
+            self._by_root[root_id] = carriage
+            self._dirty_roots.add(root_id)
+        return carriage
+
+    def _shift(self, carriage: Carriage, by: int) -> Iterator[str]:
+        """Add to or take from how many roots bring records to a holder; yield those he gains or loses by it."""
+        if carriage.holder is None:
+            return
+        for record_id in carriage.ids:
+            reach = self._reach[record_id]
+            before = reach.get(carriage.holder, 0)
+            reach[carriage.holder] = before + by
+            self._dirty_reach.add(record_id)
+            if before == 0 or before + by == 0:
+                yield record_id
 
     def _place(self, record: Record, position: int) -> None:
         """Let a record enter and leave the scopes it should."""
@@ -259,16 +272,19 @@ class ScopeBook:
             self._reach[row.id][row.holder] = row.roots
 
     def _roots_of(self, record_id: str) -> set[str]:
-        stored = select_among(self.connection, _HOLDINGS, ("root",), "id", self.organisation, [record_id])
-        roots = {row.root for row in stored if (row.root, record_id) not in self._lost_holdings}
-        return roots | {root for root, held in self._new_holdings if held == record_id}
+        """Return the roots that carry a record. It reads all holdings: machines and sites seldom move."""
+        pattern = f"%{record_id}%"
+        where = (_HOLDINGS.c.organisation == self.organisation, _HOLDINGS.c.carried.like(pattern))
+        stored = set(self.connection.execute(select(_HOLDINGS.c.root).where(*where)).scalars())
+        self._load_roots(stored)
+        return {root for root, carriage in self._by_root.items() if record_id in carriage.ids}
 
     def _load_roots(self, roots: set[str]) -> None:
         unknown = {root for root in roots if root not in self._by_root}
-        self._by_root.update({root: {} for root in unknown})
-        columns = ("root", "id", "holder")
+        self._by_root.update(dict.fromkeys(unknown, NOTHING))
+        columns = ("root", "holder", "carried")
         for row in select_among(self.connection, _HOLDINGS, columns, "root", self.organisation, unknown):
-            self._by_root[row.root][row.id] = row.holder
+            self._by_root[row.root] = Carriage(row.holder, frozenset(row.carried.split(",")))
 
 
 def _is_root(record: Record) -> bool:

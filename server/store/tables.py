@@ -91,6 +91,8 @@ class DeviceHead(db.Model):  # type: ignore[name-defined]
     frozen: Mapped[bool]
     seq: Mapped[int] = mapped_column(BigInteger)
     digest: Mapped[str] = mapped_column(String(64))
+    # A signed request names its device alone.
+    __table_args__ = (Index("devices_by_id", "device"),)
 
 
 class RecordRow(db.Model):  # type: ignore[name-defined]
@@ -134,14 +136,13 @@ class Holder(db.Model):  # type: ignore[name-defined]
 
 
 class Holding(db.Model):  # type: ignore[name-defined]
-    """That a holder holds a record because of a root assigned to him."""
+    """To whom a root is assigned, and the ids of all that it carries to him, the root included, with a comma between."""
 
     __tablename__ = "holdings"
     organisation: Mapped[str] = _key()
     root: Mapped[str] = _key()
-    id: Mapped[str] = _key()
     holder: Mapped[str] = mapped_column(String(UUID_LENGTH))
-    __table_args__ = (Index("holdings_by_record", "organisation", "id", "holder"),)
+    carried: Mapped[str] = mapped_column(Text)
 
 
 class Reach(db.Model):  # type: ignore[name-defined]

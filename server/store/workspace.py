@@ -91,25 +91,28 @@ class Workspace:
             if change.op == "create" or may_restructure(kind, change.set):
                 restructured.add(change.id)
         self.load_records(wanted)
-        known = {record_id for record_id in wanted if self.records[record_id] is not None}
         if restructured:
+            self.load_carried(restructured | wanted)
             restructured |= {r.id for r in self.records.values() if r is not None and r.kind in CARRIED_KINDS}
-        self.scope.load((known & {change.id for change in changes}) | parents, restructured | parents)
+        self.scope.load((wanted & {change.id for change in changes}) | parents, restructured | parents)
         self.findings.load(changes)
 
     def load_records(self, ids: Iterable[str]) -> None:
-        """Read records and all they carry into memory; those known already are left as they are."""
-        waiting = {record_id for record_id in ids if record_id not in self.records}
-        while waiting:
-            columns = ("id", "kind", "body", "stamps", "position", "deleted")
-            rows = select_among(self.connection, _RECORDS, columns, "id", self.organisation, waiting)
-            self.records.update(dict.fromkeys(waiting))
-            carried: set[str] = set()
-            for row in rows:
-                record = Record.read(row)
-                self.records[row.id] = record
-                carried.update(record.carried_ids())
-            waiting = {record_id for record_id in carried if record_id not in self.records}
+        """Read records into memory; those known already are left as they are."""
+        unknown = {record_id for record_id in ids if record_id not in self.records}
+        self.records.update(dict.fromkeys(unknown))
+        columns = ("id", "kind", "body", "stamps", "position", "deleted")
+        for row in select_among(self.connection, _RECORDS, columns, "id", self.organisation, unknown):
+            self.records[row.id] = Record.read(row)
+
+    def load_carried(self, ids: Iterable[str]) -> None:
+        """Read into memory what records carry, and what that carries."""
+        level = set(ids)
+        while level:
+            self.load_records(level)
+            records = (self.records[record_id] for record_id in level)
+            level = {target for record in records if record is not None for target in record.carried_ids()}
+            level -= self.records.keys()
 
     def record(self, record_id: str) -> Record | None:
         """Return a record as it stands, or None when there is none."""
