@@ -22,12 +22,14 @@ WHOLE_NUMBER_MAX = 2**53 - 1
 LIST_ITEMS_MAX = 500
 """More items than any checklist or skill list of the handbooks has; a longer list belongs in records of its own."""
 
+# Digits are written [0-9]: in Python \d also takes the digits of other scripts, a second spelling of one value.
 UUID_PATTERN = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z"
 INSTANT_PATTERN = (
-    r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{3})?Z\Z"
+    r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+    r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{3})?Z\Z"
 )
-DAY_PATTERN = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])\Z"
-DECIMAL_PATTERN = r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,9})?\Z"
+DAY_PATTERN = r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])\Z"
+DECIMAL_PATTERN = r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,9})?\Z"
 SHA256_PATTERN = r"[0-9a-f]{64}\Z"
 KEY_PATTERN = r"[a-z][a-z0-9_]{0,63}\Z"
 

@@ -18,7 +18,7 @@ from schemas.base import (
 )
 from schemas.merge_rules import FROZEN, OFFICE
 
-GTIN_PATTERN = r"\d{14}\Z"
+GTIN_PATTERN = r"[0-9]{14}\Z"
 
 
 class ComponentTerm(Part):
