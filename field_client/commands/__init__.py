@@ -1,0 +1,1 @@
+"""The commands of `gongdan-field`, one module for what is used together, each loaded when it is called for."""

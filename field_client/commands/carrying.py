@@ -1,0 +1,132 @@
+"""`sync`, `export` and `import`: bringing what is here to the server, over the network or by hand."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from field_client.bundle import export_bundle, import_receipts
+from field_client.commands.desk import Desk, Speech, opened_desk
+from field_client.runner import Progress, SyncReport, SyncRun
+from field_client.transport import Caller, Transport
+from schemas.problems import Refused
+
+STEPS = {
+    "push": ("提交变更", "change-sets sent"),
+    "pull": ("接收记录", "records received"),
+    "repair": ("修复记录", "records repaired"),
+    "files": ("上传文件字节", "bytes of files sent"),
+}
+
+
+@click.command()
+@click.option("--progress/--no-progress", default=None, help="显示进度 / Show how far it is")
+@click.pass_obj
+def sync(pin_file: Path | None, progress: bool | None) -> None:
+    """与服务器同步：先提交，再接收，最后上传照片。 / Send what waits, fetch what changed, then send photos."""
+    with opened_desk(pin_file) as desk:
+        is_shown = sys.stderr.isatty() if progress is None else progress
+        meter = _Meter(desk.say)
+        caller = Caller(desk.outbox.identity.device, desk.keyring.sign)
+        transport = Transport(
+            desk.store.recall("base_url"),
+            caller,
+            desk.outbox.now,
+            desk.store.recall("offset_ms", 0),
+            desk.settings.timeout_s,
+        )
+        run = SyncRun(
+            desk.store,
+            desk.outbox,
+            transport,
+            desk.files,
+            frees_files=desk.settings.free_photos,
+            progress=meter.show if is_shown else lambda _: None,
+        )
+        report = run.run()
+        meter.end()
+        _tell(desk, report)
+        if report.fault is not None:
+            raise Refused(report.fault.code, **report.fault.facts)
+
+
+@click.command()
+@click.argument("path", type=click.Path(dir_okay=False, writable=True, path_type=Path))
+@click.pass_obj
+def export(pin_file: Path | None, path: Path) -> None:
+    """把未同步的变更和文件导出为一个文件，可用 U 盘带走。 / Write what is unsent into one file to carry by hand."""
+    with opened_desk(pin_file) as desk:
+        done = export_bundle(path, desk.store, desk.outbox, desk.files)
+        zh = f"已导出 {done.sets} 个变更集、{done.files} 个文件（{done.size_bytes:,} 字节）到 {path}。"
+        en = f"Exported {done.sets} change-sets and {done.files} files ({done.size_bytes:,} bytes) to {path}."
+        click.echo(desk.say(zh, en))
+        click.echo(
+            desk.say(
+                "收到回执并导入之前，内容仍保留在本机。",
+                "Everything stays here as well until receipts are imported.",
+            )
+        )
+
+
+@click.command(name="import")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.pass_obj
+def import_(pin_file: Path | None, path: Path) -> None:
+    """导入服务器对导出文件的回执。 / Take in the receipts that the server gave for an exported file."""
+    with opened_desk(pin_file) as desk:
+        settled = import_receipts(path, desk.outbox)
+        click.echo(desk.say(f"{settled} 个变更集已有结果。", f"{settled} change-sets are settled."))
+
+
+class _Meter:
+    """One line that is written over while a run goes on."""
+
+    def __init__(self, say: Speech) -> None:
+        self._say = say
+        self._is_open = False
+
+    def show(self, progress: Progress) -> None:
+        of = "" if progress.of is None else f" / {progress.of:,}"
+        click.echo(f"\r{self._say(*STEPS[progress.step])}: {progress.done:,}{of}   ", nl=False, err=True)
+        self._is_open = True
+
+    def end(self) -> None:
+        if self._is_open:
+            click.echo("", err=True)
+
+
+def _tell(desk: Desk, report: SyncReport) -> None:
+    say, counts, traffic = desk.say, desk.outbox.counts(), report.traffic
+    zh = f"提交并有结果 {report.settled} 个变更集，接收 {report.records} 条变化，上传 {report.files} 个文件"
+    en = f"{report.settled} change-sets settled, {report.records} changes received, {report.files} files sent"
+    click.echo(
+        say(
+            f"{zh}（发 {traffic.sent:,}、收 {traffic.received:,} 字节）。",
+            f"{en} ({traffic.sent:,} bytes out, {traffic.received:,} in).",
+        )
+    )
+    if report.repaired:
+        click.echo(
+            say(
+                f"核对发现差异，已修复 {report.repaired} 条。", f"{report.repaired} records differed and were repaired."
+            )
+        )
+    if report.is_consistent is False:
+        click.echo(
+            say("与服务器仍有差异，下次同步再核对。", "Still differs from the server; the next sync compares again.")
+        )
+    for state, zh, en in (
+        ("contested", "有冲突，等派工台裁定", "in conflict, waiting for the dispatcher"),
+        ("refused", "被拒绝", "refused"),
+        ("held", "在服务器等候前序", "held by the server"),
+    ):
+        if counts.get(state):
+            click.secho(
+                say(
+                    f"{counts[state]} 个变更集{zh}，见 gongdan-field status。",
+                    f"{counts[state]} change-sets {en}; see gongdan-field status.",
+                ),
+                fg="yellow",
+            )

@@ -1,0 +1,55 @@
+"""`check`: what is looked at and measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from field_client.commands.desk import Desk, opened_desk
+from field_client.work_checks import Checked, limits_of
+from field_client.work_checks import check as check_item
+from field_client.work_checks import skip as skip_item
+
+VERDICTS = {
+    "passed": ("合格", "passed"),
+    "failed": ("不合格", "failed"),
+    "skipped": ("未做", "skipped"),
+    "noted": ("已记录", "noted"),
+}
+
+
+@click.command()
+@click.argument("item")
+@click.argument("value", required=False)
+@click.option("--reason", help="超限仍继续、或不做的原因 / Why one goes on beyond a limit, or skips")
+@click.option("--skip", "is_skipped", is_flag=True, help="不做这一项 / Leave this item out")
+@click.option("--order", help="工单号，默认当前工单 / Order, the current one when left out")
+@click.pass_obj
+def check(
+    pin_file: Path | None, item: str, value: str | None, reason: str | None, is_skipped: bool, order: str | None
+) -> None:
+    """记录检查项 ITEM 的结果 VALUE。 / Record VALUE for the check ITEM."""
+    with opened_desk(pin_file) as desk:
+        if is_skipped == (value is not None):
+            raise click.UsageError(desk.say("请给出结果，或 --skip", "give either a value or --skip"))
+        if value is None:
+            done = skip_item(desk.bench, item, reason or "", order=order)
+        else:
+            done = check_item(desk.bench, item, value, reason=reason, order=order)
+        _tell_check(desk, done)
+
+
+def _tell_check(desk: Desk, done: Checked) -> None:
+    say, item = desk.say, done.item
+    label = say(item["label"], item.get("label_en") or item["label"])
+    unit = item.get("unit") or ""
+    click.echo(f"{label}: {done.value or '—'} {unit}  {say(*VERDICTS[done.verdict])}")
+    if item.get("low") or item.get("high"):
+        limits = limits_of(item)
+        click.echo(f"  {say('允许', 'limits')} {limits['low']} … {limits['high']} {unit}")
+    if done.previous is not None:
+        values = done.previous.values
+        before = f"{values.get('value') or '—'} {values.get('unit') or ''} ({say.time(values['checked_at'])})"
+        click.echo(f"  {say('上次', 'before')} {before}")
+    say.tell(done.notices)
