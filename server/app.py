@@ -19,6 +19,7 @@ from server.store.tables import db
 from server.web.access import JSON_BYTES_MAX
 from server.web.attempts import Attempts
 from server.web.auth import SESSION_HOURS, admit
+from server.web.blob_api import blob
 from server.web.docs_page import DOCUMENT_CONFIG, documentation
 from server.web.enrol_api import enrolling
 from server.web.errors import register_errors
@@ -29,7 +30,7 @@ from server.web.session_api import sessions
 from server.web.sync_api import sync
 from server.web.wiring import EXTENSION, Wiring
 
-BLUEPRINTS: Final = (sync, enrolling, sessions, office, health, documentation)
+BLUEPRINTS: Final = (sync, blob, enrolling, sessions, office, health, documentation)
 
 SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",

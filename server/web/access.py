@@ -40,12 +40,14 @@ class Access:
 ANYBODY: Final = Access("anybody")
 DEVICE: Final = Access("device")
 STREAMING_DEVICE: Final = Access("device", body_bytes_max=None)
+"""With a token only: a signature covers a body that was read whole before the view sees it."""
 
 
 def _office(*roles: str) -> Access:
     return Access("person", frozenset(roles))
 
 
+FILE_READERS: Final = Access("device_or_person", frozenset(OFFICE_ROLES))
 READERS: Final = _office(*OFFICE_ROLES)
 WRITERS: Final = _office("dispatcher", "stock_keeper", "manager", "admin")
 JUDGES: Final = _office("dispatcher", "manager", "admin")
@@ -68,6 +70,15 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /scope/buckets": DEVICE,
     "POST /scope/records": DEVICE,
     "POST /scope/fetch": DEVICE,
+    "OPTIONS /blobs/uploads": ANYBODY,
+    "OPTIONS /blobs/uploads/<upload>": ANYBODY,
+    "POST /blobs/uploads": STREAMING_DEVICE,
+    "POST /blobs/uploads/<upload>": STREAMING_DEVICE,
+    "PATCH /blobs/uploads/<upload>": STREAMING_DEVICE,
+    "HEAD /blobs/uploads/<upload>": DEVICE,
+    "DELETE /blobs/uploads/<upload>": DEVICE,
+    "POST /blobs/states": FILE_READERS,
+    "GET /blobs/<sha256>": FILE_READERS,
     "GET /orders": READERS,
     "GET /orders/<order_id>": READERS,
     "POST /changes": WRITERS,

@@ -146,7 +146,6 @@ def _identify_device(access: Access) -> DeviceIdentity:
     if authorization.startswith(_BEARER):
         known = _find_by_token(authorization[len(_BEARER) :])
     elif access.body_bytes_max is None:
-        # A signature covers a body that was read whole, and this one is to be stored as it comes.
         raise Refused("token_invalid")
     else:
         known = _find_by_signature()

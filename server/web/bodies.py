@@ -3,32 +3,27 @@
 Rule 1: a body that ends before its announced length is refused whole; nothing of it takes effect.
 Rule 2: nothing is unpacked beyond a limit given beforehand.
 Rule 3: an answer is complete before its first byte goes out, so that a slow line never holds up the
-        database; large ones wait in a temporary file.
+        database; pages are bounded where they are written.
 """
 
 from __future__ import annotations
 
-import tempfile
+import gzip
 import zlib
-from collections.abc import Iterable, Iterator
-from typing import IO, Any, Final, Protocol
+from collections.abc import Iterable
+from typing import Any, Final
 
 import zstandard
 from flask import Response, request
 from werkzeug.exceptions import ClientDisconnected
 
 from schemas.problems import Refused
+from sync import canonical
 
 LINES_TYPE: Final = "application/x-ndjson"
 
 PLAIN_BYTES_MAX: Final = 1024
 """An answer this small fits one network packet or two; packing it would only cost time."""
-
-BLOCK_BYTES: Final = 64 * 1024
-"""Lines are packed and sent in blocks of this size: more gains nothing, less costs a call each."""
-
-SPOOL_BYTES_MAX: Final = 2 * 1024 * 1024
-"""What a waiting answer may take of memory: a page of ordinary records packs to a fifth of this."""
 
 ZSTD_LEVEL: Final = 6
 """Records pack a sixth smaller than at level 3 for twice its 2 ms per page; beyond 9 little is gained."""
@@ -36,18 +31,6 @@ ZSTD_LEVEL: Final = 6
 GZIP_LEVEL: Final = 6
 GZIP_WINDOW: Final = 31
 """zlib's way of saying: a gzip wrapper with the largest window."""
-
-
-class Packer(Protocol):
-    """What zlib and zstandard have in common."""
-
-    def compress(self, data: bytes) -> bytes:
-        """Take bytes in and return what is ready."""
-        ...
-
-    def flush(self) -> bytes:
-        """Return the rest."""
-        ...
 
 
 def read_body() -> bytes:
@@ -63,6 +46,17 @@ def read_body() -> bytes:
     if announced is not None and len(body) != announced:
         raise Refused("malformed", detail="the body ended before its announced length")
     return body
+
+
+def read_json() -> Any:
+    """Return the request's JSON body. Raises Refused with `malformed` when it is none, or has fractions."""
+    try:
+        document = canonical.load(read_body())
+    except ValueError as error:
+        raise Refused("malformed", detail=f"not JSON: {error}") from None
+    if canonical.depth(document) > canonical.DEPTH_MAX:
+        raise Refused("malformed", detail="nested too deeply")
+    return document
 
 
 def unpack(body: bytes, coding: str, bytes_max: int) -> bytes:
@@ -82,59 +76,18 @@ def unpack(body: bytes, coding: str, bytes_max: int) -> bytes:
 
 def answer_lines(lines: Iterable[bytes]) -> Response:
     """Return an answer of lines, each with its line break, packed as the client accepts when that is worth it."""
-    source = iter(lines)
-    start, size = [], 0
-    for line in source:
-        start.append(line)
-        size += len(line)
-        if size > PLAIN_BYTES_MAX:
-            return _answer_spooled(b"".join(start), source)
-    return Response(b"".join(start), mimetype=LINES_TYPE)
-
-
-def _answer_spooled(start: bytes, source: Iterator[bytes]) -> Response:
-    coding, packer = _choose_packer()
-    spool = tempfile.SpooledTemporaryFile(SPOOL_BYTES_MAX)  # noqa: SIM115 - closed with the response
-    try:
-        for block in _join_blocks(start, source):
-            spool.write(packer.compress(block) if packer else block)
-        spool.write(packer.flush() if packer else b"")
-        size = spool.tell()
-        spool.seek(0)
-    except BaseException:
-        spool.close()
-        raise
-    response = Response(_read_blocks(spool), mimetype=LINES_TYPE)
-    response.call_on_close(spool.close)
-    response.headers["Content-Length"] = str(size)
-    response.headers["Vary"] = "Accept-Encoding"
-    if packer:
-        response.headers["Content-Encoding"] = coding
-    return response
-
-
-def _choose_packer() -> tuple[str, Packer | None]:
+    body = b"".join(lines)
+    if len(body) <= PLAIN_BYTES_MAX:
+        return Response(body, mimetype=LINES_TYPE)
     accepted = request.accept_encodings
+    headers = {"Vary": "Accept-Encoding"}
     if accepted["zstd"]:
-        return "zstd", zstandard.ZstdCompressor(ZSTD_LEVEL).compressobj()
-    if accepted["gzip"]:
-        return "gzip", zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_WINDOW)
-    return "identity", None
-
-
-def _join_blocks(start: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
-    block = bytearray(start)
-    for line in source:
-        block += line
-        if len(block) >= BLOCK_BYTES:
-            yield bytes(block)
-            block.clear()
-    yield bytes(block)
-
-
-def _read_blocks(file: IO[Any]) -> Iterator[bytes]:
-    while block := file.read(BLOCK_BYTES):
-        yield block
+        body = zstandard.ZstdCompressor(ZSTD_LEVEL).compress(body)
+        headers["Content-Encoding"] = "zstd"
+    elif accepted["gzip"]:
+        body = gzip.compress(body, GZIP_LEVEL, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, mimetype=LINES_TYPE, headers=headers)
 
 
 def _unpack_gzip(body: bytes, bytes_max: int) -> bytes:

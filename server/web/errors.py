@@ -60,12 +60,12 @@ def _preferred_language() -> str:
 
 def _answer_http_error(error: HTTPException) -> Response | HTTPException:
     status = error.code or 500
-    if status < 400:
+    if status < 400 or error.response is not None:
         return error
     if status >= 500:
         return _answer_unexpected(error)
     messages = getattr(error, "data", {}).get("messages")
-    if messages:
+    if status == 422 and messages:
         field, detail = next(_flatten(messages), ("", str(error.description)))
         return render_problem(Fault("value_invalid", {"field": field, "detail": detail}), {"errors": messages})
     if status == 404:

@@ -6,12 +6,14 @@ import http
 import re
 from typing import Any, Final
 
-from flask import Flask
+from flask import Flask, Request
 from flask_smorest import Api, Blueprint
+from webargs.flaskparser import FlaskParser
 
 from schemas.problems import PROBLEMS
 from server.web import shapes
 from server.web.access import ACCESS, PREFIX, Access
+from server.web.bodies import read_json
 from server.web.errors import PROBLEM_TYPE
 
 TAGS: Final[dict[str, tuple[str, str]]] = {
@@ -61,10 +63,24 @@ class DescribedApi(Api):  # type: ignore[misc]
         """Leave errors to server.web.errors."""
 
 
-def blueprint(name: str) -> Blueprint:
+class StrictParser(FlaskParser):  # type: ignore[misc]
+    """webargs reading JSON as the sync views do: whole, without fractions, not nested too deeply."""
+
+    def load_json(self, req: Request, schema: Any) -> Any:
+        """Return the body."""
+        return read_json()
+
+
+class DescribedBlueprint(Blueprint):  # type: ignore[misc]
+    """flask-smorest's blueprint with our reading of JSON."""
+
+    ARGUMENTS_PARSER = StrictParser()
+
+
+def blueprint(name: str) -> DescribedBlueprint:
     """Return a blueprint under the API's prefix whose routes appear in the document under a tag."""
     zh, en = TAGS[name]
-    return Blueprint(name, __name__, url_prefix=PREFIX, description=f"{zh} / {en}")
+    return DescribedBlueprint(name, __name__, url_prefix=PREFIX, description=f"{zh} / {en}")
 
 
 def about(zh: str, *problems: str, **more: Any) -> dict[str, Any]:
@@ -134,15 +150,17 @@ def _complete(operation: dict[str, Any], access: Access) -> None:
     codes = [*_ALWAYS, *operation.get("x-problems", ())]
     codes += _OF_DEVICES if "device" in access.caller else ()
     codes += _OF_PEOPLE if "person" in access.caller else ()
-    if "422" in operation["responses"]:
+    answers = operation.setdefault("responses", {})
+    if answers.pop("422", None):
         codes.append("value_invalid")
-    operation["responses"].pop("422", None)
+    if not any(status.startswith("2") for status in answers):
+        answers["2XX"] = {"description": "完成 / Done"}
     operation["x-problems"] = sorted(set(codes))
     by_status: dict[int, list[str]] = {}
     for code in operation["x-problems"]:
         by_status.setdefault(PROBLEMS[code].status, []).append(code)
     for status, found in sorted(by_status.items()):
-        operation["responses"][str(status)] = _problem_response(status, found)
+        answers[str(status)] = _problem_response(status, found)
 
 
 def _problem_response(status: int, codes: list[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""People at the office: orders, changes, reviews, the log's checkpoint."""
+"""People at the office: orders, changes, reviews, tracing, the log's checkpoint."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from flask import Response
 
-from schemas.problems import Fault, Refused
-from server.services import devices, orders_read, reviews_read
+from server.services import devices, orders_read, reviews, reviews_read, trace
+from server.services.verdicts import expect_taken_in
 from server.store.database import reading
 from server.web import shapes
 from server.web.auth import require_person
@@ -15,7 +15,6 @@ from server.web.openapi import about, blueprint
 from server.web.wiring import wired
 from sync import receipt
 from sync.changeset import Change
-from sync.receipt import Receipt
 
 office = blueprint("office")
 
@@ -68,7 +67,8 @@ def changes(body: dict[str, Any]) -> Response:
     """Write changes in the name of the person signed in; they take effect together or not at all."""
     who = require_person()
     written = [Change(c["kind"], c["id"], c["op"], c["set"], c["was"]) for c in body["changes"]]
-    return _answer_receipt(wired().office.write(who.organisation, who.person, body["intent"], written))
+    answer = wired().office.write(who.organisation, who.person, body["intent"], written)
+    return Response(receipt.dump(expect_taken_in(answer)), mimetype="application/json")
 
 
 @office.get("/reviews")
@@ -82,6 +82,32 @@ def list_reviews(query: dict[str, Any]) -> dict[str, Any]:
     with reading(wired().engine) as connection:
         page = reviews_read.list_reviews(connection, who.organisation, query["state"], kind, after, query["limit"])
     return {"reviews": page.reviews, "after": page.after}
+
+
+@office.post("/reviews/<review_id>/settlement")
+@office.arguments(shapes.Settlement)
+@office.doc(**about("裁定", "not_found", "conflict_settled", *CHANGE_PROBLEMS))
+@office.alt_response(200, schema=shapes.ReceiptAnswer)
+def settle(body: dict[str, Any], review_id: str) -> Response:
+    """Settle a conflict or an exception, as a change-set of the person signed in."""
+    who, parts = require_person(), wired()
+    decision = (body["choice"], body["value"], body.get("note") or "")
+    answer = reviews.settle(parts.engine, parts.office, who.organisation, who.person, review_id, *decision)
+    return Response(receipt.dump(answer), mimetype="application/json")
+
+
+@office.get("/trace")
+@office.arguments(shapes.TraceQuery, location="query")
+@office.doc(**about("追溯", "not_found", "value_invalid"))
+@office.alt_response(200, schema=shapes.Trace)
+def trace_number(query: dict[str, Any]) -> dict[str, Any]:
+    """Trace a part by serial or batch number, or a machine by its serial number, perhaps on one day."""
+    who = require_person()
+    number, known_at = query["number"], query.get("as_known_at")
+    with reading(wired().engine) as connection:
+        if "on_day" in query:
+            return trace.trace_machine(connection, who.organisation, number, query["on_day"], known_at)
+        return trace.trace_number(connection, who.organisation, number, known_at)
 
 
 @office.get("/log/checkpoint")
@@ -101,17 +127,3 @@ def checkpoint() -> dict[str, Any]:
         "public_key": key.public_key,
         "signature": key.sign(signed.encode("ascii")).hex(),
     }
-
-
-def _answer_receipt(answer: Receipt) -> Response:
-    """Return a receipt as the answer; raises Refused with its fault when nothing took effect."""
-    if answer.verdict == "refused":
-        fault = _first_cause(answer)
-        raise Refused(fault.code, **fault.facts)
-    return Response(receipt.dump(answer), mimetype="application/json")
-
-
-def _first_cause(answer: Receipt) -> Fault:
-    """Return why a set was refused: the change that is at fault says more than the set as a whole."""
-    faults = [verdict.fault for verdict in answer.changes if verdict.fault] + ([answer.fault] if answer.fault else [])
-    return next((fault for fault in faults if fault.code != "set_refused"), faults[0])

@@ -6,10 +6,22 @@ from typing import Any, Final
 
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate, validates_schema
 
-from schemas.base import KEY_PATTERN, UUID_PATTERN, StrictText, choice, many, pattern, text, whole
+from schemas.base import (
+    DAY_PATTERN,
+    KEY_PATTERN,
+    UUID_PATTERN,
+    WHOLE_NUMBER_MAX,
+    StrictText,
+    choice,
+    many,
+    pattern,
+    text,
+    whole,
+)
 from schemas.lifecycle import ORDER_STATES
 from schemas.review import EXCEPTION_CODES
 from server.services.orders_read import PAGE_ORDERS_MAX
+from server.services.reviews import CHOICES
 from server.services.reviews_read import PAGE_REVIEWS_MAX
 from sync.changeset import CHANGES_MAX
 from sync.checksum import BUCKETS
@@ -198,9 +210,9 @@ class ReviewPage(Answer):
 class Settlement(Request):
     """A person's decision."""
 
-    choice = choice("裁定", "Decision", ("office", "incoming", "base", "other"), required=True)
+    choice = choice("裁定", "Decision", CHOICES, required=True)
     value = fields.Raw(allow_none=True, load_default=None, metadata={"description": "Value when `other`"})
-    note = text("说明", "Note", most=1000, load_default="")
+    note = text("说明", "Note", most=1000)
 
 
 class TraceQuery(Request):
@@ -209,6 +221,21 @@ class TraceQuery(Request):
     number = _strict(
         validate.Length(1, 200), required=True, metadata={"description": "序列号或批号 / Serial or batch number"}
     )
+    on_day = _strict(validate.Regexp(DAY_PATTERN), metadata={"description": "某日 / Only what a machine held on a day"})
+    as_known_at = fields.Integer(
+        validate=validate.Range(0, WHOLE_NUMBER_MAX),
+        metadata={"description": "当时所知 / As known at a position of the log"},
+    )
+
+
+class Trace(Answer):
+    """Where parts were, from when to when."""
+
+    number = fields.String()
+    found_as = fields.List(fields.String(validate=validate.OneOf(("serial", "batch", "machine"))))
+    on_day = fields.String()
+    as_known_at = fields.Integer(allow_none=True)
+    spans = fields.List(fields.Dict())
 
 
 class Checkpoint(Answer):

@@ -6,7 +6,6 @@ request of all, and reading it through the schemas would double its cost.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -22,7 +21,7 @@ from server.store.database import reading
 from server.web import shapes
 from server.web.access import PUSH_BODY_BYTES_MAX
 from server.web.auth import TOKEN_LIFE_S, issue_token, require_device
-from server.web.bodies import answer_lines, read_body, unpack
+from server.web.bodies import answer_lines, read_body, read_json, unpack
 from server.web.openapi import about, blueprint, in_query, json_body, lines_answer
 from server.web.wiring import wired
 from sync import checksum
@@ -152,11 +151,7 @@ def _whole(name: str, default: str | None = None) -> int:
 def _read_json(shape: type[shapes.Request]) -> dict[str, Any]:
     """Return the JSON body checked against a shape; raises Refused with `malformed` or `value_invalid`."""
     try:
-        document = json.loads(read_body())
-    except (ValueError, RecursionError) as error:
-        raise Refused("malformed", detail=f"not JSON: {error}") from None
-    try:
-        loaded: dict[str, Any] = shape().load(document)
+        loaded: dict[str, Any] = shape().load(read_json())
     except ValidationError as error:
         field = next(iter(error.messages_dict), "")
         raise Refused("value_invalid", field=field, detail=str(error.messages_dict.get(field))) from None
