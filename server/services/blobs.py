@@ -90,11 +90,14 @@ class BlobDesk:
         row = UploadRow(owner.organisation, new_id(), owner.device, sha256, size_bytes, expires_at)
         row = self._insert(row, needs_room=there is None)
         self.files.begin(row.place, note)
+        self.files.settle(row.place)
         return self._bring_up_to_date(row)
 
     def find(self, owner: Owner, upload: str) -> UploadState:
         """Return an upload of this device. Raises Refused with `upload_unknown`."""
-        return self._bring_up_to_date(self._find(owner, upload))
+        row = self._find(owner, upload)
+        self.files.settle(row.place)
+        return self._bring_up_to_date(row)
 
     def find_note(self, owner: Owner, upload: str) -> str:
         """Return the note given when the upload was created."""

@@ -15,6 +15,7 @@ import hashlib
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,10 @@ from schemas.problems import Refused
 
 BLOCK_BYTES: Final = 1024 * 1024
 """Read from disk at a time: large enough that the hash, not the calls, takes the time."""
+
+SETTLE_TRIES: Final = 50
+SETTLE_PAUSE_S: Final = 0.02
+"""A second in all: by then the server has read what a connection that was closed had brought."""
 
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """The disk, the user's share of it, or the largest file the process may write is used up."""
@@ -70,6 +75,10 @@ class BlobFiles(Protocol):
 
     def kept(self, place: Place) -> int:
         """Return how many bytes of an upload are there; none when it is unknown."""
+        ...
+
+    def settle(self, place: Place) -> None:
+        """Wait a moment for requests that are still adding bytes; one whose client fell silent is not waited for."""
         ...
 
     def append(self, place: Place, offset: int, blocks: Iterable[bytes], checksum: Checksum | None) -> Kept:
@@ -129,12 +138,27 @@ class DiskFiles:
         """Return how many bytes of an upload are there; none when it is unknown."""
         return _size_of(self._path_of(place)) or 0
 
+    def settle(self, place: Place) -> None:
+        """Wait a moment for requests that are still adding bytes."""
+        with contextlib.suppress(FileNotFoundError), self._path_of(place).with_suffix(".busy").open("rb") as busy:
+            for _ in range(SETTLE_TRIES):
+                with contextlib.suppress(BlockingIOError):
+                    fcntl.flock(busy, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    return
+                time.sleep(SETTLE_PAUSE_S)
+
     def append(self, place: Place, offset: int, blocks: Iterable[bytes], checksum: Checksum | None) -> Kept:
         """Add blocks at the end, durable on return. Raises as the port says."""
         path = self._path_of(place)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         _make_folder(path.parent)
-        with _refusing_without_room(), os.fdopen(os.open(path, flags, 0o600), "wb", buffering=0) as file:
+        with (
+            _refusing_without_room(),
+            path.with_suffix(".busy").open("ab") as busy,
+            os.fdopen(os.open(path, flags, 0o600), "wb", buffering=0) as file,
+        ):
+            # Shared: it only tells `settle` that somebody is writing, it keeps nobody from writing.
+            fcntl.flock(busy, fcntl.LOCK_SH)
             _refuse_elsewhere(file, offset)
             if not offset:
                 _sync_folder(path.parent)
@@ -162,13 +186,14 @@ class DiskFiles:
                 raise Refused("blob_hash_differs")
             os.fsync(file.fileno())
             self._rename(path, self._path_under(place.organisation, sha256))
+        path.with_suffix(".busy").unlink(missing_ok=True)
         return sha256
 
     def delete(self, place: Place) -> None:
         """Forget an upload's note and unfinished bytes; nothing happens when there are none."""
         path = self._path_of(place)
-        path.unlink(missing_ok=True)
-        path.with_suffix(".note").unlink(missing_ok=True)
+        for part in (path, path.with_suffix(".note"), path.with_suffix(".busy")):
+            part.unlink(missing_ok=True)
 
     def size(self, organisation: str, sha256: str) -> int | None:
         """Return the size of a finished file, None when it is not there."""

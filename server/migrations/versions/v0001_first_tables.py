@@ -69,6 +69,7 @@ sa.Table(
     sa.Column("frozen", sa.Boolean(), nullable=False),
     sa.Column("seq", sa.BigInteger(), nullable=False),
     sa.Column("digest", sa.String(64), nullable=False),
+    sa.Index("devices_by_id", "device"),
 )
 
 sa.Table(
@@ -111,9 +112,8 @@ sa.Table(
     tables,
     sa.Column("organisation", sa.String(36), primary_key=True),
     sa.Column("root", sa.String(36), primary_key=True),
-    sa.Column("id", sa.String(36), primary_key=True),
     sa.Column("holder", sa.String(36), nullable=False),
-    sa.Index("holdings_by_record", "organisation", "id", "holder"),
+    sa.Column("carried", sa.Text(), nullable=False),
 )
 
 sa.Table(

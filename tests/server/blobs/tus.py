@@ -30,6 +30,9 @@ PREFIX = "/api/v1"
 UPLOADS = f"{PREFIX}/blobs/uploads"
 BYTES_TYPE = "application/offset+octet-stream"
 BLOB_BYTES_MAX = 8_000_000
+# The server says that it has started a moment before its port is open.
+PORT_TRIES = 1000
+PORT_PAUSE_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,16 @@ class Server:
             raise AssertionError("".join(self.log))
         self.reader = threading.Thread(target=self.log.extend, args=(self.process.stdout,), daemon=True)
         self.reader.start()
+        self._await_port()
+
+    def _await_port(self) -> None:
+        pause = threading.Event()
+        for _ in range(PORT_TRIES):
+            with contextlib.suppress(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", self.port)).close()
+                return
+            pause.wait(PORT_PAUSE_S)
+        raise AssertionError("".join(self.log))
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End the process and its worker with a signal."""
@@ -238,7 +251,8 @@ class CuttingProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.sent_bytes = 0
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
 
     @property
     def cuts_left(self) -> int:
@@ -246,34 +260,46 @@ class CuttingProxy:
         return len(self._cuts)
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Take no more connections, and wait for those that are open."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(30)
         self._listener.close()
 
     def _accept(self) -> None:
+        # Shutting the listener down ends accept with an error.
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._target))
-                threading.Thread(target=self._forward, args=(client, server), daemon=True).start()
-                threading.Thread(target=_pump, args=(server, client), daemon=True).start()
+                thread = threading.Thread(target=self._join, args=(client,))
+                self._threads.append(thread)
+                thread.start()
+
+    def _join(self, client: socket.socket) -> None:
+        with client, socket.create_connection(("127.0.0.1", self._target)) as server:
+            answers = threading.Thread(target=_pump, args=(server, client))
+            answers.start()
+            with contextlib.suppress(OSError):
+                self._forward(client, server)
+            for end in (client, server):
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+            answers.join(30)
 
     def _forward(self, client: socket.socket, server: socket.socket) -> None:
         passed = 0
-        with contextlib.suppress(OSError):
-            while block := client.recv(64 * 1024):
-                # Only a connection that carries much is cut: asking how far the upload is must succeed.
-                limit = self._cuts[0] if self._cuts else None
-                if limit is not None and passed + len(block) >= limit:
-                    server.sendall(block[: limit - passed])
-                    self.sent_bytes += limit - passed
-                    self._cuts.pop(0)
-                    break
-                server.sendall(block)
-                passed += len(block)
-                self.sent_bytes += len(block)
-        for end in (client, server):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+        while block := client.recv(64 * 1024):
+            # Only a connection that carries much is cut: asking how far the upload is must succeed.
+            limit = self._cuts[0] if self._cuts else None
+            if limit is not None and passed + len(block) >= limit:
+                block = block[: limit - passed]
+                self._cuts.pop(0)
+                limit = 0
+            server.sendall(block)
+            passed += len(block)
+            self.sent_bytes += len(block)
+            if limit == 0:
+                return
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:
