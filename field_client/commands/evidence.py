@@ -38,7 +38,7 @@ def photograph(pin_file: Path | None, photo: Path, purpose: str, caption: str | 
 @click.option(
     "--strokes",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="笔迹 JSON 文件 / Strokes: [[[x,y,t_ms],...],...]",
+    help="笔迹文件 / Strokes as JSON: [[[x,y,t_ms],...],...]",
 )
 @click.option("--name", help="签字人 / Signer")
 @click.option("--role", default="", help="签字人职务 / Signer's role")

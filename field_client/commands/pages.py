@@ -6,17 +6,18 @@ from pathlib import Path
 
 import click
 
+from field_client.commands.checks import VERDICTS
 from field_client.commands.desk import Speech, opened_desk
-from field_client.commands.facts import VERDICTS
 from field_client.commands.orders import write_line
 from field_client.outbox import SentSet
 from field_client.work_checks import limits_of
-from field_client.work_page import CheckLine, ConflictLine, OrderPage, PhotoLine, read_page, read_status
+from field_client.work_page import CheckLine, ConflictLine, DeviceStatus, OrderPage, PhotoLine, read_page, read_status
 from schemas.problems import Fault
 from sync import canonical
 
 FACTS = (
     "symptom",
+    "alarms",
     "instructions",
     "contact",
     "phone",
@@ -27,6 +28,9 @@ FACTS = (
     "remedy",
     "result",
 )
+CLOCK_WRONG_FROM_MS = 60_000
+"""Below a minute nobody reads a difference in a list of times."""
+
 ADVICE = {
     "never": ("不会再发送，请告诉派工台。", "It is not sent again; tell the dispatcher."),
     "later": ("会自动再发送。", "It is sent again by itself."),
@@ -54,41 +58,12 @@ def show(pin_file: Path | None, order: str | None) -> None:
 @click.command()
 @click.pass_obj
 def status(pin_file: Path | None) -> None:
-    """本机状态：哪些内容只在本机，上次同步时间，哪些要人处理。 / What is only on this device, and what needs a person."""
+    """本机状态：哪些内容只在本机，哪些要人处理。 / What is only on this device, and what needs a person."""
     with opened_desk(pin_file) as desk:
         say, found = desk.say, read_status(desk.bench)
-        if found.waiting_sets or found.waiting_files:
-            zh = (
-                f"只在本机：{found.waiting_sets} 个变更集，{found.waiting_files} 个文件（{found.waiting_bytes:,} 字节）"
-            )
-            en = f"Only on this device: {found.waiting_sets} change-sets, {found.waiting_files} files ({found.waiting_bytes:,} bytes)"
-            click.secho(say(zh, en), fg="yellow")
-        else:
-            click.echo(say("没有只在本机的内容。", "Nothing is only on this device."))
-        never = say("从未", "never")
-        click.echo(f"{say('上次同步', 'Last synced')}: {say.time(found.synced_at) if found.synced_at else never}")
-        if found.fault and found.tried_at:
-            fault = Fault(**canonical.load(found.fault))
-            tried = f"{say('上次尝试', 'Last tried')}: {say.time(found.tried_at)}"
-            click.secho(f"{tried} {fault.sentence(say.language)} [{fault.code}]", fg="yellow")
-        if found.revoked_at:
-            click.secho(
-                say(
-                    "这台终端已被停用；未同步内容可用 export 导出。",
-                    "This device is revoked; what is unsent can be exported.",
-                ),
-                fg="red",
-            )
+        _show_waiting(say, found)
+        _show_last_sync(say, found)
         click.echo(f"{say('本机记录', 'Records here')}: {found.records:,}")
-        if abs(found.offset_ms) >= 60_000:
-            minutes = round(found.offset_ms / 60_000)
-            click.secho(
-                say(
-                    f"本机时钟与服务器相差 {minutes} 分钟，已校正。",
-                    f"This clock is {minutes} minutes behind the server's; corrected.",
-                ),
-                fg="yellow",
-            )
         for sent in (*found.held, *found.refused):
             _show_set(say, sent)
         for sent, lines in found.contested:
@@ -97,12 +72,37 @@ def status(pin_file: Path | None) -> None:
                 _show_conflict(say, line)
 
 
+def _show_waiting(say: Speech, found: DeviceStatus) -> None:
+    if not found.waiting_sets and not found.waiting_files:
+        click.echo(say("没有只在本机的内容。", "Nothing is only on this device."))
+        return
+    sets, files, size = found.waiting_sets, found.waiting_files, f"{found.waiting_bytes:,}"
+    zh = f"只在本机：{sets} 个变更集，{files} 个文件（{size} 字节）"
+    en = f"Only on this device: {sets} change-sets, {files} files ({size} bytes)"
+    click.secho(say(zh, en), fg="yellow")
+
+
+def _show_last_sync(say: Speech, found: DeviceStatus) -> None:
+    last = say.time(found.synced_at) if found.synced_at else say("从未", "never")
+    click.echo(f"{say('上次同步', 'Last synced')}: {last}")
+    if found.fault and found.tried_at:
+        fault = Fault(**canonical.load(found.fault))
+        tried = f"{say('上次尝试', 'Last tried')}: {say.time(found.tried_at)}"
+        click.secho(f"{tried} {fault.sentence(say.language)} [{fault.code}]", fg="yellow")
+    if found.revoked_at:
+        zh, en = "这台终端已被停用；未同步内容可导出。", "This device is revoked; what is unsent can be exported."
+        click.secho(say(zh, en), fg="red")
+    if abs(found.offset_ms) >= CLOCK_WRONG_FROM_MS:
+        minutes = round(found.offset_ms / 60_000)
+        zh = f"本机时钟比服务器慢 {minutes} 分钟，已校正。"
+        en = f"This clock is {minutes} minutes behind the server's; times are put right."
+        click.secho(say(zh, en), fg="yellow")
+
+
 def _show_facts(say: Speech, page: OrderPage) -> None:
     for name in FACTS:
         if page.order.get(name) is not None:
             click.echo(f"  {say.field('work_order', name)}: {say.value(name, page.order[name])}")
-    if page.order.get("alarms"):
-        click.echo(f"  {say.field('work_order', 'alarms')}: {say.value('alarms', page.order['alarms'])}")
     for name in ("conditions", "safety"):
         if page.site.get(name):
             click.echo(f"  {say.field('site', name)}: {page.site[name]}")
@@ -160,9 +160,8 @@ def _show_signature(say: Speech, page: OrderPage) -> None:
         "declined": say("拒签", "declined"),
         "absent": say("不在场", "absent"),
     }
-    click.echo(
-        f"{say('签字', 'Signature')}: {outcome[page.signature['outcome']]} {who} {say.time(page.signature['signed_at'])}"
-    )
+    said, at = outcome[page.signature["outcome"]], say.time(page.signature["signed_at"])
+    click.echo(f"{say('签字', 'Signature')}: {said} {who} {at}")
 
 
 def _show_disputes(say: Speech, page: OrderPage) -> None:

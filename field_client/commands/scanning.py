@@ -73,8 +73,7 @@ def _tell_part(desk: Desk, scans: list[Scan]) -> bool:
     if batch is not None:
         supplier = desk.store.values_of(batch.values["supplier_id"]).get("name")
         certificate = batch.values.get("certificate") or "—"
-        click.echo(
-            f"  {say('批号', 'Batch')} {label.batch}, {say('供应商', 'supplier')} {supplier}, {say('合格证', 'certificate')} {certificate}"
-        )
+        click.echo(f"  {say('批号', 'Batch')}: {label.batch}")
+        click.echo(f"  {say('供应商', 'Supplier')}: {supplier}, {say('合格证', 'certificate')} {certificate}")
     say.tell(doubts)
     return True
