@@ -205,6 +205,8 @@ def _shrink(image: Image.Image, edge: int) -> Image.Image:
 def _flatten(image: Image.Image) -> Image.Image:
     """Lay a transparent picture on white, and give RGB or grey."""
     image.load()
+    if image.mode.startswith("I"):  # 16 bits a pixel; the library would cut every value off at 255
+        return image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
     if image.mode in ("L", "RGB"):
         return image
     if image.has_transparency_data:

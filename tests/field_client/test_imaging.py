@@ -189,6 +189,12 @@ def test_a_transparent_picture_is_laid_on_white() -> None:
     assert set(imaging.load_grey(clear).grey) == {255}
 
 
+def test_a_picture_of_16_bits_is_scaled_and_not_cut_off() -> None:
+    deep = save(Image.new("I;16", (64, 64), 0x8040), "PNG")
+
+    assert set(imaging.load_grey(deep).grey) == {0x80}
+
+
 @pytest.mark.parametrize("junk", [b"", b"hello", b"GIF89a" + bytes(90), b"%PDF-1.7", b"\0\0\0\x18ftypheic" + bytes(90)])
 def test_what_is_no_photo_is_refused(junk: bytes) -> None:
     assert refuse(junk) == "photo_not_an_image"
