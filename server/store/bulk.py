@@ -2,6 +2,7 @@
 
 SQLAlchemy builds its statements per row or per parameter; with thousands of rows in a transaction that
 would cost more than the database does. SQLite takes lists as JSON, PostgreSQL as arrays.
+Names in the statements come from the declaration of the tables, values are always bound.
 """
 
 from __future__ import annotations
@@ -52,10 +53,11 @@ def _spell(connection: Connection, values: list[Any]) -> Any:
 
 @cache
 def _select_statement(dialect: str, table: Table, columns: tuple[str, ...], by: str) -> TextClause:
-    among = "IN (SELECT value FROM json_each(:wanted))" if dialect == "sqlite" else "= ANY(:wanted)"
-    names = ", ".join(f'"{name}"' for name in columns)
-    # Names come from the tables' own declaration, values are bound.
-    return text(f'SELECT {names} FROM "{table.name}" WHERE organisation = :organisation AND "{by}" {among}')  # noqa: S608
+    names = ", ".join(f't."{name}"' for name in columns)
+    # Joined to the list, not filtered by it: PostgreSQL then looks each value up, however little it knows of the table.
+    given = "json_each(:wanted) w" if dialect == "sqlite" else "unnest(CAST(:wanted AS text[])) AS w(value)"
+    where = f't.organisation = :organisation AND t."{by}" = w.value'
+    return text(f'SELECT {names} FROM {given} CROSS JOIN "{table.name}" t WHERE {where}')  # noqa: S608
 
 
 @cache

@@ -148,7 +148,7 @@ class ScopeBook:
                     total = changes.setdefault(holder, [0, 0])
                     total[0], total[1] = add(total[0], digest), total[1] + count
                 if state.dirty:
-                    rows.append((self.organisation, holder, record_id, state.position, state.entered, state.gone))
+                    rows.append((self.organisation, record_id, holder, state.position, state.entered, state.gone))
         upsert(self.connection, _FEED, rows)
         self._flush_holders(changes)
         self._flush_holdings()

@@ -114,15 +114,12 @@ class FeedRow(db.Model):  # type: ignore[name-defined]
 
     __tablename__ = "feed"
     organisation: Mapped[str] = _key()
-    holder: Mapped[str] = _key()
     id: Mapped[str] = _key()
+    holder: Mapped[str] = _key()
     position: Mapped[int] = mapped_column(BigInteger)
     entered: Mapped[int] = mapped_column(BigInteger)
     gone: Mapped[bool]
-    __table_args__ = (
-        Index("feed_by_position", "organisation", "holder", "position", "id"),
-        Index("feed_by_record", "organisation", "id"),
-    )
+    __table_args__ = (Index("feed_by_position", "organisation", "holder", "position", "id"),)
 
 
 class Holder(db.Model):  # type: ignore[name-defined]
