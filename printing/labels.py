@@ -71,9 +71,7 @@ def spell_code(text: str) -> str:
 
 
 def _encode(text: str, correction: int) -> QRCode[Image.Image]:
-    code: QRCode[Image.Image] = qrcode.QRCode(
-        error_correction=correction, box_size=MODULE_DOTS, border=QUIET_MODULES
-    )
+    code: QRCode[Image.Image] = qrcode.QRCode(error_correction=correction, box_size=MODULE_DOTS, border=QUIET_MODULES)
     code.add_data(text)
     code.make(fit=True)
     return code

@@ -15,9 +15,9 @@ from sqlalchemy import Connection
 
 from schemas.problems import Refused
 from server.domain.trace import Fact, Span, day_bounds, fold, in_machine, of_batch, of_serial, spans
+from server.services.trace_facts import FactRow, find_facts
 from server.services.trace_story import tell
 from server.store import records
-from server.store.trace_facts import FactRow, find_facts
 
 OFFICE_ZONE: Final = timezone(timedelta(hours=8), "UTC+8")
 """A day at the office; China has one time zone and no summer time."""

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 
 from server.domain.times import correct
 from server.domain.trace import Fact, Span
+from server.services.trace_facts import LoggedSet, find_followers, read_log
 from server.store import blobs, records
-from server.store.trace_facts import LoggedSet, find_followers, read_log
 from sync import codec
 from sync.blobs import blobs_named
 from sync.chain import Sealed

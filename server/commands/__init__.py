@@ -1,0 +1,1 @@
+"""The commands of gongdan-server: read arguments, call one service, say what came of it."""

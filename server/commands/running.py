@@ -1,0 +1,92 @@
+"""serve, migrate, demo: starting up."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server import Server
+from sqlalchemy.engine import make_url
+
+from server.commands.desk import Desk, NotReady, at_desk
+from server.demo.people import LOGINS
+from server.demo.seeding import PASSWORD, seed
+from server.services.office import organisations
+from server.store import migrate as migrations
+from server.store.database import reading
+
+WAITING_REQUESTS_EACH = 4
+"""Requests that may wait for each thread; beyond that the listener lets the network hold callers back."""
+
+
+@click.command()
+@at_desk
+def serve(desk: Desk) -> None:
+    """启动服务器。 / Serve over HTTP until interrupted."""
+    settings = desk.settings
+    address, _, port = settings.bind.rpartition(":")
+    if not port.isdigit():
+        raise NotReady(f"GONGDAN_BIND: {settings.bind}")
+    with reading(desk.engine) as connection:
+        is_empty = not organisations(connection)
+    desk.bare_engine.dispose()
+    say, url = desk.voice.say, settings.base_url
+    say(
+        f"服务器地址 {url}，接口说明 {url}/docs，按 Ctrl-C 停止。",
+        f"Serving {url}, interface at {url}/docs; Ctrl-C stops.",
+    )
+    if is_empty:
+        say("数据库是空的，可先运行 gongdan-server demo。", "The database is empty; gongdan-server demo fills it.")
+    say(
+        "下一步（另开一个终端）：gongdan-server enrol --person wei，再按提示在终端上运行 gongdan-field enrol。",
+        "Next, in another terminal: gongdan-server enrol --person wei, then gongdan-field enrol on the device.",
+    )
+    Server(
+        "server.app:wsgi",
+        address=address or "127.0.0.1",
+        port=int(port),
+        interface=Interfaces.WSGI,
+        factory=True,
+        workers=settings.workers,
+        blocking_threads=settings.threads,
+        backpressure=settings.threads * (1 + WAITING_REQUESTS_EACH),
+        websockets=False,
+        log_level=LogLevels.warning,
+    ).serve()
+
+
+@click.command()
+@click.option("--to", "revision", default=None, metavar="REVISION", help="目标版本。/ The revision to go to.")
+@click.option("--down", is_flag=True, help="退回旧版本，会丢失数据。/ Go back; what only newer tables hold is lost.")
+@at_desk
+def migrate(desk: Desk, revision: str | None, down: bool) -> None:
+    """准备数据库。 / Bring the database's tables to this release."""
+    if down and revision is None:
+        raise click.UsageError("--down: --to REVISION")
+    engine = desk.bare_engine
+    if down:
+        migrations.downgrade(engine, str(revision))
+    else:
+        migrations.upgrade(engine, revision or migrations.NEWEST)
+    where = make_url(desk.settings.database_url).render_as_string(hide_password=True)
+    desk.voice.say(f"数据库已就绪：{where}", f"The database is ready: {where}")
+
+
+@click.command()
+@at_desk
+def demo(desk: Desk) -> None:
+    """写入示例公司。 / Fill an empty database with a made-up company."""
+    seeded = seed(desk.engine, desk.office, desk.settings, datetime.now(UTC))
+    say = desk.voice.say
+    if seeded is None:
+        say("数据库里已有数据，没有改动。", "The database has data already; nothing was changed.")
+    else:
+        say("示例公司已写入。", "The made-up company has been written.")
+        logins = " ".join(LOGINS)
+        say(f"办公室登录名：{logins}；密码：{PASSWORD}", f"Office logins: {logins}; password: {PASSWORD}")
+    say(
+        "查看：gongdan-server orders、conflicts、trace SV2510",
+        "Look at: gongdan-server orders, conflicts, trace SV2510",
+    )

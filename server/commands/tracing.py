@@ -1,0 +1,95 @@
+"""trace: where a part is and was, with what proves it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from server.commands.desk import JSON, Desk, at_desk
+from server.commands.voice import Voice, local_time, pad, print_json
+from server.services.trace import trace_machine, trace_number
+from server.store.database import reading
+
+Group = dict[str, Any]
+
+
+@click.command()
+@click.argument("number")
+@click.option(
+    "--on", "on_day", metavar="YYYY-MM-DD", help="设备在这一天装有哪些备件。/ What was in this machine that day."
+)
+@click.option(
+    "--as-known-at", type=int, metavar="POSITION", help="只用到该日志位置为止的记录。/ Only facts up to a log position."
+)
+@JSON
+@at_desk
+def trace(desk: Desk, number: str, on_day: str | None, as_known_at: int | None, as_json: bool) -> None:
+    """追溯序列号、批号或设备。 / Trace a serial number, a batch, or a machine."""
+    with reading(desk.engine) as connection:
+        if on_day:
+            found = trace_machine(connection, desk.organisation, number, on_day, as_known_at)
+        else:
+            found = trace_number(connection, desk.organisation, number, as_known_at)
+    if as_json:
+        print_json(found)
+        return
+    ways = {"serial": ("序列号", "serial number"), "batch": ("批号", "batch"), "machine": ("设备", "machine")}
+    named = ", ".join(desk.voice.choose(*ways[way]) for way in found["found_as"])
+    count = len(found["spans"])
+    desk.voice.say(f"{number}（{named}）：{count} 条记录", f"{number} ({named}): {count} found")
+    for span in found["spans"]:
+        _print_span(desk.voice, span)
+
+
+def _print_span(voice: Voice, span: Group) -> None:
+    part, batch, machine = span["part"], span["batch"], span["machine"]
+    line = _line(voice)
+    click.echo("")
+    identity = " ".join(filter(None, (part.get("part_number"), voice.name_of(part))))
+    line("备件", "part", f"{identity}  {part.get('manufacturer') or part['maker']}")
+    line("序列号", "serial", span["serial"])
+    line("批号", "batch", batch.get("number"))
+    line("供应商", "supplier", voice.name_of(span["supplier"]))
+    line("合格证", "certificate", batch.get("certificate"))
+    line("检验报告", "inspection", batch.get("inspection_report"))
+    line("有效期至", "expires", batch.get("expires_on"))
+    recalled = f"{batch['recalled_on']} {batch.get('recall_reason', '')}" if batch.get("recalled_on") else None
+    line("召回", "RECALLED", recalled)
+    line("设备", "machine", f"{machine['serial']}  {voice.name_of(machine['model'])}")
+    line("客户", "customer", f"{voice.name_of(machine['customer'])}  {voice.name_of(machine['site'])}")
+    if span["elsewhere"]:
+        line("注意", "attention", voice.choose("同一序列号也记录在另一台设备上", "also recorded in another machine"))
+    _print_act(voice, ("装入", "fitted"), span["fitted"])
+    if span["removed"]:
+        _print_act(voice, ("拆下", "removed"), span["removed"])
+    elif span["fitted"]:
+        line("拆下", "removed", voice.choose("尚在设备中", "still in the machine"))
+
+
+def _print_act(voice: Voice, title: tuple[str, str], act: Group | None) -> None:
+    line = _line(voice)
+    if act is None:
+        line(*title, voice.choose("早于记录", "before records began"))
+        return
+    line(*title, f"{local_time(act['at'])}  {act.get('place') or ''}")
+    line("工单", "order", act["order"].get("number"))
+    line("工程师", "engineer", voice.name_of(act["engineer"]))
+    times = (local_time(act[name]) for name in ("captured_at", "corrected_at", "received_at"))
+    titles = voice.choose("记录 {}，校正 {}，接收 {}", "captured {}, corrected {}, received {}").format(*times)
+    line("时间", "times", f"{titles}  #{act['position']}")
+    for photo in act["photos"]:
+        arrived = "" if photo["arrived"] else voice.choose("（文件未到）", " (file has not arrived)")
+        line("照片", "photo", f"{photo['purpose']}  {photo['original_sha256']}{arrived}")
+    signature = act["signature"]
+    if signature:
+        who = f"{signature.get('signer_name') or ''} {signature.get('signer_role') or ''}"
+        line("签字", "signature", f"{signature['outcome']}  {who}  {local_time(signature['signed_at'])}")
+
+
+def _line(voice: Voice) -> Any:
+    def print_line(chinese: str, english: str, text: str | None) -> None:
+        if text:
+            click.echo(f"  {pad(voice.choose(chinese, english), 12)} {text.strip()}")
+
+    return print_line

@@ -1,0 +1,127 @@
+"""Deciding what waits for a person: one change-set that writes the value and settles the question.
+
+Rule 1: whoever settles says which value stands: the office's, the incoming one, what was there before, or
+        another. What lost stays in the conflict's record.
+Rule 2: of two people who settle the same question, the second is told so and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from sqlalchemy import Connection, Engine
+
+from schemas.problems import Refused
+from server.services.office import Office
+from server.services.reviews_read import PAGE_REVIEWS_MAX, list_reviews
+from server.services.verdicts import expect_taken_in
+from server.store import records
+from server.store.database import reading
+from sync.changeset import Change
+from sync.merge import WHOLE_RECORD
+from sync.receipt import Receipt
+
+Choice = Literal["office", "incoming", "base", "other"]
+CHOICES: Final[tuple[Choice, ...]] = ("office", "incoming", "base", "other")
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A conflict or exception with the names a person needs to decide; `people` and `devices` by id."""
+
+    id: str
+    kind: str
+    body: Body
+    subject: str
+    """What it is about in people's words: an order's number, a machine's serial number, a name."""
+    order: str | None
+    people: dict[str, str]
+    devices: dict[str, str]
+    subject_body: Body
+
+
+def list_questions(
+    connection: Connection, organisation: str, state: str = "open", kind: str | None = None
+) -> Iterator[Question]:
+    """Yield the conflicts and exceptions in a state, oldest first, with all that is needed to decide them."""
+    after = None
+    while True:
+        page = list_reviews(connection, organisation, state, kind, after, PAGE_REVIEWS_MAX)
+        yield from _describe(connection, organisation, page.reviews)
+        after = page.after
+        if after is None:
+            return
+
+
+def settle(
+    engine: Engine, office: Office, organisation: str, actor: str, review_id: str, choice: Choice, value: Any, note: str
+) -> Receipt:
+    """Settle a conflict or exception in the name of `actor` and return the receipt.
+
+    `value` is the value that stands when `choice` is ``other``; an exception has nothing to choose, its `note`
+    is the decision. Raises Refused with `not_found`, `conflict_settled`, or whatever forbids the change, such
+    as `writer_not_allowed` or `value_invalid`.
+    """
+    with reading(engine) as connection:
+        found = records.body_of(connection, organisation, review_id)
+        if found is None or found[0] not in ("conflict", "exception"):
+            raise Refused("not_found", what=review_id)
+        kind, body = found
+        subject = records.body_of(connection, organisation, body["subject_id"])
+    if body["state"] == "settled":
+        raise Refused("conflict_settled")
+    if kind == "exception":
+        decided = {"state": "settled", "decision": note or None, "settled_by": actor}
+        changes = [_settling(kind, review_id, body, decided)]
+    else:
+        changes = _settle_conflict(review_id, body, subject[1] if subject else None, choice, value)
+        settled = dict(changes[-1].set) | {"note": note or None, "settled_by": actor}
+        changes[-1] = _settling(kind, review_id, body, settled)
+    return expect_taken_in(office.write(organisation, actor, "review.settle", changes))
+
+
+def _settle_conflict(review_id: str, conflict: Body, standing: Body | None, choice: Choice, value: Any) -> list[Change]:
+    """Return the change of the subject, when there is one to make, and last that of the conflict."""
+    name = conflict["field"]
+    if name == WHOLE_RECORD or standing is None:
+        chosen, changes = _settle_record(conflict, standing, choice)
+    else:
+        now = standing.get(name)
+        chosen = {"office": now, "incoming": conflict["incoming"], "base": conflict["base"], "other": value}[choice]
+        changes = [Change(conflict["subject_kind"], conflict["subject_id"], "update", {name: chosen}, {name: now})]
+    settled = {"state": "settled", "settled_as": choice, "settled_value": chosen}
+    return [*changes, _settling("conflict", review_id, conflict, settled)]
+
+
+def _settle_record(conflict: Body, standing: Body | None, choice: Choice) -> tuple[Any, list[Change]]:
+    """Decide a delete that met an edit; a deleted record stays so, since it cannot be made again."""
+    if choice == "office":
+        return conflict["office"], []
+    if choice != "incoming" or conflict["incoming"] is not None or standing is None:
+        raise Refused("value_invalid", field="choice", detail="this record was deleted, or can only be kept or deleted")
+    was = {name: standing.get(name) for name in conflict["base"] or {}}
+    return None, [Change(conflict["subject_kind"], conflict["subject_id"], "delete", {}, was)]
+
+
+def _settling(kind: str, review_id: str, body: Body, decided: Body) -> Change:
+    return Change(kind, review_id, "update", decided, {name: body.get(name) for name in decided})
+
+
+def _describe(connection: Connection, organisation: str, rows: list[dict[str, Any]]) -> Iterator[Question]:
+    bodies = [row["body"] for row in rows]
+    origins = [body.get(side) or {} for body in bodies for side in ("office_provenance", "incoming_provenance")]
+    wanted = {body.get(name) for body in bodies for name in ("subject_id", "order_id", "settled_by")}
+    wanted |= {origin.get(name) for origin in origins for name in ("actor_id", "device_id")}
+    around = records.bodies_of(connection, organisation, wanted - {None})
+    people = {record_id: body["name"] for record_id, (kind, body) in around.items() if kind == "person"}
+    devices = {record_id: body.get("name") or "" for record_id, (kind, body) in around.items() if kind == "device"}
+    for row in rows:
+        body = row["body"]
+        subject = around.get(body["subject_id"], ("", {}))[1]
+        order = around.get(body.get("order_id") or "", ("", {}))[1]
+        called = subject.get("number") or subject.get("serial") or subject.get("part_name") or subject.get("name") or ""
+        yield Question(row["id"], row["kind"], body, called, order.get("number"), people, devices, subject)
