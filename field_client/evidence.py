@@ -86,7 +86,7 @@ class EvidenceFolder:
     def read_from(self, sha256: str, offset: int) -> EvidenceReader:
         """Return a stream of the plain bytes from `offset` on; it must be closed.
 
-        Reading raises MediaProblem blob_hash_differs where the file was altered, and at the end of a file that is
+        Reading raises MediaProblem evidence_damaged where the file was altered, and at the end of a file that is
         not the one named. Raises MediaProblem blob_unknown when the device does not hold it.
         """
         return EvidenceReader(self._open_file(sha256), sha256, self._keyring, offset)
@@ -96,7 +96,7 @@ class EvidenceFolder:
         return self.describe(sha256).size_bytes
 
     def describe(self, sha256: str) -> StoredFile:
-        """Return media type and size. Raises MediaProblem: blob_unknown, blob_hash_differs."""
+        """Return media type and size. Raises MediaProblem: blob_unknown, evidence_damaged."""
         with self._open_file(sha256) as file:
             header = _read_header(file, sha256)
             return StoredFile(sha256, header.media_type, header.size_bytes)
@@ -215,12 +215,12 @@ class EvidenceReader(io.RawIOBase):
             sealed = self._file.read(_SEALED_CHUNK_BYTES)
             plain = self._keyring.open_chunk(header.nonce, number, last, sealed, bound)
         except ValueError as error:
-            raise MediaProblem("blob_hash_differs", sha256=self._sha256) from error
+            raise MediaProblem("evidence_damaged", sha256=self._sha256) from error
         self._next += 1
         if self._digest:
             self._digest.update(plain)
             if last and self._digest.hexdigest() != self._sha256:
-                raise MediaProblem("blob_hash_differs", sha256=self._sha256)
+                raise MediaProblem("evidence_damaged", sha256=self._sha256)
         return plain
 
 
@@ -249,7 +249,7 @@ def _read_header(file: IO[bytes], sha256: str) -> _Header:
     chunks = -(-sealed_bytes // _SEALED_CHUNK_BYTES)
     size_bytes = sealed_bytes - chunks * CHUNK_OVERHEAD_BYTES
     if not fixed.startswith(_MAGIC) or chunks < 1 or size_bytes < 0 or not kind.isascii():
-        raise MediaProblem("blob_hash_differs", sha256=sha256)
+        raise MediaProblem("evidence_damaged", sha256=sha256)
     return _Header(raw, fixed[len(_MAGIC) : -1], kind.decode("ascii"), size_bytes)
 
 

@@ -146,7 +146,7 @@ def create_keyring(pin: str) -> tuple[Keyring, bytes]:
 def open_keyring(sealed: bytes, pin: str) -> Keyring:
     """Open what `create_keyring` or `change_pin` sealed.
 
-    Raises MediaProblem: pin_wrong, or malformed when the sealed bytes are damaged.
+    Raises MediaProblem: pin_wrong, or keyring_damaged when the sealed bytes are damaged.
     """
     fields = _decode(sealed)
     try:
@@ -155,7 +155,7 @@ def open_keyring(sealed: bytes, pin: str) -> Keyring:
             raise ValueError("made by another version")
         key = _stretch(pin, bytes.fromhex(kdf["salt"]), kdf)
     except (KeyError, TypeError, ValueError) as error:
-        raise MediaProblem("malformed", detail="keyring") from error
+        raise MediaProblem("keyring_damaged") from error
     try:
         return Keyring(SecretBox(key).decrypt(wrapped))
     except (CryptoError, ValueError) as error:
@@ -170,7 +170,7 @@ def change_pin(sealed: bytes, old: str, new: str) -> bytes:
 def unlock(path: Path, pin: str, unix_now: int) -> Keyring:
     """Open a keyring file, counting wrong PINs in the file itself, so that a restart forgets none.
 
-    Raises MediaProblem: too_many_attempts with `seconds` to wait, pin_wrong, malformed, not_enrolled.
+    Raises MediaProblem: too_many_attempts with `seconds` to wait, pin_wrong, keyring_damaged, not_enrolled.
     """
     sealed = read_keyring(path)
     wrong = count_wrong_pins(sealed)
@@ -193,7 +193,7 @@ def count_wrong_pins(sealed: bytes) -> WrongPins:
     try:
         return WrongPins(int(noted.get("count", 0)), int(noted.get("last_at", 0)))
     except (AttributeError, TypeError, ValueError) as error:
-        raise MediaProblem("malformed", detail="keyring") from error
+        raise MediaProblem("keyring_damaged") from error
 
 
 def read_keyring(path: Path) -> bytes:
@@ -275,7 +275,7 @@ def _decode(sealed: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(sealed)
     except (ValueError, RecursionError) as error:
-        raise MediaProblem("malformed", detail="keyring") from error
+        raise MediaProblem("keyring_damaged") from error
     if not isinstance(fields, dict) or len(sealed) > KEYRING_BYTES_MAX:
-        raise MediaProblem("malformed", detail="keyring")
+        raise MediaProblem("keyring_damaged")
     return fields

@@ -94,6 +94,7 @@ _SCHEMAS: Final[tuple[type[RecordSchema], ...]] = (
     equipment.Machine,
     equipment.Checklist,
     aftercare.SlaTerm,
+    aftercare.TrainingRecord,
     order.WorkOrder,
     part.Supplier,
     part.CatalogueItem,

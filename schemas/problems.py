@@ -109,6 +109,7 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("photo_not_an_image", 422, "never", "这不是可识别的照片（支持 JPEG、PNG、WebP）。", "This is not a photo that can be read (JPEG, PNG and WebP can)."),
     Problem("photo_truncated", 422, "never", "照片文件不完整。", "The photo file is incomplete."),
     Problem("photo_too_large", 413, "never", "照片太大（上限 {limit}）。", "The photo is too large (the limit is {limit})."),
+    Problem("evidence_damaged", 422, "ask_person", "本机保存的文件 {sha256} 已损坏。", "The file {sha256} kept on this device is damaged."),
     # Codes and labels.
     Problem("code_not_found", 422, "ask_person", "图中没有读到条码。请靠近、保持平正，或手工输入。", "No code could be read in the picture. Come closer, hold level, or type it."),
     Problem("code_invalid", 422, "ask_person", "条码内容不合规范：{detail}。", "The code is not valid: {detail}."),
@@ -124,6 +125,7 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("enrolment_code_invalid", 403, "ask_person", "登记码无效、已用过或已过期，请向派工台要新的。", "The enrolment code is invalid, used or expired; ask the dispatcher for another."),
     Problem("too_many_attempts", 429, "later", "尝试太多，请 {seconds} 秒后再试。", "Too many attempts; try again in {seconds} seconds."),
     Problem("pin_wrong", 401, "ask_person", "PIN 不正确。", "The PIN is wrong."),
+    Problem("keyring_damaged", 422, "ask_person", "终端的钥匙文件已损坏，请联系派工台。", "This device's key file is damaged; ask the dispatcher."),
     Problem("not_enrolled", 409, "ask_person", "这台终端尚未登记，请先运行 gongdan-field enrol。", "This device is not enrolled; run gongdan-field enrol first."),
     Problem("already_enrolled", 409, "ask_person", "这台终端已经登记。", "This device is already enrolled."),
     # Machinery.

@@ -175,7 +175,7 @@ def test_any_altered_bit_is_noticed(tmp_path_factory: pytest.TempPathFactory, pl
     with pytest.raises(MediaProblem) as refusal, folder.open(PHOTO_SHA256) as stream:
         stream.read()
 
-    assert refusal.value.code == "blob_hash_differs"
+    assert refusal.value.code == "evidence_damaged"
 
 
 @pytest.mark.parametrize("kept_bytes", [0, 3, 40, CHUNK_BYTES // 2, CHUNK_BYTES + 54, 2 * CHUNK_BYTES + 70])
@@ -186,7 +186,7 @@ def test_a_file_cut_short_is_noticed(folder: EvidenceFolder, tmp_path: Path, kep
     with pytest.raises(MediaProblem) as refusal, folder.open(PHOTO_SHA256) as stream:
         stream.read()
 
-    assert refusal.value.code == "blob_hash_differs"
+    assert refusal.value.code == "evidence_damaged"
 
 
 def test_a_file_under_another_files_name_is_noticed_even_from_the_middle(
@@ -199,7 +199,7 @@ def test_a_file_under_another_files_name_is_noticed_even_from_the_middle(
     with pytest.raises(MediaProblem) as refusal, folder.read_from(PHOTO_SHA256, CHUNK_BYTES) as stream:
         stream.read()
 
-    assert refusal.value.code == "blob_hash_differs"
+    assert refusal.value.code == "evidence_damaged"
 
 
 def test_a_freed_photo_is_gone_and_may_be_freed_again(folder: EvidenceFolder) -> None:

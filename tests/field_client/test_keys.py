@@ -86,7 +86,7 @@ def test_a_pin_too_short_or_too_long_is_refused(pin: str) -> None:
     ],
 )
 def test_a_damaged_keyring_is_named_as_such(sealed: bytes, damage: Callable[[bytes], bytes]) -> None:
-    assert code_of(lambda: keys.open_keyring(damage(sealed), WEIS_PIN)) == "malformed"
+    assert code_of(lambda: keys.open_keyring(damage(sealed), WEIS_PIN)) == "keyring_damaged"
 
 
 def test_neither_the_pin_nor_a_key_is_written_down(sealed: bytes) -> None:
