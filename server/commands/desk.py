@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import Any
 
 import click
@@ -91,6 +91,7 @@ def at_desk(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the desk as its first argument; a refusal ends it with its sentence and status 1."""
 
     @click.pass_context
+    @wraps(command)
     def run(context: click.Context, /, *arguments: Any, **options: Any) -> None:
         desk = context.find_object(Desk)
         assert desk is not None
@@ -103,7 +104,6 @@ def at_desk(command: Callable[..., None]) -> Callable[..., None]:
             desk.voice.say(f"无法读写文件：{error}", f"A file cannot be read or written: {error}")
             context.exit(1)
 
-    run.__doc__ = command.__doc__
     return run
 
 

@@ -57,7 +57,7 @@ def _list_exceptions(desk: Desk, state: str, number: str | None, as_json: bool) 
         click.echo(f"{question.id}  {body['code']}  {question.order or ''}  {question.subject}")
         click.echo(f"    {body.get('detail') or ''}  {local_time(body.get('raised_at'))}")
         if body["state"] == "settled":
-            click.echo(f"    → {body.get('decision') or ''} {question.people.get(body.get('settled_by') or '', '')}")
+            click.echo(f"    → {body.get('decision') or ''} {_person(desk.voice, question, body.get('settled_by'))}")
 
 
 @click.command(name="settle")
@@ -145,13 +145,13 @@ def _print_conflict(voice: Voice, question: Question) -> None:
         click.echo(f"    {pad(voice.choose(*title), 10)} {voice.value(field, body[side])}")
         click.echo(f"               {_origin(voice, question, body.get(f'{side}_provenance') or {})}")
     if body["state"] == "settled":
-        who = question.people.get(body.get("settled_by") or "", "")
+        who = _person(voice, question, body.get("settled_by"))
         chosen = f"{body.get('settled_as')} = {voice.value(field, body.get('settled_value'))}"
         click.echo(f"    {pad(voice.choose('裁定', 'settled'), 10)} {chosen} {who} {body.get('note') or ''}")
 
 
 def _origin(voice: Voice, question: Question, origin: dict[str, Any]) -> str:
-    who = question.people.get(origin.get("actor_id", ""), "?")
+    who = _person(voice, question, origin.get("actor_id"))
     device = question.devices.get(origin.get("device_id", ""), "?")
     times = (
         ("记录", "captured", "captured_at"),
@@ -160,3 +160,7 @@ def _origin(voice: Voice, question: Question, origin: dict[str, Any]) -> str:
     )
     told = ", ".join(f"{voice.choose(zh, en)} {local_time(origin.get(name))}" for zh, en, name in times)
     return f"{who} ({device}) {told}"
+
+
+def _person(voice: Voice, question: Question, person: str | None) -> str:
+    return voice.name_of(question.people.get(person or "", {})) or "?"

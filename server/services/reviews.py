@@ -31,7 +31,7 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A conflict or exception with the names a person needs to decide; `people` and `devices` by id."""
+    """A conflict or exception with all a person needs to decide; `people` and `devices` are names by id."""
 
     id: str
     kind: str
@@ -39,7 +39,7 @@ class Question:
     subject: str
     """What it is about in people's words: an order's number, a machine's serial number, a name."""
     order: str | None
-    people: dict[str, str]
+    people: dict[str, Body]
     devices: dict[str, str]
     subject_body: Body
 
@@ -117,7 +117,11 @@ def _describe(connection: Connection, organisation: str, rows: list[dict[str, An
     wanted = {body.get(name) for body in bodies for name in ("subject_id", "order_id", "settled_by")}
     wanted |= {origin.get(name) for origin in origins for name in ("actor_id", "device_id")}
     around = records.bodies_of(connection, organisation, wanted - {None})
-    people = {record_id: body["name"] for record_id, (kind, body) in around.items() if kind == "person"}
+    people = {
+        record_id: {"name": body["name"], "name_en": body.get("name_en")}
+        for record_id, (kind, body) in around.items()
+        if kind == "person"
+    }
     devices = {record_id: body.get("name") or "" for record_id, (kind, body) in around.items() if kind == "device"}
     for row in rows:
         body = row["body"]
