@@ -45,7 +45,8 @@ SERVER_MAY_IMPORT = {
     "web": UP_TO_SERVICES,
     "demo": UP_TO_SERVICES,
     "app": UP_TO_SERVICES | {"jobs", "web"},
-    "__main__": UP_TO_SERVICES | {"jobs", "web", "demo", "app"},
+    "commands": UP_TO_SERVICES | {"jobs", "web", "demo", "app"},
+    "__main__": UP_TO_SERVICES | {"jobs", "web", "demo", "app", "commands"},
 }
 
 PURE = ("sync", "server/domain")
