@@ -84,6 +84,9 @@ def allows(before: str | None, after: str, roles: frozenset[str]) -> bool:
         return after in FIRST_STATES
     if before == after:
         return True
+    if not isinstance(before, str):
+        # The state somebody claims to have seen may be any value; a group or a list cannot even be looked up.
+        return False
     return bool(MOVES.get((before, after), frozenset()) & roles)
 
 

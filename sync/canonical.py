@@ -3,6 +3,8 @@
 import json
 from typing import Any, Final
 
+from schemas.base import WHOLE_NUMBER_MAX
+
 DEPTH_MAX: Final = 12
 """The deepest value declared in the schemas is 6; more only serves to exhaust a reader."""
 
@@ -21,9 +23,9 @@ def dump(value: Any) -> str:
 
 
 def load(data: bytes | str) -> Any:
-    """Read JSON that has no fractions and no NaN.
+    """Read JSON whose numbers are whole and exact for every reader (RFC 8259 section 6).
 
-    Raises ValueError for anything else: bad UTF-8, bad syntax, fractional numbers, nesting too deep to read.
+    Raises ValueError for anything else: bad UTF-8, bad syntax, other numbers, nesting too deep to read.
     """
     try:
         return _DECODER.decode(data.decode("utf-8") if isinstance(data, bytes) else data)
@@ -41,8 +43,17 @@ def depth(value: Any, most: int = DEPTH_MAX) -> int:
     return 1 + max((depth(item, most - 1) for item in inner if isinstance(item, dict | list)), default=0)
 
 
+def _read_whole(spelling: str) -> int:
+    value = int(spelling)
+    if abs(value) > WHOLE_NUMBER_MAX:
+        raise ValueError(f"a number is beyond {WHOLE_NUMBER_MAX}")
+    return value
+
+
 def _refuse_number(spelling: str) -> Any:
     raise ValueError(f"the number {spelling} is not a whole number")
 
 
-_DECODER: Final = json.JSONDecoder(parse_float=_refuse_number, parse_constant=_refuse_number)
+_DECODER: Final = json.JSONDecoder(
+    parse_int=_read_whole, parse_float=_refuse_number, parse_constant=_refuse_number
+)

@@ -19,7 +19,7 @@ _INSTANT = re.compile(INSTANT_PATTERN).match
 _STAMP = re.compile(STAMP_PATTERN).match
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z").match
 _NAME = re.compile(r"[a-z][a-z0-9_.]{0,63}\Z").match
-_WITNESS = re.compile(r"(?:\d{1,15} [0-9a-f]{64})?\Z").match
+_WITNESS = re.compile(r"(?:[0-9]{1,15} [0-9a-f]{64})?\Z").match
 
 _TEXT_FIELDS: Final = {
     "id": _UUID,

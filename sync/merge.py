@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from schemas.merge_rules import MergeRule
+from sync.canonical import dump
 
 WHOLE_RECORD: Final = "*"
 """The field name under which a delete that meets an edit is contested."""
@@ -67,9 +68,9 @@ def merge_record(
         ours, base, rule = standing.get(name), was.get(name), rules(name)
         if name in settled:
             merged.values[name] = theirs
-        elif ours == theirs:
-            merged.reconciled |= ours != base
-        elif ours == base and (rule is not MergeRule.FROZEN or ours is None):
+        elif _same(ours, theirs):
+            merged.reconciled |= not _same(ours, base)
+        elif _same(ours, base) and (rule is not MergeRule.FROZEN or ours is None):
             merged.values[name] = theirs
         else:
             _settle_by_rule(merged, name, rule, base, ours, theirs, is_later)
@@ -93,8 +94,17 @@ def _settle_by_rule(
 def unite(base: Any, ours: Any, theirs: Any) -> list[Any]:
     """Join two edits of a list taken as a set: what either added is in, what either removed is out.
 
-    The order is the standing value's, then the other side's additions in their order.
+    The order is the standing value's, then the other side's additions in their order. What is not a list
+    counts as empty: nobody checks the base, which is only what the author claims to have seen.
     """
-    base, ours, theirs = base or [], ours or [], theirs or []
-    kept = [item for item in ours if item in theirs or item not in base]
-    return kept + [item for item in theirs if item not in kept and item not in base]
+    base, ours, theirs = (value if isinstance(value, list) else [] for value in (base, ours, theirs))
+    united = [item for item in ours if item in theirs or item not in base]
+    for item in theirs:
+        if item not in united and item not in base:
+            united.append(item)
+    return united
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Tell whether two values are spelled alike; in Python 1 equals True, on the wire it does not."""
+    return bool(one == other) and (isinstance(one, str) or one is other or dump(one) == dump(other))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from schemas.lifecycle import (
@@ -95,6 +97,11 @@ def test_an_auditor_moves_nothing() -> None:
 @pytest.mark.parametrize(("before", "after", "who"), [("received", "finished", BOTH), ("finished", "closed", WEI)])
 def test_a_move_outside_the_table_is_refused(before: str, after: str, who: frozenset[str]) -> None:
     assert not allows(before, after, who)
+
+
+@pytest.mark.parametrize("before", [[], {}, ["assigned"], 7, True])
+def test_a_move_from_something_that_is_no_state_is_refused(before: Any) -> None:
+    assert not allows(before, "in_progress", BOTH)
 
 
 @pytest.mark.parametrize("state", ORDER_STATES)
