@@ -38,6 +38,10 @@ PAGE_BYTES_MAX: Final = 64 * 1024 * 1024
 COMPRESS_FROM_BYTES: Final = 1024
 """Below that the saving is smaller than a packet."""
 
+ONCE_MORE: Final = urllib3.Retry(total=1, connect=0, read=1, redirect=False, status=0, allowed_methods=None)
+"""A kept connection may be closed by the other side just as it is used again. Every request may be repeated: sets
+are told apart by their digests, and all else reads."""
+
 Body = bytes | Iterable[bytes]
 
 
@@ -70,9 +74,7 @@ class Transport:
         self.traffic = Traffic()
         self._caller = caller
         self._now = now
-        self._pool = urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=timeout_s, read=timeout_s), retries=False, maxsize=1
-        )
+        self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=timeout_s, read=timeout_s), maxsize=1)
 
     def ask(self, path: str, document: Mapping[str, Any], *, is_signed: bool = True) -> dict[str, Any]:
         """Post a JSON document and return the JSON document of the answer."""
@@ -150,7 +152,14 @@ class Transport:
         answer = None
         try:
             answer = self._pool.request(
-                method, url, body=body, headers=dict(headers), redirect=False, preload_content=False
+                method,
+                url,
+                body=body,
+                headers=dict(headers),
+                # A stream cannot be sent twice; the upload asks where to go on instead.
+                retries=ONCE_MORE if isinstance(body, bytes) else False,
+                redirect=False,
+                preload_content=False,
             )
             yield answer
         except (urllib3.exceptions.HTTPError, OSError) as error:

@@ -204,7 +204,7 @@ class _Desk(BaseHTTPRequestHandler):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             if path != "/enrol":
                 self._check(address.path, address.query, body)
-            self._dispatch(path, {k: v[0] for k, v in parse_qs(address.query).items()}, body)
+            self._dispatch(path, {k: v[0] for k, v in parse_qs(address.query, keep_blank_values=True).items()}, body)
         except Refused as refusal:
             problem = PROBLEMS[refusal.code]
             document = {"status": problem.status, "code": refusal.code, **refusal.fault.facts}
