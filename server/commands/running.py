@@ -53,7 +53,7 @@ def serve(desk: Desk) -> None:
         blocking_threads=settings.threads,
         backpressure=settings.threads * (1 + WAITING_REQUESTS_EACH),
         websockets=False,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
     ).serve()
 
 

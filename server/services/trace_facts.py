@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, select
 
 from server.store.bulk import select_among
 from server.store.tables import Link, LogEntry, TraceFact
@@ -13,6 +14,9 @@ from server.store.tables import Link, LogEntry, TraceFact
 _TRACE: Table = TraceFact.__table__  # type: ignore[assignment]
 _LOG: Table = LogEntry.__table__  # type: ignore[assignment]
 _LINKS: Table = Link.__table__  # type: ignore[assignment]
+
+POSITIONS_MAX: Final = 1000
+"""Log entries asked for in one statement; both databases take several thousand parameters at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +50,14 @@ def find_facts(connection: Connection, organisation: str, by: str, values: Itera
 
 def read_log(connection: Connection, organisation: str, positions: Iterable[int]) -> dict[int, LoggedSet]:
     """Return the log entries at some positions."""
-    columns = ("position", "sealed", "received_at")
-    rows = select_among(connection, _LOG, columns, "position", organisation, set(positions))
-    return {row.position: LoggedSet(row.position, bytes(row.sealed), row.received_at) for row in rows}
+    wanted = sorted(set(positions))
+    found: dict[int, LoggedSet] = {}
+    for start in range(0, len(wanted), POSITIONS_MAX):
+        part = wanted[start : start + POSITIONS_MAX]
+        where = (_LOG.c.organisation == organisation, _LOG.c.position.in_(part))
+        for row in connection.execute(select(_LOG.c.position, _LOG.c.sealed, _LOG.c.received_at).where(*where)):
+            found[row.position] = LoggedSet(row.position, bytes(row.sealed), row.received_at)
+    return found
 
 
 def find_followers(connection: Connection, organisation: str, parents: Iterable[str]) -> dict[str, list[str]]:

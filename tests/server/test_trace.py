@@ -1,12 +1,15 @@
 """Where each part was: spans from facts, by serial, batch, machine and day, as known at any time."""
 
+import hashlib
 from datetime import UTC, timedelta, timezone
 from itertools import permutations
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.problems import Refused
 from server.domain.trace import (
     FOLDED_CHARACTERS_MAX,
     Fact,
@@ -18,6 +21,10 @@ from server.domain.trace import (
     of_serial,
     spans,
 )
+from server.keys import new_id
+from server.services.trace import trace_machine, trace_number
+from server.store.database import reading
+from tests.server.builders import Firm, create, fitted, photo, removed
 
 MAKER = "09506000134352"
 CHINA = timezone(timedelta(hours=8))
@@ -202,3 +209,116 @@ def test_instants_of_either_precision_sort_by_time() -> None:
     instants = ["2026-03-03T08:00:01Z", "2026-03-03T08:00:00.500Z", eight_on(3)]
 
     assert sorted(instants, key=comparable) == instants[::-1]
+
+
+def ask(firm: Firm, number: str, as_known_at: int | None = None) -> dict[str, Any]:
+    with reading(firm.engine) as connection:
+        return trace_number(connection, firm.id, number, as_known_at)
+
+
+def stock(firm: Firm, number: str) -> str:
+    """Write a part with a supplier and a batch of that number; return the batch's id."""
+    supplier, part, batch = new_id(), new_id(), new_id()
+    known = {"part_number": "MC12-MOT", "name": "电机", "manufacturer": "晟远", "gtin": MAKER}
+    firm.ensure(
+        create("supplier", supplier, name="佳力轴承"),
+        create("part", part, **known),
+        create("batch", batch, part_id=part, supplier_id=supplier, number=number, certificate="HGZ-1"),
+    )
+    return batch
+
+
+def test_a_serial_leads_to_machine_customer_order_engineer_and_evidence(firm: Firm) -> None:
+    batch = stock(firm, "B2606")
+    sheet, signature = new_id(), new_id()
+    machine = firm.company.machine
+    firm.send(firm.wei, fitted(firm.order, machine, "SN-100", batch="B2606", batch_id=batch))
+    firm.send(firm.wei, photo(firm.order, purpose="part_label"))
+    content = {"content": "{}", "content_sha256": hashlib.sha256(b"{}").hexdigest()}
+    signed = {"job_sheet_id": sheet, "job_sheet_sha256": content["content_sha256"], "outcome": "signed"}
+    signed |= {"signer_name": "陈敏", "signed_at": "2026-11-20T09:00:00Z"}
+    firm.send(firm.wei, create("job_sheet", sheet, order_id=firm.order, **content))
+    firm.send(firm.wei, create("signature", signature, order_id=firm.order, **signed))
+
+    answer = ask(firm, "sn-100")
+
+    (span,) = answer["spans"]
+    act = span["fitted"]
+    assert answer["found_as"] == ["serial"]
+    assert (span["serial"], span["batch"]["number"], span["batch"]["certificate"]) == ("SN-100", "B2606", "HGZ-1")
+    assert span["supplier"]["name"] == "佳力轴承"
+    assert (span["machine"]["serial"], span["machine"]["customer"]["name"]) == ("MC12-0007", "陈氏实验室")
+    assert (act["order"]["number"], act["engineer"]["name_en"]) == (firm.company.number, "Wei")
+    assert (act["device"], act["at"]) == (firm.wei.id, "2026-11-20T08:00:00Z")
+    assert all(act[name] for name in ("captured_at", "corrected_at", "received_at", "position"))
+    assert [(shot["purpose"], shot["arrived"]) for shot in act["photos"]] == [("part_label", False)]
+    assert (act["signature"]["id"], act["signature"]["signer_name"]) == (signature, "陈敏")
+
+
+def test_a_batch_leads_to_every_machine(firm: Firm) -> None:
+    batch = stock(firm, "B2607")
+    machines_of_batch = [firm.add_machine() for _ in range(3)]
+    for count, machine in enumerate(machines_of_batch):
+        order = firm.add_order(firm.company.wei, machine)
+        firm.send(firm.wei, fitted(order, machine, f"SN-20{count}", batch="B2607"))
+    order = firm.add_order(firm.company.wei, machines_of_batch[0])
+    firm.send(firm.wei, fitted(order, machines_of_batch[0], "SN-209", batch_id=batch))
+    firm.send(firm.wei, removed(firm.add_order(firm.company.wei, machines_of_batch[1]), machines_of_batch[1], "SN-201"))
+
+    answer = ask(firm, "b2607")
+
+    assert answer["found_as"] == ["batch"]
+    assert {span["machine"]["id"] for span in answer["spans"]} == set(machines_of_batch)
+    assert {span["serial"]: span["removed"] is not None for span in answer["spans"]} == {
+        "SN-200": False,
+        "SN-201": True,
+        "SN-202": False,
+        "SN-209": False,
+    }
+
+
+def test_a_corrected_serial_is_not_found_under_the_wrong_one(firm: Firm) -> None:
+    wrong = fitted(firm.order, firm.company.machine, "SN-7")
+    firm.send(firm.wei, wrong)
+    known_then = len(firm.log())
+    firm.send(firm.wei, fitted(firm.order, firm.company.machine, "SN-1", replaces_id=wrong.id))
+
+    assert [span["serial"] for span in ask(firm, "SN-1")["spans"]] == ["SN-1"]
+    assert [span["serial"] for span in ask(firm, "SN-7", as_known_at=known_then)["spans"]] == ["SN-7"]
+    with pytest.raises(Refused, match="not_found"):
+        ask(firm, "SN-7")
+
+
+def test_a_part_in_two_places_is_told_of_in_both(firm: Firm) -> None:
+    other = firm.add_machine()
+    order = firm.add_order(firm.company.wei, other)
+    firm.send(firm.wei, fitted(firm.order, firm.company.machine, "SN-300"))
+    firm.send(firm.wei, fitted(order, other, "SN-300", at="2026-11-21T08:00:00Z"))
+
+    found = ask(firm, "SN-300")["spans"]
+
+    assert [span["machine"]["id"] for span in found] == [firm.company.machine, other]
+    assert all(span["elsewhere"] for span in found)
+
+
+def test_a_machine_tells_what_was_in_it_on_a_day(firm: Firm) -> None:
+    machine = firm.company.machine
+    firm.send(firm.wei, fitted(firm.order, machine, "SN-400", at="2026-03-03T01:00:00Z"))
+    firm.send(firm.wei, removed(firm.order, machine, "SN-400", at="2026-03-09T01:00:00Z"))
+
+    with reading(firm.engine) as connection:
+        counts = {
+            day: len(trace_machine(connection, firm.id, "mc12-0007", day)["spans"])
+            for day in ("2026-03-02", "2026-03-03", "2026-03-09", "2026-03-10")
+        }
+
+    assert counts == {"2026-03-02": 0, "2026-03-03": 1, "2026-03-09": 1, "2026-03-10": 0}
+    assert ask(firm, "MC12-0007")["found_as"] == ["machine"]
+
+
+def test_another_company_finds_nothing(firm: Firm, other_firm: Firm) -> None:
+    firm.send(firm.wei, fitted(firm.order, firm.company.machine, "SN-500", batch="B500"))
+
+    for number in ("SN-500", "B500"):
+        with pytest.raises(Refused, match="not_found"):
+            ask(other_firm, number)
