@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from schemas.order import GRADE_LABELS
+
 NOTICES: Final[dict[str, tuple[str, str]]] = {
     "part_unknown": (
         "目录里没有这个备件，已按所记内容保存。",
@@ -57,4 +59,7 @@ class Notice:
     def sentence(self, language: str) -> str:
         """Return the sentence in Chinese (``zh``) or English."""
         zh, en = NOTICES[self.code]
-        return (zh if language == "zh" else en).format(**self.facts)
+        facts = dict(self.facts)
+        if facts.get("grade") in GRADE_LABELS:
+            facts["grade"] = GRADE_LABELS[facts["grade"]][0 if language == "zh" else 1]
+        return (zh if language == "zh" else en).format(**facts)

@@ -65,7 +65,7 @@ def judge(item: Values, value: str) -> tuple[str, Verdict]:
     value = value.strip()
     if item["type"] == "yes_no":
         if value.casefold() not in YES | NO:
-            raise _not_acceptable(item, "yes / no")
+            raise _not_acceptable(item, "是 / 否, yes / no")
         return ("yes", "passed") if value.casefold() in YES else ("no", "failed")
     if item["type"] == "choice":
         if value not in (item.get("options") or []):
@@ -74,7 +74,7 @@ def judge(item: Values, value: str) -> tuple[str, Verdict]:
     if item["type"] == "number":
         return _judge_number(item, value)
     if not value:
-        raise _not_acceptable(item, "text")
+        raise _not_acceptable(item, "文字 / text")
     return value, "noted"
 
 
@@ -99,7 +99,7 @@ def _judge_number(item: Values, value: str) -> tuple[str, Verdict]:
     value = value.removesuffix(item.get("unit") or "").strip().removeprefix("+")
     spelled = f"0{value}" if value.startswith(".") else value
     if _DECIMAL(spelled) is None:
-        raise _not_acceptable(item, f"123.45 {item.get('unit') or ''}".strip())
+        raise _not_acceptable(item, f"例如 / such as 12.5 {item.get('unit') or ''}".strip())
     low, high = item.get("low"), item.get("high")
     if low is None and high is None:
         return spelled, "noted"

@@ -100,8 +100,9 @@ def identify(bench: Workbench, label: PartLabel) -> tuple[Record | None, Record 
     if not label.batch:
         return part, None, ()
     batches = list(bench.store.find_by("batch", "number", label.batch))
-    if part is not None:
-        batches = [batch for batch in batches if batch.values["part_id"] == part.id]
+    if part is not None or label.gtin or label.part_number:
+        # Makers number their batches alike: the batch of another part says nothing of this one.
+        batches = [batch for batch in batches if part is not None and batch.values["part_id"] == part.id]
     if len(batches) > 1:
         return part, None, (Notice("batch_ambiguous", {"number": label.batch}),)
     if not batches:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from field_client.commands.desk import Desk, opened_desk
-from field_client.work_checks import Checked, limits_of
+from field_client.work_checks import Checked
 from field_client.work_checks import check as check_item
 from field_client.work_checks import skip as skip_item
 
@@ -44,10 +44,9 @@ def _tell_check(desk: Desk, done: Checked) -> None:
     say, item = desk.say, done.item
     label = say(item["label"], item.get("label_en") or item["label"])
     unit = item.get("unit") or ""
-    click.echo(f"{label}: {done.value or '—'} {unit}  {say(*VERDICTS[done.verdict])}")
-    if item.get("low") or item.get("high"):
-        limits = limits_of(item)
-        click.echo(f"  {say('允许', 'limits')} {limits['low']} … {limits['high']} {unit}")
+    click.echo(f"{label}: {say.value(item['type'], done.value)} {unit}  {say(*VERDICTS[done.verdict])}")
+    if limits := say.limits(item):
+        click.echo(f"  {say('允许', 'limits')} {limits}")
     if done.previous is not None:
         values = done.previous.values
         before = f"{values.get('value') or '—'} {values.get('unit') or ''} ({say.time(values['checked_at'])})"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -24,6 +24,21 @@ from schemas.evidence import PHOTO_PURPOSE_LABELS
 from schemas.lifecycle import STATE_LABELS
 from schemas.order import GRADE_LABELS
 from schemas.problems import Refused
+
+LABELS: Final[dict[str, dict[str, tuple[str, str]]]] = {
+    "status": STATE_LABELS,
+    "grade": GRADE_LABELS,
+    "purpose": PHOTO_PURPOSE_LABELS,
+    "result": {
+        "solved": ("已解决", "Solved"),
+        "workaround": ("临时措施", "Workaround"),
+        "needs_parts": ("待备件", "Needs parts"),
+        "needs_workshop": ("返厂维修", "Needs the workshop"),
+        "not_reproduced": ("未复现", "Not reproduced"),
+    },
+    "yes_no": {"yes": ("是", "Yes"), "no": ("否", "No")},
+}
+"""field name, or type of a check item -> value -> what people say in Chinese and English"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +63,17 @@ class Speech:
             return "—"
         if isinstance(value, list):
             return "、".join(self.value(name, item) for item in value)
-        labels = {"status": STATE_LABELS, "grade": GRADE_LABELS, "purpose": PHOTO_PURPOSE_LABELS}.get(name, {})
-        if value in labels:
-            return self(*labels[value])
+        if value in LABELS.get(name, {}):
+            return self(*LABELS[name][value])
         return self.time(str(value)) if name.endswith("_at") else str(value)
+
+    def limits(self, item: dict[str, Any]) -> str:
+        """Return the limits of a check item with their unit, or nothing when it has none."""
+        low, high, unit = item.get("low"), item.get("high"), item.get("unit") or ""
+        if low is None and high is None:
+            return ""
+        spelled = f"{low} … {high}" if low and high else f"≥ {low}" if low else f"≤ {high}"
+        return f"{spelled} {unit}".rstrip()
 
     def time(self, instant: str | None) -> str:
         """Return a moment in the device's own zone, to the minute."""

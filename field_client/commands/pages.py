@@ -10,7 +10,6 @@ from field_client.commands.checks import VERDICTS
 from field_client.commands.desk import Speech, opened_desk
 from field_client.commands.orders import write_line
 from field_client.outbox import SentSet
-from field_client.work_checks import limits_of
 from field_client.work_page import CheckLine, ConflictLine, DeviceStatus, OrderPage, PhotoLine, read_page, read_status
 from schemas.problems import Fault
 from sync import canonical
@@ -116,14 +115,13 @@ def _show_checks(say: Speech, checks: tuple[CheckLine, ...]) -> None:
         unit = item.get("unit") or ""
         label = say(item["label"], item.get("label_en") or item["label"])
         shown = (
-            f"{result.get('value') or '—'} {unit} {say(*VERDICTS[result['verdict']])}"
+            f"{say.value(item['type'], result.get('value'))} {unit} {say(*VERDICTS[result['verdict']])}"
             if result
             else say("未做", "open")
         )
         parts = [f"  {item['key']}  {label}: {shown}"]
-        if item.get("low") or item.get("high"):
-            limits = limits_of(item)
-            parts.append(f"[{limits['low']} … {limits['high']} {unit}]")
+        if limits := say.limits(item):
+            parts.append(f"[{limits}]")
         if line.previous:
             parts.append(f"{say('上次', 'before')} {line.previous.get('value') or '—'}")
         click.echo(" ".join(parts))

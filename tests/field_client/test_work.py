@@ -232,6 +232,9 @@ def test_a_part_is_typed_and_doubts_are_told(started: Tablet) -> None:
     assert recalled.fitted["batch_id"] == RECALLED
     assert codes_of(unknown) == {"part_unknown", "batch_unknown"}
     assert unknown.fitted["part_name"] == "X-1"
+    namesake = fit_part(started.bench, PartLabel(part_number="X-1", batch="B2601", serial="2"))
+    assert codes_of(namesake) == {"part_unknown", "batch_unknown"}
+    assert (namesake.fitted["part_name"], namesake.fitted["batch_id"]) == ("X-1", None)
     with pytest.raises(Refused, match="field_missing"):
         fit_part(started.bench, PartLabel(serial="2"))
 
