@@ -54,6 +54,4 @@ def _refuse_number(spelling: str) -> Any:
     raise ValueError(f"the number {spelling} is not a whole number")
 
 
-_DECODER: Final = json.JSONDecoder(
-    parse_int=_read_whole, parse_float=_refuse_number, parse_constant=_refuse_number
-)
+_DECODER: Final = json.JSONDecoder(parse_int=_read_whole, parse_float=_refuse_number, parse_constant=_refuse_number)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from schemas.problems import PROBLEMS, Fault, Refused
 from sync import canonical
+
+T = TypeVar("T")
 
 Verdict = Literal["applied", "merged", "contested", "held", "refused"]
 
@@ -73,17 +75,24 @@ def dump(receipt: Receipt) -> str:
 
 
 def load(data: bytes | str) -> Receipt:
-    """Read a receipt; raises Refused with `malformed` when it is none."""
+    """Read a receipt; members a newer server adds are passed over.
+
+    Raises Refused with `malformed` when it is none.
+    """
     try:
         document = canonical.load(data)
-        changes = tuple(
-            ChangeVerdict(c["id"], _verdict(c["verdict"]), tuple(c["contested"]), _load_fault(c["fault"]))
-            for c in document.pop("changes")
+        return Receipt(
+            set_id=_typed(document["set_id"], str),
+            device=_typed(document["device"], str),
+            seq=_typed(document["seq"], int),
+            digest=_typed(document["digest"], str),
+            verdict=_verdict(document["verdict"]),
+            received_at=_typed(document["received_at"], str),
+            position=None if document["position"] is None else _typed(document["position"], int),
+            fault=_load_fault(document["fault"]),
+            changes=tuple(map(_load_change, _typed(document["changes"], list))),
         )
-        fault = _load_fault(document.pop("fault"))
-        _verdict(document["verdict"])
-        return Receipt(changes=changes, fault=fault, **document)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise Refused("malformed", detail=f"not a receipt: {error}") from None
 
 
@@ -91,11 +100,24 @@ def _dump_fault(fault: Fault | None) -> dict[str, Any] | None:
     return None if fault is None else {"code": fault.code, "facts": fault.facts}
 
 
+def _load_change(document: Any) -> ChangeVerdict:
+    contested = tuple(_typed(name, str) for name in _typed(document["contested"], list))
+    return ChangeVerdict(
+        _typed(document["id"], str), _verdict(document["verdict"]), contested, _load_fault(document["fault"])
+    )
+
+
 def _load_fault(document: Any) -> Fault | None:
     if document is None:
         return None
     code = document["code"] if document["code"] in PROBLEMS else "internal"
     return Fault(code, dict(document["facts"]))
+
+
+def _typed(value: Any, wanted: type[T]) -> T:
+    if type(value) is not wanted:
+        raise TypeError(f"{value!r} is not a {wanted.__name__}")
+    return value
 
 
 def _verdict(word: Any) -> Verdict:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any, Final
 
 from schemas.problems import Refused
@@ -100,6 +101,19 @@ class PageHead:
     witness: str
 
 
+_HEAD_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "epoch": (str,),
+    "since": (int,),
+    "until": (int,),
+    "after": (str, NoneType),
+    "ops": (int,),
+    "server_time": (str,),
+    "checksum": (str, NoneType),
+    "count": (int, NoneType),
+    "witness": (str,),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Op:
     """One step that brings a device's scope up to date: `put` a whole record, `patch` fields of one, `evict` one."""
@@ -146,7 +160,7 @@ class PullSession:
         """
         source = iter(lines)
         head = read_head(next(source, b""))
-        if head.since != self.cursor.position:
+        if head.since != self.cursor.position or self.cursor.epoch not in ("", head.epoch):
             raise Refused("answer_not_understood")
         return head, _read_ops(source, head.ops)
 
@@ -170,15 +184,18 @@ def write_head(head: PageHead) -> bytes:
 
 
 def read_head(line: bytes) -> PageHead:
-    """Read what `write_head` wrote; raises Refused with `answer_not_understood`."""
+    """Read what `write_head` wrote; members a newer server adds are passed over.
+
+    Raises Refused with `answer_not_understood`.
+    """
     try:
         document = canonical.load(line)
-        head = PageHead(**document)
-        if not isinstance(head.since, int) or not isinstance(head.until, int) or not isinstance(head.ops, int):
-            raise TypeError
-        return head
-    except (ValueError, TypeError):
+        head = PageHead(**{name: document[name] for name in _HEAD_TYPES})
+    except (ValueError, TypeError, KeyError):
         raise Refused("answer_not_understood") from None
+    if any(type(getattr(head, name)) not in types for name, types in _HEAD_TYPES.items()) or head.ops < 0:
+        raise Refused("answer_not_understood")
+    return head
 
 
 def _read_ops(lines: Iterator[bytes], count: int) -> Iterator[Op]:
@@ -187,7 +204,16 @@ def _read_ops(lines: Iterator[bytes], count: int) -> Iterator[Op]:
         if len(line) > LINE_BYTES_MAX * 4:
             raise Refused("answer_not_understood")
         try:
-            name, record_id, *rest = canonical.load(line)
-            yield Op(name, record_id, *rest)
-        except (ValueError, TypeError):
+            yield _read_op(canonical.load(line))
+        except ValueError:
             raise Refused("answer_not_understood") from None
+
+
+def _read_op(step: Any) -> Op:
+    if not isinstance(step, list) or not all(isinstance(text, str) for text in step[:3]):
+        raise ValueError("a step is a list that begins with its name, an id and a kind")
+    if len(step) == 4 and step[0] in ("put", "patch") and isinstance(step[3], dict):
+        return Op(*step)
+    if len(step) == 2 and step[0] == "evict":
+        return Op(*step)
+    raise ValueError("a step is put, patch or evict")

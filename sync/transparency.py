@@ -114,9 +114,7 @@ def consistency_proof(old_size: int, leaves: Sequence[bytes]) -> list[bytes]:
     return _subproof(old_size, leaves, whole=True)
 
 
-def verify_consistency(
-    old_size: int, old_root: bytes, new_size: int, new_root: bytes, path: Sequence[bytes]
-) -> bool:
+def verify_consistency(old_size: int, old_root: bytes, new_size: int, new_root: bytes, path: Sequence[bytes]) -> bool:
     """Tell whether `path` shows the older log to be a prefix of the newer. Source: RFC 9162 section 2.1.4.2."""
     if old_size == new_size:
         return not path and old_root == new_root
