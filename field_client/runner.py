@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from field_client.evidence import EvidenceFolder
 from field_client.outbox import Outbox, parse_instant, spell_instant
@@ -30,6 +30,8 @@ BUCKETS_AT_ONCE: Final = 32
 
 RESTARTS_MAX: Final = 3
 """A server is restored once in years; more restarts in one run are a fault of the server's."""
+
+Key = TypeVar("Key", int, str)
 
 Step = Literal["push", "pull", "repair", "files"]
 
@@ -178,13 +180,16 @@ class SyncRun:
         return checksum.spell(total) == head.checksum and held == head.count
 
     def _repair(self) -> None:
-        answer = self._transport.ask("/scope/buckets", {})
-        theirs = [checksum.parse(spelled) for spelled in answer["sums"]]
-        differing = checksum.differing_buckets(checksum.bucket_sums(self._feed.digests()), theirs)
+        answer = self._transport.ask("/scope/buckets", {}, {"sums": list})
+        theirs = _parse_digests(dict(enumerate(answer["sums"])))
+        if len(theirs) != checksum.BUCKETS:
+            raise Refused("answer_not_understood")
+        ours = checksum.bucket_sums(self._feed.digests())
+        differing = checksum.differing_buckets(ours, list(theirs.values()))
         for start in range(0, len(differing), BUCKETS_AT_ONCE):
             buckets = differing[start : start + BUCKETS_AT_ONCE]
-            answer = self._transport.ask("/scope/records", {"buckets": buckets})
-            digests = {name: checksum.parse(spelled) for name, spelled in answer["digests"].items()}
+            answer = self._transport.ask("/scope/records", {"buckets": buckets}, {"digests": dict})
+            digests = _parse_digests(answer["digests"])
             fetch, let_go = checksum.differing_records(dict(self._feed.digests(buckets)), digests)
             self._feed.evict(let_go)
             wanted = iter(sorted(fetch))
@@ -203,6 +208,13 @@ class SyncRun:
 def _read_lines(lines: Iterator[bytes]) -> list[tuple[Op, bytes]]:
     try:
         return [(Op(*canonical.load(line)), line) for line in lines]
+    except (ValueError, TypeError):
+        raise Refused("answer_not_understood") from None
+
+
+def _parse_digests(spelled: dict[Key, Any]) -> dict[Key, int]:
+    try:
+        return {name: checksum.parse(digest) for name, digest in spelled.items()}
     except (ValueError, TypeError):
         raise Refused("answer_not_understood") from None
 

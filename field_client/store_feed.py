@@ -9,10 +9,12 @@ Rule 4: nothing here touches the outbox but the marks of edits that have come ba
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from field_client.store import Store, fields_looked_up
+from schemas.base import UUID_PATTERN
 from schemas.problems import Refused
 from sync import canonical, checksum
 from sync.session import Cursor, Op, PageHead, PullSession
@@ -33,6 +35,8 @@ _CHOOSE_PLAIN: Final = (
 _COME_BACK: Final = (
     "FROM edits WHERE seq IN (SELECT seq FROM outbox WHERE state IN ('settled', 'contested') AND position <= ?)"
 )
+
+_UUID: Final = re.compile(UUID_PATTERN).match
 
 Staged = tuple[str, str, str, str | None, bytes | None]
 
@@ -84,6 +88,8 @@ class Feed:
         """Begin again from a snapshot; what it turns out not to hold goes with the repair at its end."""
         with self.store.transaction():
             self.store.db.execute("DELETE FROM incoming")
+            # Files may be missing from the backup too: the next run asks for each again.
+            self.store.db.execute("UPDATE blobs SET state = 'kept' WHERE state = 'verified'")
             self._remember(cursor)
 
     def apply(self, ops: Iterable[tuple[Op, bytes]]) -> None:
@@ -215,10 +221,12 @@ def digest_of(kind: str, record_id: str, body: str) -> bytes:
 
 
 def _read_staged(op: Op, line: bytes) -> Staged:
+    if not isinstance(op.id, str) or _UUID(op.id) is None:
+        raise Refused("answer_not_understood")
     if op.name == "evict":
         return op.name, op.id, "", None, None
     prefix = f'["{op.name}","{op.id}","{op.kind}",'.encode()
-    if op.name not in ("put", "patch") or op.values is None or not line.startswith(prefix):
+    if op.name not in ("put", "patch") or not isinstance(op.values, dict) or not line.startswith(prefix):
         raise Refused("answer_not_understood")
     body = line[len(prefix) : line.rindex(b"]")].decode()
     return op.name, op.id, op.kind, body, digest_of(op.kind, op.id, body) if op.name == "put" else None

@@ -76,11 +76,16 @@ class Transport:
         self._now = now
         self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=timeout_s, read=timeout_s), maxsize=1)
 
-    def ask(self, path: str, document: Mapping[str, Any], *, is_signed: bool = True) -> dict[str, Any]:
-        """Post a JSON document and return the JSON document of the answer."""
+    def ask(
+        self, path: str, document: Mapping[str, Any], wanted: Mapping[str, type], *, is_signed: bool = True
+    ) -> dict[str, Any]:
+        """Post a JSON document and return the JSON document of the answer, which has the `wanted` members."""
         body = canonical.dump(document).encode()
         with self._send("POST", path, {}, body, {"Content-Type": JSON}, is_signed=is_signed) as answer:
-            return _read_document(answer, self.traffic, JSON)
+            found = _read_document(answer, self.traffic, JSON)
+        if not all(isinstance(found.get(name), kind) for name, kind in wanted.items()):
+            raise Refused("answer_not_understood")
+        return found
 
     def push(self, body: bytes) -> bytes:
         """Send sealed lines and return the answer's receipts."""

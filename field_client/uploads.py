@@ -47,7 +47,7 @@ class Uploads:
         states: dict[str, BlobState] = {}
         for start in range(0, len(local), STATES_AT_ONCE):
             names = [blob.sha256 for blob in local[start : start + STATES_AT_ONCE]]
-            states |= self._transport.ask("/blobs/states", {"sha256": names})["states"]
+            states |= self._transport.ask("/blobs/states", {"sha256": names}, {"states": dict})["states"]
         self._note_verified([name for name, state in states.items() if state == "verified"])
         return plan_uploads(local, states)
 
@@ -117,7 +117,7 @@ class Uploads:
 
     def _authorise(self) -> dict[str, str]:
         if not self._token:
-            self._token = str(self._transport.ask("/token", {})["token"])
+            self._token = self._transport.ask("/token", {}, {"token": str})["token"]
         return {"Authorization": f"Bearer {self._token}"}
 
     def _note_offset(self, blob: LocalBlob, url: str | None, offset: int) -> None:

@@ -81,20 +81,32 @@ def import_(pin_file: Path | None, path: Path) -> None:
 
 
 class _Meter:
-    """One line that is written over while a run goes on."""
+    """Says how far a run is: on a terminal in one line that is written over, elsewhere in lines for each tenth."""
 
     def __init__(self, say: Speech) -> None:
         self._say = say
-        self._is_open = False
+        self._is_terminal = sys.stderr.isatty()
+        self._shown: Progress | None = None
 
     def show(self, progress: Progress) -> None:
+        last, self._shown = self._shown, progress
+        if last is not None and last.step != progress.step:
+            click.echo("", err=True, nl=self._is_terminal)
+            last = None
         of = "" if progress.of is None else f" / {progress.of:,}"
-        click.echo(f"\r{self._say(*STEPS[progress.step])}: {progress.done:,}{of}   ", nl=False, err=True)
-        self._is_open = True
+        text = f"{self._say(*STEPS[progress.step])}: {progress.done:,}{of}"
+        if self._is_terminal:
+            click.echo(f"\r{text}   ", nl=False, err=True)
+        elif last is None or _tenth(progress) != _tenth(last):
+            click.echo(text, err=True)
 
     def end(self) -> None:
-        if self._is_open:
+        if self._shown is not None and self._is_terminal:
             click.echo("", err=True)
+
+
+def _tenth(progress: Progress) -> int:
+    return 10 * progress.done // progress.of if progress.of else progress.done
 
 
 def _tell(desk: Desk, report: SyncReport) -> None:

@@ -46,7 +46,8 @@ def enrol(pin_file: Path | None, invitation: str | None, image: Path | None, nam
             raise Refused("already_enrolled")
         transport = Transport(base_url, None, wall_ms, timeout_s=settings.timeout_s)
         request = {"code": code, "public_key": keyring.public_key.hex(), "name": name or platform.node()}
-        answer = transport.ask("/enrol", request, is_signed=False)
+        wanted = dict.fromkeys((*ANSWERS, "server_time"), str)
+        answer = transport.ask("/enrol", request, wanted, is_signed=False)
         _remember(store, base_url, answer)
         make_desk(settings, say, keyring, store)
         click.echo(
@@ -84,11 +85,10 @@ def _open_or_make_keyring(settings: Settings, pin_file: Path | None) -> Keyring:
     return keyring
 
 
-def _remember(store: Store, base_url: str, answer: dict[str, object]) -> None:
+def _remember(store: Store, base_url: str, answer: dict[str, str]) -> None:
     try:
-        facts = {name: str(answer[name]) for name in ANSWERS}
-        offset_ms = parse_instant(str(answer["server_time"])) - wall_ms()
-    except (KeyError, ValueError):
+        offset_ms = parse_instant(answer["server_time"]) - wall_ms()
+    except ValueError:
         raise Refused("answer_not_understood") from None
     # The epoch is left to the first page: until then the device has followed no feed at all.
-    store.remember(base_url=base_url, offset_ms=offset_ms, **facts)
+    store.remember(base_url=base_url, offset_ms=offset_ms, **{name: answer[name] for name in ANSWERS})

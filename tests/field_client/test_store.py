@@ -189,6 +189,31 @@ def test_a_page_cut_short_stores_nothing(empty_tablet: Tablet, office: Office) -
     assert empty_tablet.store.row("SELECT count(*) FROM incoming") == (0,)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'["put","not-a-uuid","customer",{}]',
+        b'["put",7,"customer",{}]',
+        b'["put","019a0000-0000-7000-8000-0000000000aa","customer",[]]',
+        b'["put","019a0000-0000-7000-8000-0000000000aa","customer"]',
+        b'["jump","019a0000-0000-7000-8000-0000000000aa","customer",{}]',
+        b'[ "put","019a0000-0000-7000-8000-0000000000aa","customer",{}]',
+        b'["put","019a0000-0000-7000-8000-0000000000aa","customer",{"a":0.5}]',
+        b"{}",
+        b"",
+    ],
+)
+def test_an_op_of_another_form_is_refused_with_its_page(tablet: Tablet, line: bytes) -> None:
+    feed = Feed(tablet.store)
+    office = Office(epoch=feed.cursor.epoch, position=feed.cursor.position)
+    head = office.page({"since": str(office.position), "epoch": ""})[0].replace(b'"ops":0', b'"ops":1')
+
+    with pytest.raises(Refused, match="answer_not_understood"):
+        feed.stage(PullSession(feed.cursor), [head, line + b"\n"])
+
+    assert tablet.store.row("SELECT count(*) FROM incoming") == (0,)
+
+
 def test_one_record_may_come_several_times_in_a_run(tablet: Tablet) -> None:
     feed, new = Feed(tablet.store), uuid(60)
     lines = [

@@ -53,7 +53,7 @@ def test_nobody_there_is_server_unreachable(tablet: Tablet) -> None:
         port = free.getsockname()[1]
 
     with pytest.raises(Refused, match="server_unreachable"):
-        tablet.transport(f"http://127.0.0.1:{port}").ask("/token", {})
+        tablet.transport(f"http://127.0.0.1:{port}").ask("/token", {}, {"token": str})
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,7 @@ def test_nobody_there_is_server_unreachable(tablet: Tablet) -> None:
         (200, "text/html", b"<html>Welcome, please sign in</html>", "answer_not_understood"),
         (200, "application/json", b"<html>", "answer_not_understood"),
         (200, "application/json", b"[1]", "answer_not_understood"),
+        (200, "application/json", b'{"token":5}', "answer_not_understood"),
         (302, "text/html", b"", "answer_not_understood"),
         (404, "text/html", b"gone", "answer_not_understood"),
         (502, "text/html", b"bad gateway", "server_unreachable"),
@@ -76,7 +77,7 @@ def test_what_is_no_answer_of_the_server_is_told(
     office.interfere = answer_with(status, kind, body, Location="http://127.0.0.1:9/")
 
     with pytest.raises(Refused, match=code):
-        tablet.transport(url).ask("/token", {})
+        tablet.transport(url).ask("/token", {}, {"token": str})
 
 
 @pytest.mark.parametrize("request_of", ["ask", "pull", "push"])
@@ -85,7 +86,7 @@ def test_an_answer_cut_short_is_no_answer(tablet: Tablet, office: Office, url: s
     office.interfere = answer_with(200, kind, b'{"token":', Content_Length="4000")
     transport = tablet.transport(url)
     requests = {
-        "ask": lambda: transport.ask("/token", {}),
+        "ask": lambda: transport.ask("/token", {}, {"token": str}),
         "pull": lambda: list(transport.pull({})),
         "push": lambda: transport.push(b"x\n"),
     }
@@ -106,7 +107,7 @@ def test_a_clock_three_days_wrong_is_put_right_once(tablet: Tablet, url: str, of
     tablet.clock.at_ms -= 3 * 86_400_000
     transport = tablet.transport(url)
 
-    answer = transport.ask("/token", {})
+    answer = transport.ask("/token", {}, {"token": str})
 
     assert answer["token"] == "pass"
     assert abs(transport.offset_ms - 3 * 86_400_000) < 1000
@@ -118,7 +119,7 @@ def test_a_server_that_always_finds_it_too_old_is_not_asked_for_ever(tablet: Tab
     office.interfere = answer_with(401, "application/problem+json", problem)
 
     with pytest.raises(Refused, match="request_expired"):
-        tablet.transport(url).ask("/token", {})
+        tablet.transport(url).ask("/token", {}, {"token": str})
 
     assert len(office.requests) == 2
 
@@ -127,16 +128,16 @@ def test_an_unsigned_request_needs_no_key_and_a_signed_one_does(office: Office, 
     stranger = Transport(url, None, lambda: SERVER_TIME_MS)
 
     with pytest.raises(Refused, match="not_found"):
-        stranger.ask("/enrol", {}, is_signed=False)
+        stranger.ask("/enrol", {}, {}, is_signed=False)
     with pytest.raises(Refused, match="not_enrolled"):
-        stranger.ask("/token", {})
+        stranger.ask("/token", {}, {"token": str})
 
 
 def test_another_key_is_refused(tablet: Tablet, office: Office, url: str) -> None:
     office.public_key = bytes(32)
 
     with pytest.raises(Refused, match="request_not_signed"):
-        tablet.transport(url).ask("/token", {})
+        tablet.transport(url).ask("/token", {}, {"token": str})
 
 
 @pytest.fixture
