@@ -34,8 +34,8 @@ def serve(desk: Desk) -> None:
     desk.bare_engine.dispose()
     say, url = desk.voice.say, settings.base_url
     say(
-        f"服务器地址 {url}，接口说明 {url}/docs，按 Ctrl-C 停止。",
-        f"Serving {url}, interface at {url}/docs; Ctrl-C stops.",
+        f"服务器地址 {url}，接口说明 {url}/api/v1/docs，按 Ctrl-C 停止。",
+        f"Serving {url}, interface at {url}/api/v1/docs; Ctrl-C stops.",
     )
     if is_empty:
         say("数据库是空的，可先运行 gongdan-server demo。", "The database is empty; gongdan-server demo fills it.")

@@ -1,11 +1,16 @@
 """Settling what waits for a person: the value chosen stands, the others are kept, the second is told."""
 
+from dataclasses import replace
+
 import pytest
 
 from schemas.problems import Refused
 from server.keys import new_id
 from server.services.reviews import CHOICES, Choice, Question, list_questions, settle
+from server.services.thawing import thaw
 from server.store.database import reading
+from sync import codec
+from sync.chain import FIRST_PREV, Sealed
 from sync.receipt import Receipt
 from tests.server.builders import Firm, create, delete, update
 
@@ -168,3 +173,38 @@ def test_another_company_sees_and_settles_nothing(firm: Firm, other_firm: Firm) 
 
 def test_every_choice_of_the_record_can_be_made() -> None:
     assert set(CHOICES) == {"office", "incoming", "base", "other"}
+
+
+def test_a_frozen_device_goes_on_from_the_last_set_that_was_taken_in(firm: Firm) -> None:
+    first = firm.wei.seal("test.act", update("work_order", firm.order, contact=(None, "陈敏")))
+    twin = replace(firm.wei, seq=0, prev=FIRST_PREV).seal(
+        "test.act", update("work_order", firm.order, phone=(None, "1"))
+    )
+    taken, forked = firm.push(first, twin)
+    later = firm.wei.seal("test.act", update("work_order", firm.order, contact=("陈敏", "陈悦")))
+    (frozen,) = firm.push(later)
+
+    thaw(firm.engine, firm.office, firm.id, firm.company.dana, firm.wei.id)
+    (again,) = firm.push(later)
+
+    assert [taken.verdict, forked.verdict, frozen.verdict, again.verdict] == [
+        "applied",
+        "refused",
+        "refused",
+        "applied",
+    ]
+    assert firm.body(firm.order)["contact"] == "陈悦"
+    assert codec.decode(Sealed(bytes(firm.log()[-2].sealed)).payload).intent == "device.thaw", "the log says who did it"
+
+
+def test_a_revoked_or_strange_device_is_not_thawed(firm: Firm, other_firm: Firm) -> None:
+    firm.ensure(update("device", firm.wei.id, state=("active", "revoked")))
+
+    for device, code in ((firm.wei.id, "device_revoked"), (other_firm.wei.id, "device_unknown")):
+        with pytest.raises(Refused, match=code):
+            thaw(firm.engine, firm.office, firm.id, firm.company.dana, device)
+
+
+def test_an_auditor_thaws_nothing(firm: Firm) -> None:
+    with pytest.raises(Refused, match="writer_not_allowed"):
+        thaw(firm.engine, firm.office, firm.id, firm.company.aud, firm.wei.id)
