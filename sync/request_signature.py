@@ -23,9 +23,10 @@ LABEL: Final = "device"
 COMPONENTS: Final = '("@method" "@path" "@query" "content-digest")'
 
 _INPUT = re.compile(
-    rf'{LABEL}={re.escape(COMPONENTS)};created=(\d{{1,12}});keyid="({UUID_PATTERN[:-2]})";alg="ed25519"\Z'
+    rf'{LABEL}={re.escape(COMPONENTS)};created=(0|[1-9][0-9]{{0,11}});keyid="({UUID_PATTERN[:-2]})";alg="ed25519"\Z'
 )
-_SIGNATURE = re.compile(rf"{LABEL}=:([A-Za-z0-9+/=]{{88}}):\Z")
+# 64 bytes have one spelling: the last digit before the padding stands for two bits only.
+_SIGNATURE = re.compile(rf"{LABEL}=:([A-Za-z0-9+/]{{85}}[AQgw]==):\Z")
 
 
 @dataclass(frozen=True, slots=True)
