@@ -38,10 +38,6 @@ PAGE_BYTES_MAX: Final = 64 * 1024 * 1024
 COMPRESS_FROM_BYTES: Final = 1024
 """Below that the saving is smaller than a packet."""
 
-ONCE_MORE: Final = urllib3.Retry(total=1, connect=0, read=1, redirect=False, status=0, allowed_methods=None)
-"""A kept connection may be closed by the other side just as it is used again. Every request may be repeated: sets
-are told apart by their digests, and all else reads."""
-
 Body = bytes | Iterable[bytes]
 
 
@@ -156,16 +152,7 @@ class Transport:
         self.traffic.sent += len(body) if isinstance(body, bytes) else 0
         answer = None
         try:
-            answer = self._pool.request(
-                method,
-                url,
-                body=body,
-                headers=dict(headers),
-                # A stream cannot be sent twice; the upload asks where to go on instead.
-                retries=ONCE_MORE if isinstance(body, bytes) else False,
-                redirect=False,
-                preload_content=False,
-            )
+            answer = self._request(method, url, headers, body)
             yield answer
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Refused("server_unreachable", detail=type(error).__name__) from None
@@ -173,6 +160,22 @@ class Transport:
             if answer is not None:
                 # A connection whose answer was not read to its end cannot carry another request.
                 answer.close()
+
+    def _request(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> urllib3.BaseHTTPResponse:
+        """Make a request, once more when the connection was dropped under it.
+
+        A kept connection may be closed by the other side just as it is used again. Every request may be repeated,
+        since sets are told apart by their digests and all else reads; but a stream cannot be sent twice.
+        """
+        for is_last in (False, True):
+            try:
+                return self._pool.request(
+                    method, url, body=body, headers=dict(headers), redirect=False, retries=False, preload_content=False
+                )
+            except urllib3.exceptions.ProtocolError:
+                if is_last or not isinstance(body, bytes):
+                    raise
+        raise AssertionError("the second try returns or raises")
 
     def _sign(self, method: str, path: str, query: str, body: bytes) -> dict[str, str]:
         if self._caller is None:

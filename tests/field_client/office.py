@@ -9,11 +9,13 @@ import base64
 import hashlib
 import json
 import threading
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -57,6 +59,8 @@ class Office:
     contested: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
+    enrols: dict[str, str] = field(default_factory=dict)
+    """What whoever enrols is told; nobody can while it is empty."""
     uploads: dict[str, tuple[str, int, bytearray]] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
     interfere: Callable[[BaseHTTPRequestHandler], bool] = lambda _: False
@@ -77,6 +81,23 @@ class Office:
         """Take a record out of the device's scope."""
         self.position += 1
         self.rows[record_id].gone_at = self.position
+
+    def open_conflict(self, name: str, base: str, standing: str, incoming: str) -> None:
+        """Open a conflict on a field of Wei's order, as intake does."""
+        order_id = next(record_id for record_id, row in self.rows.items() if row.kind == "work_order")
+        values = {"field": name, "base": base, "office": standing, "incoming": incoming, "state": "open"}
+        subject = {"subject_kind": "work_order", "subject_id": order_id, "order_id": order_id}
+        self.write("conflict", f"019a0000-0000-7000-8000-{self.position:012x}", values | subject)
+
+    def rows_of(self, kind: str) -> list[dict[str, Any]]:
+        """Return the records of a kind."""
+        return [row.values for row in self.rows.values() if row.kind == kind]
+
+    def take_bundle_in(self, path: Path, receipts: Path) -> None:
+        """Take a bundle in and write its receipts."""
+        with zipfile.ZipFile(path) as bundle:
+            lines = bundle.read("change-sets").splitlines()
+        receipts.write_text("".join(f"{self.take_in(line)}\n" for line in lines))
 
     def take_in(self, line: bytes) -> str:
         """Take one sealed line in and return its receipt."""
@@ -153,6 +174,12 @@ def put_line(record_id: str, row: Row) -> bytes:
 def digest_of(record_id: str, row: Row) -> int:
     """Return a record's digest."""
     return checksum.record_digest(row.kind, record_id, canonical.dump(row.values))
+
+
+def hang_up(desk: BaseHTTPRequestHandler) -> bool:
+    """Close the connection without an answer."""
+    desk.close_connection = True
+    return True
 
 
 def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
@@ -237,6 +264,10 @@ class _Desk(BaseHTTPRequestHandler):
             self._send_json({"digests": {i: checksum.spell(digest_of(i, r)) for i, r in chosen.items()}})
         elif path == "/scope/fetch":
             self._send_lines([put_line(i, held[i]) for i in json.loads(body)["ids"] if i in held])
+        elif path == "/enrol" and office.enrols:
+            office.public_key = bytes.fromhex(json.loads(body)["public_key"])
+            facts = {"server_key": "ab" * 32, "epoch": office.epoch, "server_time": SERVER_TIME}
+            self._send_json(office.enrols | facts)
         elif path == "/token":
             self._send_json({"token": "pass", "expires_in_s": 900})
         elif path == "/blobs/states":
