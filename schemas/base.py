@@ -78,10 +78,13 @@ class FieldRule:
 
 
 class StrictText(fields.String):
-    """Text only: marshmallow's own String also takes bytes, which JSON cannot carry."""
+    """Text only: marshmallow's own String also takes bytes, which JSON cannot carry.
+
+    Without NUL, which PostgreSQL cannot hold.
+    """
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        if not isinstance(value, str):
+        if not isinstance(value, str) or "\x00" in value:
             raise self.make_error("invalid")
         return value
 

@@ -34,7 +34,9 @@ def _type_check(field: Any) -> Check:
         return lambda value: type(value) is list and all(map(item, value))
     if isinstance(field, fields.Nested):
         return _group_check(field.schema)
-    for field_class, wire_type in ((fields.String, str), (fields.Boolean, bool), (fields.Integer, int)):
+    if isinstance(field, fields.String):
+        return lambda value: type(value) is str and "\x00" not in value
+    for field_class, wire_type in ((fields.Boolean, bool), (fields.Integer, int)):
         if isinstance(field, field_class):
             return lambda value: type(value) is wire_type
     return lambda value: True

@@ -55,8 +55,6 @@ def accept(store: Workspace, arrival: Arrival) -> str:
     The set is applied, kept for later, or refused with its reasons; whichever it is, its bytes are kept.
     """
     changeset = arrival.changeset
-    if changeset.schema > SCHEMA_VERSION:
-        return _hold(store, arrival, Fault("schema_unknown", {"version": changeset.schema}))
     stored = store.stored(changeset.device, changeset.seq)
     head = store.head(changeset.device)
     decision = decide(head, changeset.seq, changeset.prev, arrival.digest, stored[0] if stored else None)
@@ -67,6 +65,8 @@ def accept(store: Workspace, arrival: Arrival) -> str:
         return _hold(store, arrival, decision.fault)
     if isinstance(decision, Refuse):
         return _keep_aside(store, arrival, decision)
+    if changeset.schema > SCHEMA_VERSION:
+        return _hold(store, arrival, Fault("schema_unknown", {"version": changeset.schema}))
     store.position += 1
     faults = judge(store, arrival)
     if faults:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from server.domain import findings
 from server.domain.arrival import Arrival
-from server.domain.findings import Finding, PartEvent
+from server.domain.findings import Finding, PartEvent, order_of
 from server.domain.times import correct, milliseconds
 from server.intake_judge import settled_fields
 from server.store import projections
@@ -85,10 +85,10 @@ def _apply_delete(store: Workspace, arrival: Arrival, change: Change, record: Re
 def _is_later(store: Workspace, arrival: Arrival, record: Record, name: str) -> bool:
     """Tell whether the incoming edit is later than the one that stands, by hybrid clock, then device id."""
     position, device = record.stamp_of(name)
-    standing = _logged(store, position)[0]
-    wall_ms = milliseconds(arrival.received_at)
-    incoming = (clamp(arrival.changeset.clock, wall_ms), arrival.changeset.device)
-    return incoming > (standing.clock, device)
+    standing, received_at, _corrected_at = _logged(store, arrival, position)
+    # Both are clamped: a clock three days ahead must neither win nor, once it has, stand for three days.
+    incoming = clamp(arrival.changeset.clock, milliseconds(arrival.received_at))
+    return (incoming, arrival.changeset.device) > (clamp(standing.clock, milliseconds(received_at)), device)
 
 
 def _contest(store: Workspace, arrival: Arrival, record: Record, contested: Contested) -> None:
@@ -100,7 +100,7 @@ def _contest(store: Workspace, arrival: Arrival, record: Record, contested: Cont
     device = arrival.changeset.device
     shared = {
         "office": contested.standing,
-        "office_provenance": _provenance_of_standing(store, record, contested.field),
+        "office_provenance": _provenance_of_standing(store, arrival, record, contested.field),
         "incoming": contested.incoming,
         "incoming_provenance": _provenance(arrival, store.position),
     }
@@ -115,7 +115,7 @@ def _contest(store: Workspace, arrival: Arrival, record: Record, contested: Cont
     opening = {
         "subject_kind": record.kind,
         "subject_id": record.id,
-        "order_id": record.id if record.kind == "work_order" else record.body.get("order_id"),
+        "order_id": order_of(record.kind, record.id, record.body),
         "field": contested.field,
         "base": contested.base,
         "state": "open",
@@ -126,7 +126,7 @@ def _contest(store: Workspace, arrival: Arrival, record: Record, contested: Cont
 
 def _raise_exception(store: Workspace, arrival: Arrival, change: Change, finding: Finding) -> None:
     exception_id = _derived_id(arrival.digest, change.id, finding.code)
-    order_id = change.id if change.kind == "work_order" else change.set.get("order_id")
+    order_id = order_of(change.kind, change.id, change.set)
     values: dict[str, Any] = {
         "code": finding.code,
         "order_id": order_id,
@@ -140,7 +140,7 @@ def _raise_exception(store: Workspace, arrival: Arrival, change: Change, finding
 
 
 def _look_at(store: Workspace, change: Change) -> Iterator[Finding]:
-    order_id = change.id if change.kind == "work_order" else change.set.get("order_id")
+    order_id = order_of(change.kind, change.id, change.set)
     if not order_id or change.kind in ("conflict", "exception"):
         return
     order = store.record(order_id)
@@ -205,9 +205,9 @@ def _provenance(arrival: Arrival, position: int) -> dict[str, Any]:
     }
 
 
-def _provenance_of_standing(store: Workspace, record: Record, name: str) -> dict[str, Any]:
+def _provenance_of_standing(store: Workspace, arrival: Arrival, record: Record, name: str) -> dict[str, Any]:
     position, _device = record.stamp_of(name) if name != WHOLE_RECORD else (record.position, "")
-    changeset, received_at, corrected_at = _logged(store, position)
+    changeset, received_at, corrected_at = _logged(store, arrival, position)
     return {
         "actor_id": changeset.actor,
         "device_id": changeset.device,
@@ -218,7 +218,10 @@ def _provenance_of_standing(store: Workspace, record: Record, name: str) -> dict
     }
 
 
-def _logged(store: Workspace, position: int) -> tuple[ChangeSet, str, str]:
+def _logged(store: Workspace, arrival: Arrival, position: int) -> tuple[ChangeSet, str, str]:
+    if position == store.position:
+        # An earlier change of the same set wrote it; the set is logged once all its changes are made.
+        return arrival.changeset, arrival.received_at, arrival.corrected_at
     line, received_at = store.log_payload(position)
     changeset = codec.decode(Sealed(line).payload)
     return changeset, received_at, correct(changeset.captured_at, changeset.offset_ms, received_at)

@@ -57,7 +57,7 @@ def settled_fields(store: Workspace, changes: tuple[Change, ...]) -> dict[str, f
     for change in changes:
         if change.kind == "conflict" and change.set.get("state") == "settled":
             conflict = _find(store, change.id)
-            if conflict is not None:
+            if conflict is not None and conflict[0] == "conflict":
                 subject = conflict[1]["subject_id"]
                 fields[subject] = fields.get(subject, frozenset()) | {conflict[1]["field"]}
     return fields

@@ -156,7 +156,11 @@ def _let_in_held(store: Workspace, first: Arrival) -> None:
     while (line := store.held_line(device)) is not None:
         held = examine(line, store.organisation, lambda _device: public_key, verify_signature, first.received_at)
         store.load([held])
+        seq = store.devices[device].seq
         accept(store, held)
+        if store.devices[device].seq == seq:
+            # It is kept again, until the server knows its schema version, or aside.
+            return
 
 
 def _keep_unreadable(store: Workspace, sender: str, item: Unreadable) -> str:

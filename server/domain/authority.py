@@ -14,6 +14,7 @@ Rule 6: a work order moves as the life cycle allows (schemas/lifecycle.py).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -28,6 +29,11 @@ from sync.changeset import Change
 
 OFFICE_WRITERS: Final = frozenset({"dispatcher", "stock_keeper", "manager", "admin", "system"})
 """Roles that write as the office; an auditor reads."""
+
+FIELD_NAME_MOST: Final = 60
+"""The length of a conflict's `field`, which must be able to name a field that only a newer client knows."""
+
+_FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}\Z").match
 
 Find = Callable[[str], tuple[str, dict[str, Any]] | None]
 """record id -> kind and body of a record that exists"""
@@ -67,7 +73,10 @@ def fault_by_schema(change: Change) -> Fault | None:
                 return Fault("field_missing", {"field": name})
     for name, value in change.set.items():
         check = kind.checks.get(name)
-        if check is not None and not check(value):
+        if check is None:
+            if _FIELD_NAME(name) is None:
+                return Fault("value_invalid", {"field": name[:FIELD_NAME_MOST], "detail": "not the name of a field"})
+        elif not check(value):
             detail = "; ".join(faults_of(kind.fields[name], value))
             return Fault("value_invalid", {"field": name, "detail": detail})
     return None
@@ -112,7 +121,8 @@ def _fault_of_writer(change: Change, kind: Kind, author: Author) -> Fault | None
     for name in change.set:
         if kind.merge_rule(name) is MergeRule.OFFICE:
             takes_himself = change.op == "create" and name == kind.schema.held_by and change.set[name] == author.person
-            if not takes_himself and change.set[name] is not None:
+            leaves_empty = change.op == "create" and change.set[name] is None
+            if not takes_himself and not leaves_empty:
                 return Fault("writer_not_allowed", {"field": name})
     return None
 
@@ -157,6 +167,8 @@ def _fault_of_move(change: Change, author: Author, settled: frozenset[str]) -> F
     if change.kind != "work_order" or "status" not in change.set or "status" in settled:
         return None
     before, after = change.was.get("status"), change.set["status"]
+    if before is not None and not isinstance(before, str):
+        return Fault("value_invalid", {"field": "status", "detail": "'was' is no status"})
     if allows(before, after, author.move_roles):
         return None
     return Fault("move_not_allowed", {"before": before, "after": after})

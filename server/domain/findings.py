@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from schemas import kind_of
 from schemas.lifecycle import ENDED_STATES
 from sync.changeset import Change
 
@@ -39,6 +40,14 @@ class PartEvent:
     at: str
     position: int
     id: str
+
+
+def order_of(kind_name: str, record_id: str, values: Mapping[str, Any]) -> str | None:
+    """Return the order that a record is, or belongs to by its kind's declaration; None for any other record."""
+    if kind_name == "work_order":
+        return record_id
+    kind = kind_of(kind_name)
+    return values.get("order_id") if kind is not None and "order_id" in kind.references else None
 
 
 def machine_holding(events: Sequence[PartEvent]) -> str | None:

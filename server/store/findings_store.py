@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Table, select
 
-from server.domain.findings import PartEvent
+from server.domain.findings import PartEvent, order_of
 from server.domain.trace import fold
 from server.store.bulk import select_among
 from server.store.tables import ReviewRow, SignedOrder, TraceFact
@@ -32,9 +32,9 @@ class FindingsStore:
         """Read what is known of the parts and orders that some changes speak of."""
         orders, serials = set(), set()
         for change in changes:
-            order = change.id if change.kind == "work_order" else change.set.get("order_id")
+            order = order_of(change.kind, change.id, change.set)
             serial = change.set.get("serial")
-            if isinstance(order, str) and (change.kind, change.op) != ("work_order", "create"):
+            if order is not None and (change.kind, change.op) != ("work_order", "create"):
                 orders.add(order)
             if isinstance(serial, str) and change.kind in ("part_fitted", "part_removed"):
                 serials.add(fold(serial))
@@ -71,6 +71,8 @@ class FindingsStore:
             _REVIEWS.c.kind == "conflict",
             _REVIEWS.c.field == name,
         )
+        # In the order in which one transaction would know them, so that a replay chooses alike.
+        statement = statement.order_by(_REVIEWS.c.opened, _REVIEWS.c.id)
         stored = list(self.connection.execute(statement).scalars())
         return [*stored, *self._opened.get((subject, name), ())]
 

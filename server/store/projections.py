@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Table
 
+from schemas import KINDS
+from schemas.evidence import BLOB_FIELDS
 from server.domain.trace import fold
 from server.store.bulk import delete_keys, upsert
 from server.store.stored_record import Record
 from server.store.tables import Blob, BoardRow, ReviewRow, SignedOrder, TraceFact
-from sync.blobs import blobs_named
 
 Find = Callable[[str], Record | None]
 Row = tuple[Any, ...]
@@ -21,6 +22,9 @@ _REVIEWS: Table = ReviewRow.__table__  # type: ignore[assignment]
 _SIGNED: Table = SignedOrder.__table__  # type: ignore[assignment]
 _TRACE: Table = TraceFact.__table__  # type: ignore[assignment]
 _BLOBS: Table = Blob.__table__  # type: ignore[assignment]
+
+_FILE_FIELDS: Final = {name: tuple(field for field in BLOB_FIELDS if field in kind.fields) for name, kind in KINDS.items()}
+"""The fields of each kind that name files; another kind's field of the same name is any unknown value."""
 
 
 def write(connection: Connection, organisation: str, records: Iterable[Record], find: Find) -> None:
@@ -39,8 +43,9 @@ def write(connection: Connection, organisation: str, records: Iterable[Record], 
             rows["signed"].append((organisation, record.body["order_id"], record.id, record.position))
         elif record.kind in ("part_fitted", "part_removed"):
             rows["trace"].append(_trace_row(organisation, record, find))
-        for sha256, _rank in blobs_named(record.body):
-            rows["blobs"].append((organisation, sha256, "expected", None, None))
+        for name in _FILE_FIELDS.get(record.kind, ()):
+            if sha256 := record.body.get(name):
+                rows["blobs"].append((organisation, sha256, "expected", None, None))
     upsert(connection, _BOARD, rows["board"])
     upsert(connection, _REVIEWS, rows["reviews"])
     upsert(connection, _SIGNED, list({row[:2]: row for row in rows["signed"]}.values()))

@@ -77,7 +77,10 @@ class Workspace:
         """Read everything that taking these change-sets in is likely to ask for."""
         arrivals = list(arrivals)
         self._load_devices({arrival.changeset.device for arrival in arrivals})
-        changes = [change for arrival in arrivals for change in arrival.changes]
+        # Values that are wrong by their schema are not even looked up: a database may not be able to hold them.
+        changes = [
+            change for arrival in arrivals for i, change in enumerate(arrival.changes) if i not in arrival.faults
+        ]
         wanted = {change.id for change in changes} | {arrival.changeset.actor for arrival in arrivals}
         parents: set[str] = set()
         restructured: set[str] = set()
@@ -197,6 +200,9 @@ class Workspace:
         state = self.devices[changeset.device]
         state.seq, state.digest = changeset.seq, arrival.digest
         self._dirty_devices.add(changeset.device)
+        if changeset.device in self._with_held:
+            # Sent again, it may have come in before it was asked for here.
+            delete_keys(self.connection, _HELD, [(self.organisation, changeset.device, changeset.seq)])
 
     def hold(self, arrival: Arrival) -> None:
         """Keep a set that came early."""
