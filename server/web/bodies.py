@@ -36,15 +36,18 @@ GZIP_WINDOW: Final = 31
 def read_body() -> bytes:
     """Return the request's body as it was received; it can be asked for again.
 
-    Raises Refused with `malformed` when the client stopped before the end, and HTTP 413 beyond the limit.
+    Raises Refused with `malformed` when the client stopped before the end, `body_too_large` beyond the limit.
     """
-    announced = request.content_length
+    announced, limit = request.content_length, request.max_content_length
     try:
         body = request.get_data()
     except ClientDisconnected:
         body = b""
     if announced is not None and len(body) != announced:
         raise Refused("malformed", detail="the body ended before its announced length")
+    # werkzeug ends a body of unknown length at the limit without a word.
+    if announced is None and limit is not None and len(body) >= limit:
+        raise Refused("body_too_large", limit=limit)
     return body
 
 

@@ -82,3 +82,15 @@ def test_a_body_that_announces_too_much_is_refused_without_waiting(
     answer = send(listening, headers, b"")
 
     assert b'"body_too_large"' in answer
+
+
+@pytest.mark.parametrize(("size", "code"), [(1000, b'"malformed"'), (2_000_000, b'"body_too_large"')])
+def test_a_body_that_does_not_announce_its_length_is_limited_too(
+    house: House, wei: Device, listening: BaseWSGIServer, size: int, code: bytes
+) -> None:
+    body = b"0" * size
+    headers = {**wei.headers("POST", PATH, "", body), "Transfer-Encoding": "chunked"}
+
+    answer = send(listening, headers, b"%x\r\n%s\r\n0\r\n\r\n" % (size, body))
+
+    assert code in answer
