@@ -251,6 +251,7 @@ class CuttingProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.sent_bytes = 0
+        self._clients: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
@@ -260,8 +261,9 @@ class CuttingProxy:
         return len(self._cuts)
 
     def close(self) -> None:
-        """Take no more connections, and wait for those that are open."""
-        self._listener.shutdown(socket.SHUT_RDWR)
+        """Take no more connections, and end those that are open."""
+        for end in (self._listener, *self._clients):
+            _shut(end)
         for thread in self._threads:
             thread.join(30)
         self._listener.close()
@@ -271,6 +273,7 @@ class CuttingProxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
+                self._clients.append(client)
                 thread = threading.Thread(target=self._join, args=(client,))
                 self._threads.append(thread)
                 thread.start()
@@ -281,9 +284,8 @@ class CuttingProxy:
             answers.start()
             with contextlib.suppress(OSError):
                 self._forward(client, server)
-            for end in (client, server):
-                with contextlib.suppress(OSError):
-                    end.shutdown(socket.SHUT_RDWR)
+            _shut(client)
+            _shut(server)
             answers.join(30)
 
     def _forward(self, client: socket.socket, server: socket.socket) -> None:
@@ -306,4 +308,9 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while block := source.recv(64 * 1024):
             target.sendall(block)
-        target.shutdown(socket.SHUT_WR)
+    _shut(target)
+
+
+def _shut(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
