@@ -27,7 +27,8 @@ SETTLED_KEPT: Final = 500
 
 # A record that is not here, comes once and whole, and has no edits needs no thought: SQL alone writes it.
 _CHOOSE_PLAIN: Final = (
-    "CREATE TEMP TABLE plain AS SELECT n, kind FROM incoming i WHERE i.name = 'put'"
+    "CREATE TEMP TABLE plain (n INTEGER PRIMARY KEY, kind TEXT);"
+    " INSERT INTO plain SELECT n, kind FROM incoming i WHERE i.name = 'put'"
     " AND NOT EXISTS (SELECT 1 FROM records r WHERE r.id = i.id)"
     " AND NOT EXISTS (SELECT 1 FROM edits e WHERE e.id = i.id)"
     " AND i.id NOT IN (SELECT id FROM incoming GROUP BY id HAVING count(*) > 1)"
@@ -132,7 +133,10 @@ class Feed:
 
     def _apply(self) -> None:
         total, held = self._apply_plain(*self.total)
-        sql = "SELECT n, name, id, kind, body, digest FROM incoming WHERE n > ? ORDER BY n"
+        sql = (
+            "SELECT n, name, id, kind, body, digest FROM incoming i WHERE n > ?"
+            " AND NOT EXISTS (SELECT 1 FROM plain p WHERE p.n = i.n) ORDER BY n LIMIT 1"
+        )
         last = 0
         while found := self.store.row(sql, last):
             last, name, record_id, kind, body, digest = found
@@ -145,7 +149,7 @@ class Feed:
                 change = self._patch(record_id, kind, canonical.load(body))
             total = checksum.add(total, change)
             held += (self._digest_of(record_id) is not None) - (before is not None)
-        self.store.db.execute("DELETE FROM incoming")
+        self.store.db.execute("DROP TABLE plain; DELETE FROM incoming")
         self._remember_total(total, held)
 
     def _apply_plain(self, total: int, held: int) -> tuple[int, int]:
@@ -164,8 +168,6 @@ class Feed:
                     f" {chosen} WHERE p.kind = ?1 AND json_type(i.body, '$.' || ?2) = 'text'",
                     (kind, name),
                 )
-        db.execute("DELETE FROM incoming WHERE n IN (SELECT n FROM plain)")
-        db.execute("DROP TABLE plain")
         return checksum.add(total), held
 
     def _patch(self, record_id: str, kind: str, values: dict[str, Any]) -> int:

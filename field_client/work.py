@@ -24,6 +24,9 @@ GRADE_ORDER: Final = {"urgent": 0, "important": 1, "general": 2}
 NO_TIME: Final = "9999"
 """Sorts after every time."""
 
+LIST_MOST: Final = 200
+"""Nobody does more in a day; names are looked up for these only."""
+
 UNDER_WAY: Final = ("in_progress", "on_site", "travelling")
 
 
@@ -99,18 +102,13 @@ def find_order(bench: Workbench, name: str | None = None) -> Record:
     return found
 
 
-def list_today(bench: Workbench) -> list[OrderLine]:
-    """Return the orders that are still work to do: those under way first, then by next limit and grade."""
-    lines = [describe_order(bench, order) for order in bench.store.find_by("work_order", "status", *OPEN_STATES)]
-    return sorted(
-        lines,
-        key=lambda line: (
-            line.status not in UNDER_WAY,
-            line.appointment_at or line.due_at or NO_TIME,
-            GRADE_ORDER.get(line.grade, len(GRADE_ORDER)),
-            line.number,
-        ),
-    )
+def list_today(bench: Workbench, most: int = LIST_MOST) -> tuple[list[OrderLine], int]:
+    """Return the first `most` orders that are still work to do, and how many there are in all.
+
+    Those under way come first, then the appointment or next limit decides, then the grade.
+    """
+    orders = sorted(bench.store.find_by("work_order", "status", *OPEN_STATES), key=_urgency)
+    return [describe_order(bench, order) for order in orders[:most]], len(orders)
 
 
 def describe_order(bench: Workbench, order: Record) -> OrderLine:
@@ -280,6 +278,16 @@ def signed_sheet(bench: Workbench, order: Record) -> Values | None:
     sheet = bench.store.values_of(signatures[-1].values["job_sheet_id"])
     document: Values = canonical.load(sheet["content"]) if sheet else {}
     return document
+
+
+def _urgency(order: Record) -> tuple[bool, str, int, str]:
+    values = order.values
+    return (
+        values["status"] not in UNDER_WAY,
+        values.get("appointment_at") or next_limit(values) or NO_TIME,
+        GRADE_ORDER.get(values["grade"], len(GRADE_ORDER)),
+        values["number"],
+    )
 
 
 def _move(bench: Workbench, order: Record, intent: str, values: Values) -> Done:

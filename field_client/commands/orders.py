@@ -24,9 +24,11 @@ grade_option = click.option(
 def today(pin_file: Path | None) -> None:
     """列出待办工单，最急的在前。 / List the orders to do, the most urgent first."""
     with opened_desk(pin_file) as desk:
-        lines = list_today(desk.bench)
+        lines, count = list_today(desk.bench)
         for line in lines:
             write_line(desk, line)
+        if count > len(lines):
+            click.echo(desk.say(f"另有 {count - len(lines)} 张。", f"{count - len(lines)} more."))
         if not lines:
             click.echo(desk.say("没有待办工单。", "There is nothing to do."))
 

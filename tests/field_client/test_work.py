@@ -73,8 +73,10 @@ def test_today_lists_what_is_to_do_with_names_and_limits(tablet: Tablet, office:
     office.write("work_order", uuid(20), ORDER_VALUES | {"number": "GD-3", "status": "finished"})
     tablet.pull_from(office)
 
-    lines = work.list_today(tablet.bench)
+    lines, count = work.list_today(tablet.bench)
 
+    assert count == 2
+    assert work.list_today(tablet.bench, most=1) == (lines[:1], 2)
     assert [line.number for line in lines] == ["GD-2", "GD-1"]
     assert (lines[1].customer, lines[1].site, lines[1].machine, lines[1].serial) == (
         "华东医院",
