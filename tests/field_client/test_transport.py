@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from field_client.outbox import Edit
-from field_client.transport import Transport
+from field_client.transport import Caller, Transport
 from field_client.uploads import Uploads
 from schemas.problems import Refused
 from sync.blobs import LocalBlob
-from tests.field_client.office import SERVER_TIME_MS, Office, serving
+from tests.field_client.office import SERVER_TIME_MS, Office, hang_up, serving
 from tests.field_client.scope import DEVICE, ORDER, Tablet, uuid
 
 FILE = os.urandom(700_000)
@@ -93,6 +94,34 @@ def test_an_answer_cut_short_is_no_answer(tablet: Tablet, office: Office, url: s
 
     with pytest.raises(Refused, match="server_unreachable"):
         requests[request_of]()
+
+
+def test_a_server_that_never_answers_is_not_waited_for_long(tablet: Tablet, office: Office, url: str) -> None:
+    released = threading.Event()
+
+    def wait(_: BaseHTTPRequestHandler) -> bool:
+        released.wait(30)
+        return True
+
+    office.interfere = wait
+    impatient = Transport(url, Caller(DEVICE, tablet.keyring.sign), tablet.clock, timeout_s=0.2)
+
+    with pytest.raises(Refused, match="server_unreachable"):
+        impatient.ask("/token", {}, {})
+
+    assert len(office.requests) == 1
+    released.set()
+
+
+def test_a_connection_dropped_before_the_answer_is_tried_once_more(tablet: Tablet, office: Office, url: str) -> None:
+    drops = iter([True])
+
+    def drop(desk: BaseHTTPRequestHandler) -> bool:
+        return next(drops, False) and hang_up(desk)
+
+    office.interfere = drop
+
+    assert tablet.transport(url).ask("/token", {}, {"token": str})["token"] == "pass"
 
 
 def test_damaged_packing_is_told(tablet: Tablet, office: Office, url: str) -> None:
@@ -244,4 +273,3 @@ def test_a_token_worn_out_is_renewed(tablet: Tablet, office: Office, url: str, b
     uploads.send(blob)
 
     assert office.blobs == {NAME: FILE}
-    assert DEVICE
