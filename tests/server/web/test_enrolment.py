@@ -81,7 +81,7 @@ def test_a_used_code_is_worth_nothing_to_another_key(house: House) -> None:
     assert enrol(house.client(), code, stranger(house)) == "enrolment_code_invalid"
 
 
-@pytest.mark.parametrize("code", ["A" * 20, "x", "' OR 1=1 --", "\x00", "码" * 20])
+@pytest.mark.parametrize("code", ["A" * 20, "x", "' OR 1=1 --", "码" * 20])
 def test_a_guessed_code_is_refused(house: House, code: str) -> None:
     assert enrol(house.client(), code, stranger(house)) == "enrolment_code_invalid"
 
@@ -104,7 +104,16 @@ def test_a_revoked_device_does_not_enrol_again_with_its_old_code(house: House) -
 
 
 @pytest.mark.parametrize(
-    "change", [{"code": 1}, {"code": ""}, {"public_key": "00"}, {"public_key": "G" * 64}, {"name": None}, {"more": 1}]
+    "change",
+    [
+        {"code": 1},
+        {"code": ""},
+        {"code": "\0"},
+        {"public_key": "00"},
+        {"public_key": "G" * 64},
+        {"name": None},
+        {"more": 1},
+    ],
 )
 def test_an_enrolment_of_wrong_types_names_the_field(house: House, change: dict[str, object]) -> None:
     body = {"code": "A" * 20, "public_key": "0" * 64, "name": "平板", **change}

@@ -73,6 +73,13 @@ def test_a_push_sent_twice_gets_the_same_receipt(any_house: House) -> None:
     assert verdicts(first) == ["applied"]
 
 
+@pytest.mark.parametrize("address", ["/orders/%00", "/orders?after=%00%20x", "/trace?number=%00", "/pull?after=1.%00"])
+def test_a_nul_in_an_address_is_refused(any_house: House, address: str) -> None:
+    client = any_house.sign_in("dana")
+
+    assert problem_of(client.get(f"/api/v1{address}")) == "malformed"
+
+
 def test_a_pull_with_nothing_new_is_one_short_line(house: House, wei: Device) -> None:
     head = json.loads(house.ask(wei, "GET", "/pull?since=0&epoch=").data.splitlines()[0])
 
