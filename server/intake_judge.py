@@ -48,7 +48,8 @@ def author_of(store: Workspace, changeset: ChangeSet) -> Author:
         return Author(changeset.actor, frozenset({"system", "admin", "manager", "dispatcher", "stock_keeper"}), True)
     found = _find(store, changeset.actor)
     is_person = found is not None and found[0] == "person" and found[1].get("active") is not False
-    return Author(changeset.actor, frozenset(found[1]["roles"]) if found and is_person else frozenset(), on_office_device)
+    roles = frozenset(found[1]["roles"]) if found and is_person else frozenset()
+    return Author(changeset.actor, roles, on_office_device)
 
 
 def settled_fields(store: Workspace, changes: tuple[Change, ...]) -> dict[str, frozenset[str]]:

@@ -61,12 +61,13 @@ def merge_record(
 ) -> Merged:
     """Merge one update into a record.
 
-    `settled` names the fields that a person decides with this very change: their new value stands.
+    `settled` names the fields that a person decides with this very change: their new value stands, unless
+    somebody moved them since he looked.
     """
     merged = Merged()
     for name, theirs in new.items():
         ours, base, rule = standing.get(name), was.get(name), rules(name)
-        if name in settled:
+        if name in settled and _same(ours, base):
             merged.values[name] = theirs
         elif _same(ours, theirs):
             merged.reconciled |= not _same(ours, base)

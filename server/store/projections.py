@@ -23,7 +23,9 @@ _SIGNED: Table = SignedOrder.__table__  # type: ignore[assignment]
 _TRACE: Table = TraceFact.__table__  # type: ignore[assignment]
 _BLOBS: Table = Blob.__table__  # type: ignore[assignment]
 
-_FILE_FIELDS: Final = {name: tuple(field for field in BLOB_FIELDS if field in kind.fields) for name, kind in KINDS.items()}
+_FILE_FIELDS: Final = {
+    name: tuple(field for field in BLOB_FIELDS if field in kind.fields) for name, kind in KINDS.items()
+}
 """The fields of each kind that name files; another kind's field of the same name is any unknown value."""
 
 

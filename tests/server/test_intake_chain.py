@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,8 +23,7 @@ def note(firm: Firm, before: str | None, after: str) -> Change:
 def seal_notes(firm: Firm, count: int) -> list[bytes]:
     """Return sealed sets of Wei's, each going on from the one before."""
     texts = [None, *(f"step {number}" for number in range(1, count + 1))]
-    pairs = zip(texts, texts[1:], strict=False)
-    return [firm.wei.seal("order.note", note(firm, before, str(after))) for before, after in pairs]
+    return [firm.wei.seal("order.note", note(firm, before, str(after))) for before, after in pairwise(texts)]
 
 
 def test_a_repeated_set_is_answered_with_the_stored_receipt_byte_for_byte(firm: Firm) -> None:

@@ -180,11 +180,17 @@ def test_merge_asks_a_person_when_both_sides_move_the_state() -> None:
     assert merged == Merged({}, [Contested("f", "assigned", "cancelled", "in_progress")])
 
 
-@given(RULES, WIRE_VALUES, WIRE_VALUES, WIRE_VALUES)
-def test_what_a_person_decides_stands_whatever_the_rule(rule: MergeRule, standing: Any, new: Any, was: Any) -> None:
-    merged = merge(rule, standing, new, was, settled=True)
+@given(RULES, WIRE_VALUES, WIRE_VALUES)
+def test_what_a_person_decides_stands_whatever_the_rule(rule: MergeRule, standing: Any, new: Any) -> None:
+    merged = merge(rule, standing, new, standing, settled=True)
 
     assert same(merged.values["f"], new) and merged.contested == []
+
+
+def test_what_moved_since_a_person_looked_is_not_decided_by_him() -> None:
+    merged = merge(MergeRule.ASK, "cancelled", "in_progress", "on_hold", settled=True)
+
+    assert merged == Merged({}, [Contested("f", "on_hold", "cancelled", "in_progress")])
 
 
 def test_each_field_of_a_change_goes_its_own_way() -> None:
