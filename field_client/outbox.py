@@ -157,6 +157,21 @@ class Outbox:
             changes = codec.decode(chain.Sealed(line).payload).changes
             yield SentSet(seq, digest, state, intent, captured_at, found, changes)
 
+    def conflicts_of(self, sent: SentSet) -> list[Values]:
+        """Return the conflicts that a set's receipt speaks of, as far as they have come back with the feed."""
+        verdicts = sent.receipt.changes if sent.receipt else ()
+        disputed = {(verdict.id, name) for verdict in verdicts for name in verdict.contested}
+        conflicts = [record.values for record in self.store.of_kind("conflict")]
+        return [values for values in conflicts if (values["subject_id"], values["field"]) in disputed]
+
+    def close_disputes(self) -> None:
+        """Take contested sets as settled once a person has settled every conflict they opened."""
+        with self.store.transaction():
+            for sent in list(self.sets("contested")):
+                conflicts = self.conflicts_of(sent)
+                if conflicts and all(values["state"] == "settled" for values in conflicts):
+                    self.store.db.execute("UPDATE outbox SET state = 'settled' WHERE seq = ?", (sent.seq,))
+
     def _read_edit(self, edit: Edit) -> Change | None:
         kind = kind_of(edit.kind)
         if kind is None:

@@ -122,6 +122,7 @@ class SyncRun:
                 self.push()
                 continue
             self._compare(head)
+            self._outbox.close_disputes()
             return
         raise Refused("feed_epoch_changed")
 

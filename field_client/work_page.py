@@ -116,7 +116,7 @@ def read_status(bench: Workbench) -> DeviceStatus:
     sql = "SELECT count(*), coalesce(sum(size_bytes - offset), 0) FROM blobs WHERE state = 'kept'"
     files, size = store.row(sql) or (0, 0)
     freed = store.row("SELECT count(*) FROM blobs WHERE state = 'freed'") or (0,)
-    contested = [(found, _conflicts_of(store, found)) for found in outbox.sets("contested")]
+    contested = [(found, tuple(map(_read_conflict, outbox.conflicts_of(found)))) for found in outbox.sets("contested")]
     return DeviceStatus(
         waiting_sets=counts.get("sealed", 0) + counts.get("held", 0),
         waiting_files=files,
@@ -130,9 +130,7 @@ def read_status(bench: Workbench) -> DeviceStatus:
         records=store.count(),
         held=tuple(outbox.sets("held")),
         refused=tuple(outbox.sets("refused")),
-        contested=tuple(
-            (found, lines) for found, lines in contested if not lines or any(line.state == "open" for line in lines)
-        ),
+        contested=tuple(contested),
     )
 
 
@@ -168,12 +166,3 @@ def _read_conflict(values: Values) -> ConflictLine:
         settled_value=values.get("settled_value"),
         note=values.get("note"),
     )
-
-
-def _conflicts_of(store: Store, found: SentSet) -> tuple[ConflictLine, ...]:
-    """Return the conflicts that a set's receipt speaks of, as far as they have come back with the feed."""
-    verdicts = found.receipt.changes if found.receipt else ()
-    fields = {(verdict.id, name) for verdict in verdicts for name in verdict.contested}
-    conflicts = [conflict.values for conflict in store.of_kind("conflict")]
-    mine = [values for values in conflicts if (values["subject_id"], values["field"]) in fields]
-    return tuple(_read_conflict(values) for values in mine)

@@ -379,16 +379,21 @@ def test_status_keeps_a_conflict_in_sight_until_it_is_settled(tablet: Tablet, of
     work.start(tablet.bench, "GD-1", grade="urgent")
     waiting = read_status(tablet.bench)
     tablet.push_to(office)
+    unexplained = read_status(tablet.bench)
     office.write("conflict", uuid(40), conflict_values("open"))
     tablet.pull_from(office)
+    tablet.outbox.close_disputes()
 
     disputed = read_status(tablet.bench)
     office.write("conflict", uuid(40), {"state": "settled", "settled_value": "urgent"})
     tablet.pull_from(office)
+    tablet.outbox.close_disputes()
 
     assert (waiting.waiting_sets, waiting.synced_at) == (1, None)
+    assert [lines for _, lines in unexplained.contested] == [()]
     assert disputed.waiting_sets == 0
     ((sent, lines),) = disputed.contested
     assert sent.intent == "order.start"
     assert [line.standing for line in lines] == ["general"]
     assert read_status(tablet.bench).contested == ()
+    assert tablet.outbox.counts() == {"settled": 1}
