@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 
 from schemas.problems import PROBLEMS, Fault, Problem, Refused, Retry, _catalogue
+from tests.documents import read_document
 
 ALL = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=list(PROBLEMS))
 CHINESE = re.compile("[\u4e00-\u9fff]")
@@ -84,3 +85,10 @@ def test_everybody_else_reads_english(language: str) -> None:
 def test_a_code_outside_the_catalogue_is_a_mistake_of_the_programmer() -> None:
     with pytest.raises(KeyError):
         Refused("no_such_code")
+
+
+@ALL
+def test_the_page_for_people_says_what_the_catalogue_says(problem: Problem) -> None:
+    row = f"| `{problem.code}` | {problem.status} | {problem.retry} | {problem.zh} | {problem.en} |"
+
+    assert row in read_document("docs/problems.md").text.splitlines(), f"docs/problems.md wants the row\n{row}"

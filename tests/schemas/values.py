@@ -67,5 +67,5 @@ def _values_of_type(field: Any) -> st.SearchStrategy[Any]:
     if isinstance(validator, validate.Regexp):
         return st.from_regex(validator.regex, fullmatch=True)
     if isinstance(validator, validate.Length):
-        return st.text(min_size=validator.min, max_size=min(validator.max, 20))
+        return st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=validator.min, max_size=20)
     return ANY_JSON
