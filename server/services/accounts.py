@@ -22,7 +22,7 @@ PASSWORD_CHARACTERS_MAX: Final = 200
 """Hashing a longer text only costs the server time."""
 
 HASHES_AT_ONCE_MAX: Final = 2
-"""One hash takes 64 MiB and a core for some 50 ms; a flood of sign-ins must not take the memory of all threads."""
+"""One hash takes 64 MiB and 0.2 s of a core; a flood of sign-ins must not take the memory of all threads."""
 
 _HASHER: Final = PasswordHasher()
 _HASHING: Final = threading.BoundedSemaphore(HASHES_AT_ONCE_MAX)

@@ -25,10 +25,12 @@ LINES_TYPE: Final = "application/x-ndjson"
 PLAIN_BYTES_MAX: Final = 1024
 """An answer this small fits one network packet or two; packing it would only cost time."""
 
-ZSTD_LEVEL: Final = 6
-"""Records pack a sixth smaller than at level 3 for twice its 2 ms per page; beyond 9 little is gained."""
+ZSTD_LEVEL: Final = 3
+"""A page of 2,000 orders (1.9 MB) packs to 20 % in 9 ms; level 6 gains nothing in 32 ms, level 9 a tenth in 51 ms."""
 
 GZIP_LEVEL: Final = 6
+"""The same page packs to 20 % in 61 ms; level 1 takes 15 ms and gives 26 %, which a slow line pays for."""
+
 GZIP_WINDOW: Final = 31
 """zlib's way of saying: a gzip wrapper with the largest window."""
 
