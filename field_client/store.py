@@ -157,7 +157,7 @@ class Store:
         """Show `values` for a record, as a change made here left them."""
         with self.transaction():
             found = self.row("SELECT kind, coalesce(local, base), base FROM records WHERE id = ?", record_id)
-            self._index(record_id, kind, canonical.load(found[1]) if found else {}, values)
+            self.index(record_id, kind, canonical.load(found[1]) if found else {}, values)
             self.db.execute(
                 "INSERT INTO records (id, kind, local) VALUES (?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET local = excluded.local",
@@ -182,9 +182,9 @@ class Store:
                 spelled = canonical.dump(local)
                 self.db.execute("UPDATE records SET local = ? WHERE id = ?", (spelled, record_id))
             if found and found[2] != kind:
-                self._index(record_id, found[2], before, {})
+                self.index(record_id, found[2], before, {})
                 before = {}
-            self._index(record_id, kind, before, values if local is None else local)
+            self.index(record_id, kind, before, values if local is None else local)
             return _whole(digest) - _whole(found[1] if found else None)
 
     def evict(self, record_id: str) -> int:
@@ -211,8 +211,17 @@ class Store:
         )
         found = self.row("SELECT kind, local FROM records WHERE id = ? AND base IS NULL", record_id)
         if found is not None and needed is None:
-            self._index(record_id, found[0], canonical.load(found[1]), {})
+            self.index(record_id, found[0], canonical.load(found[1]), {})
             self.db.execute("DELETE FROM records WHERE id = ?", (record_id,))
+
+    def index(self, record_id: str, kind: str, before: Values, after: Values) -> None:
+        """Bring the lookups of a record from what it was to what it is."""
+        old, new = _entries(kind, before), _entries(kind, after)
+        if old != new:
+            sql = "DELETE FROM lookups WHERE kind = ? AND field = ? AND value = ? AND id = ?"
+            self.db.executemany(sql, [(kind, field, value, record_id) for field, value in old - new])
+            sql = "INSERT OR IGNORE INTO lookups VALUES (?, ?, ?, ?)"
+            self.db.executemany(sql, [(kind, field, value, record_id) for field, value in new - old])
 
     def _refresh(self, record_id: str) -> None:
         sql = "SELECT kind, base, coalesce(local, base), parked FROM records WHERE id = ?"
@@ -226,7 +235,7 @@ class Store:
         base_values = None if base is None else canonical.load(base)
         local = self._edited(record_id, kind, base_values)
         shown = base_values if local is None else local
-        self._index(record_id, kind, canonical.load(seen), shown or {})
+        self.index(record_id, kind, canonical.load(seen), shown or {})
         if shown is None:
             self.db.execute("DELETE FROM records WHERE id = ?", (record_id,))
         else:
@@ -243,14 +252,6 @@ class Store:
             else:
                 result = apply_edit(kind, dict(base or {}) if result is None else result, edit)
         return result
-
-    def _index(self, record_id: str, kind: str, before: Values, after: Values) -> None:
-        old, new = _entries(kind, before), _entries(kind, after)
-        if old != new:
-            sql = "DELETE FROM lookups WHERE kind = ? AND field = ? AND value = ? AND id = ?"
-            self.db.executemany(sql, [(kind, field, value, record_id) for field, value in old - new])
-            sql = "INSERT OR IGNORE INTO lookups VALUES (?, ?, ?, ?)"
-            self.db.executemany(sql, [(kind, field, value, record_id) for field, value in new - old])
 
 
 def apply_edit(kind: str, values: Values, edit: Mapping[str, Any]) -> Values:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
-from field_client.store import Store, fields_looked_up
+from field_client.store import Store
+from field_client.store_apply import apply_incoming, digest_of
 from schemas.base import UUID_PATTERN
 from schemas.problems import Refused
-from sync import canonical, checksum
+from sync import checksum
 from sync.session import Cursor, Op, PageHead, PullSession
 
 ROWS_AT_ONCE: Final = 500
@@ -25,14 +26,6 @@ ROWS_AT_ONCE: Final = 500
 SETTLED_KEPT: Final = 500
 """Settled sets kept to be sent again to a server restored from an older backup: about a week of work."""
 
-# A record that is not here, comes once and whole, and has no edits needs no thought: SQL alone writes it.
-_CHOOSE_PLAIN: Final = (
-    "CREATE TEMP TABLE plain (n INTEGER PRIMARY KEY, kind TEXT);"
-    " INSERT INTO plain SELECT n, kind FROM incoming i WHERE i.name = 'put'"
-    " AND NOT EXISTS (SELECT 1 FROM records r WHERE r.id = i.id)"
-    " AND NOT EXISTS (SELECT 1 FROM edits e WHERE e.id = i.id)"
-    " AND i.id NOT IN (SELECT id FROM incoming GROUP BY id HAVING count(*) > 1)"
-)
 _COME_BACK: Final = (
     "FROM edits WHERE seq IN (SELECT seq FROM outbox WHERE state IN ('settled', 'contested') AND position <= ?)"
 )
@@ -76,7 +69,7 @@ class Feed:
             cursor = session.advance(head)
             try:
                 if session.done:
-                    self._apply()
+                    self._remember_total(*apply_incoming(self.store, *self.total))
                     self._forget_settled(head.until)
                     self.store.remember(witness=head.witness)
                 self._remember(cursor)
@@ -98,7 +91,7 @@ class Feed:
         with self.store.transaction():
             self.store.db.execute("DELETE FROM incoming")
             self._insert(_read_staged(op, line) for op, line in ops)
-            self._apply()
+            self._remember_total(*apply_incoming(self.store, *self.total))
 
     def digests(self, buckets: Iterable[int] | None = None) -> Iterator[tuple[str, int]]:
         """Yield id and digest of the server's records held here, of all buckets or of some."""
@@ -130,57 +123,6 @@ class Feed:
                 self.store.db.executemany(sql, rows)
                 rows.clear()
         self.store.db.executemany(sql, rows)
-
-    def _apply(self) -> None:
-        total, held = self._apply_plain(*self.total)
-        sql = (
-            "SELECT n, name, id, kind, body, digest FROM incoming i WHERE n > ?"
-            " AND NOT EXISTS (SELECT 1 FROM plain p WHERE p.n = i.n) ORDER BY n LIMIT 1"
-        )
-        last = 0
-        while found := self.store.row(sql, last):
-            last, name, record_id, kind, body, digest = found
-            before = self._digest_of(record_id)
-            if name == "evict":
-                change = self.store.evict(record_id)
-            elif name == "put":
-                change = self.store.write_base(record_id, kind, body, digest)
-            else:
-                change = self._patch(record_id, kind, canonical.load(body))
-            total = checksum.add(total, change)
-            held += (self._digest_of(record_id) is not None) - (before is not None)
-        self.store.db.execute("DROP TABLE plain; DELETE FROM incoming")
-        self._remember_total(total, held)
-
-    def _apply_plain(self, total: int, held: int) -> tuple[int, int]:
-        db = self.store.db
-        db.execute(_CHOOSE_PLAIN)
-        kinds = [kind for (kind,) in self.store.rows("SELECT DISTINCT kind FROM plain")]
-        chosen = "FROM plain p JOIN incoming i ON i.n = p.n"
-        for (digest,) in self.store.rows(f"SELECT i.digest {chosen}"):
-            total, held = total + int.from_bytes(digest, "big"), held + 1
-        columns = "i.id, i.kind, i.body, i.digest"
-        db.execute(f"INSERT INTO records (id, kind, base, digest) SELECT {columns} {chosen}")
-        for kind in kinds:
-            for name in fields_looked_up(kind):
-                db.execute(
-                    "INSERT OR IGNORE INTO lookups SELECT ?1, ?2, json_extract(i.body, '$.' || ?2), i.id"
-                    f" {chosen} WHERE p.kind = ?1 AND json_type(i.body, '$.' || ?2) = 'text'",
-                    (kind, name),
-                )
-        return checksum.add(total), held
-
-    def _patch(self, record_id: str, kind: str, values: dict[str, Any]) -> int:
-        found = self.store.row("SELECT base FROM records WHERE id = ? AND base IS NOT NULL", record_id)
-        if found is None:
-            # The checksum at the end of the run tells that it is missing, and the repair fetches it whole.
-            return 0
-        body = canonical.dump({**canonical.load(found[0]), **values})
-        return self.store.write_base(record_id, kind, body, digest_of(kind, record_id, body))
-
-    def _digest_of(self, record_id: str) -> bytes | None:
-        found = self.store.row("SELECT digest FROM records WHERE id = ?", record_id)
-        return None if found is None else found[0]
 
     def _forget_settled(self, until: int) -> None:
         """Take back the marks of edits whose outcome has come with the feed, and prune old settled sets."""
@@ -215,11 +157,6 @@ class _Remembering:
     def __next__(self) -> bytes:
         self.last = next(self._lines)
         return self.last
-
-
-def digest_of(kind: str, record_id: str, body: str) -> bytes:
-    """Return the digest of a record as 16 bytes."""
-    return checksum.record_digest(kind, record_id, body).to_bytes(16, "big")
 
 
 def _read_staged(op: Op, line: bytes) -> Staged:
