@@ -232,7 +232,7 @@ def test_a_serial_leads_to_machine_customer_order_engineer_and_evidence(firm: Fi
     batch = stock(firm, "B2606")
     sheet, signature = new_id(), new_id()
     machine = firm.company.machine
-    firm.send(firm.wei, fitted(firm.order, machine, "SN-100", batch="B2606", batch_id=batch))
+    firm.send(firm.wei, fitted(firm.order, machine, "SN-100", "2026-11-20T08:00:00Z", batch="B2606", batch_id=batch))
     firm.send(firm.wei, photo(firm.order, purpose="part_label"))
     content = {"content": "{}", "content_sha256": hashlib.sha256(b"{}").hexdigest()}
     signed = {"job_sheet_id": sheet, "job_sheet_sha256": content["content_sha256"], "outcome": "signed"}
@@ -293,7 +293,7 @@ def test_a_part_in_two_places_is_told_of_in_both(firm: Firm) -> None:
     other = firm.add_machine()
     order = firm.add_order(firm.company.wei, other)
     firm.send(firm.wei, fitted(firm.order, firm.company.machine, "SN-300"))
-    firm.send(firm.wei, fitted(order, other, "SN-300", at="2026-11-21T08:00:00Z"))
+    firm.send(firm.wei, fitted(order, other, "SN-300", "2026-11-21T08:00:00Z"))
 
     found = ask(firm, "SN-300")["spans"]
 
@@ -303,8 +303,8 @@ def test_a_part_in_two_places_is_told_of_in_both(firm: Firm) -> None:
 
 def test_a_machine_tells_what_was_in_it_on_a_day(firm: Firm) -> None:
     machine = firm.company.machine
-    firm.send(firm.wei, fitted(firm.order, machine, "SN-400", at="2026-03-03T01:00:00Z"))
-    firm.send(firm.wei, removed(firm.order, machine, "SN-400", at="2026-03-09T01:00:00Z"))
+    firm.send(firm.wei, fitted(firm.order, machine, "SN-400", "2026-03-03T01:00:00Z"))
+    firm.send(firm.wei, removed(firm.order, machine, "SN-400", "2026-03-09T01:00:00Z"))
 
     with reading(firm.engine) as connection:
         counts = {
