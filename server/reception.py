@@ -21,7 +21,7 @@ from server.clock import utc_now
 from server.domain.arrival import Arrival
 from server.intake import accept, examine
 from server.keys import verify_signature
-from server.store.database import reading, writing
+from server.store.database import glimpsing, writing
 from server.store.tables import DeviceHead
 from server.store.workspace import Workspace, open_workspace
 from sync import receipt
@@ -93,7 +93,7 @@ class Reception:
         if known is not None:
             return known
         where = (_DEVICES.c.organisation == organisation, _DEVICES.c.device == device)
-        with reading(self._engine) as connection:
+        with glimpsing(self._engine) as connection:
             spelled = connection.execute(select(_DEVICES.c.public_key).where(*where)).scalar()
         if spelled is None:
             return None

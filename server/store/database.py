@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc, text
@@ -25,7 +26,9 @@ def engine_options(url: str) -> dict[str, Any]:
         f"-c idle_in_transaction_session_timeout={IDLE_TRANSACTION_TIMEOUT_MS} "
         f"-c lock_timeout={BUSY_TIMEOUT_S * 1000} -c jit=off"
     )
-    return {"pool_pre_ping": True, "connect_args": {"options": settings}}
+    # No ping before each use: a connection that a restart has broken is refused once as `database_busy`, and with
+    # it all the others of the pool are given up.
+    return {"connect_args": {"options": settings}}
 
 
 def open_engine(url: str) -> Engine:
@@ -63,38 +66,52 @@ def writing(engine: Engine) -> Iterator[Connection]:
         try:
             yield connection
         except BaseException:
-            _end(connection, "ROLLBACK")
+            _roll_back(connection)
             raise
-        _end(connection, "COMMIT")
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("COMMIT")
+        else:
+            connection.commit()
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Give a connection that sees one unchanging snapshot of the database. Raises as `writing` does."""
-    with _translated(), engine.connect() as connection:
-        if engine.dialect.name == "postgresql":
-            connection.execution_options(isolation_level="REPEATABLE READ")
+    level = None if engine.dialect.name == "sqlite" else "REPEATABLE READ"
+    with _translated(), _at_level(engine, level).connect() as connection:
         _begin(connection, "BEGIN")
         try:
             yield connection
         finally:
-            _end(connection, "ROLLBACK")
+            _roll_back(connection)
+
+
+@contextmanager
+def glimpsing(engine: Engine) -> Iterator[Connection]:
+    """Give a connection for a single look-up, which needs no snapshot. Raises as `writing` does."""
+    with _translated(), _at_level(engine, "AUTOCOMMIT").connect() as connection:
+        yield connection
+
+
+@cache
+def _at_level(engine: Engine, level: str | None) -> Engine:
+    """Return the same engine, with the same connections, at an isolation level."""
+    return engine if level is None else engine.execution_options(isolation_level=level)
 
 
 def _begin(connection: Connection, statement: str) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(statement)
-    elif not connection.in_transaction():
+    else:
         connection.begin()
 
 
-def _end(connection: Connection, statement: str) -> None:
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(statement)
-    elif statement == "COMMIT":
-        connection.commit()
-    else:
+def _roll_back(connection: Connection) -> None:
+    if connection.dialect.name != "sqlite":
         connection.rollback()
+    elif getattr(connection.connection.dbapi_connection, "in_transaction", False):
+        # SQLite ends a transaction itself when the disk is full; a ROLLBACK would then hide what happened.
+        connection.exec_driver_sql("ROLLBACK")
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from schemas.problems import Refused
 from server.clock import unix_now, utc_now
 from server.services import accounts, devices
 from server.services.accounts import SignedIn
-from server.store.database import reading
+from server.store.database import glimpsing
 from server.store.devices import KnownDevice
 from server.web.access import Access, access_of
 from server.web.bodies import read_body
@@ -169,7 +169,7 @@ def _find_by_signature() -> KnownDevice:
         raise Refused("request_expired", server_time=utc_now())
     if not hmac.compare_digest(digest.encode(), content_digest(read_body()).encode()):
         raise Refused("request_not_signed")
-    with reading(wired().engine) as connection:
+    with glimpsing(wired().engine) as connection:
         return devices.find_signer(connection, signed)
 
 
@@ -180,7 +180,7 @@ def _find_by_token(token: str) -> KnownDevice:
         raise Refused("token_invalid") from None
     if claims["expires"] <= unix_now():
         raise Refused("token_invalid")
-    with reading(wired().engine) as connection:
+    with glimpsing(wired().engine) as connection:
         known = devices.find_device(connection, claims["organisation"], claims["device"])
     if known is None or _fingerprint(known.public_key) != claims["key"]:
         raise Refused("token_invalid")
@@ -190,7 +190,7 @@ def _find_by_token(token: str) -> KnownDevice:
 def _identify_person(access: Access) -> PersonIdentity:
     if "person" not in session:
         raise Refused("not_signed_in")
-    with reading(wired().engine) as connection:
+    with glimpsing(wired().engine) as connection:
         found = accounts.find_signed_in(connection, session["organisation"], session["person"])
     if found is None or not hmac.compare_digest(found.account_stamp, session["stamp"]):
         raise Refused("not_signed_in")
