@@ -13,6 +13,7 @@ COMMANDS: Final = {
     "serve": ("running", "serve", "启动服务器 / serve over HTTP"),
     "migrate": ("running", "migrate", "准备数据库 / prepare the database"),
     "demo": ("running", "demo", "写入示例公司 / fill an empty database with a made-up company"),
+    "found": ("founding", "found", "新建组织和管理员 / create an organisation and its administrator"),
     "enrol": ("enrolling", "enrol", "生成终端登记码 / make a code that enrols a device"),
     "devices": ("enrolling", "devices", "列出、停用、解冻终端 / list, revoke, thaw devices"),
     "orders": ("orders", "orders", "列出、查看、新建、修改工单 / list, show, create, set orders"),

@@ -331,3 +331,13 @@ def wait_for(address: str, server: subprocess.Popen[str]) -> dict[str, str]:
         except (ConnectionError, urllib.error.URLError):
             continue
     raise AssertionError(server.stdout.read() if server.stdout else "ended")
+
+
+def test_found_creates_an_organisation_whose_administrator_can_enrol_devices(tmp_path: Path) -> None:
+    run = run_in(tmp_path / "data")
+    run("migrate")
+
+    run("found", "衡远售后", "--admin", "高珊", "--login", "gao", "--password", "a long pass phrase")
+
+    assert "gongdan-enrol:" in run("enrol", "--person", "gao", "--no-code").output
+    assert "nothing was altered" in run("verify-log").output
