@@ -7,12 +7,14 @@ not its history. A record the device had at `since` travels as the fields writte
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Table, text
 
+from schemas.base import UUID_PATTERN
 from schemas.problems import Refused
 from server.store.bulk import select_among
 from server.store.stored_record import ALL_FIELDS
@@ -29,6 +31,8 @@ PAGE_BYTES_MAX: Final = 4 * 1024 * 1024
 _HOLDERS: Table = Holder.__table__  # type: ignore[assignment]
 _FEED: Table = FeedRow.__table__  # type: ignore[assignment]
 _RECORDS: Table = RecordRow.__table__  # type: ignore[assignment]
+
+_TOKEN: Final = re.compile(rf"([0-9]{{1,15}})\.([0-9]{{1,15}})\.({UUID_PATTERN[:-2]})\Z").match
 
 _END_OF_LOG: Final = text("SELECT epoch, position, frontier FROM organisations WHERE organisation = :organisation")
 _RANGE: Final = text(
@@ -63,15 +67,15 @@ def write_page(
     row = connection.execute(_END_OF_LOG, {"organisation": organisation}).one()
     if (query.epoch and query.epoch != row.epoch) or query.since > row.position:
         raise Refused("feed_epoch_changed", epoch=row.epoch)
-    position, record_id = _read_token(query)
+    begun, position, record_id = _read_token(query, row.position)
     rows = _read_range(connection, organisation, person, position, record_id, most + 1)
-    lines, last = _write_lines(rows[:most], query.since)
+    lines, last = _write_lines(rows[:most], query.since, begun)
     complete = last == len(rows)
     head = PageHead(
         epoch=row.epoch,
         since=query.since,
         until=row.position,
-        after=None if complete else f"{rows[last - 1].position}.{rows[last - 1].id}",
+        after=None if complete else f"{begun}.{rows[last - 1].position}.{rows[last - 1].id}",
         ops=len(lines),
         server_time=server_time,
         checksum=None,
@@ -103,14 +107,15 @@ def write_records(connection: Connection, organisation: str, person: str, ids: I
     return [_put(row.id, row.kind, row.body) for row in records]
 
 
-def _read_token(query: PageQuery) -> tuple[int, str]:
+def _read_token(query: PageQuery, end: int) -> tuple[int, int, str]:
+    """Return the end of the log when the run began, and the place in the feed after which the page begins."""
     if query.after is None:
-        # Ids compare as text: this sorts after every id, so that the range begins past `since`.
-        return query.since, "~"
-    position, _, record_id = query.after.partition(".")
-    if not position.isdigit() or len(position) > 15:
+        # Before every id at the position after `since`, however the database sorts text.
+        return end, query.since + 1, ""
+    read = _TOKEN(query.after)
+    if read is None:
         raise Refused("malformed", detail="'after' is not a page token")
-    return int(position), record_id
+    return int(read[1]), int(read[2]), read[3]
 
 
 def _read_range(
@@ -118,19 +123,22 @@ def _read_range(
 ) -> Sequence[Row[Any]]:
     rows: list[Row[Any]] = []
     for holder in (EVERYBODY, person):
-        parameters = {"organisation": organisation, "holder": holder, "position": position, "id": record_id, "most": most}
-        rows += connection.execute(_RANGE, parameters).all()
+        parameters = {"organisation": organisation, "holder": holder, "position": position, "id": record_id}
+        rows += connection.execute(_RANGE, parameters | {"most": most}).all()
     rows.sort(key=lambda row: (row.position, row.id))
     return rows[:most]
 
 
-def _write_lines(rows: Sequence[Row[Any]], since: int) -> tuple[list[bytes], int]:
-    """Return the op lines, and how many rows they stand for; the lines stop at PAGE_BYTES_MAX."""
+def _write_lines(rows: Sequence[Row[Any]], since: int, begun: int) -> tuple[list[bytes], int]:
+    """Return the op lines, and how many rows they stand for; the lines stop at PAGE_BYTES_MAX.
+
+    A first load holds nothing to evict, but for what an earlier page of the same run has brought.
+    """
     lines: list[bytes] = []
     size = 0
     for index, row in enumerate(rows):
         if row.gone:
-            line = f'["evict","{row.id}"]\n'.encode() if since else b""
+            line = f'["evict","{row.id}"]\n'.encode() if since or row.position > begun else b""
         elif row.entered > since:
             line = _put(row.id, row.kind, row.body)
         else:

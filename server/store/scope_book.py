@@ -144,7 +144,8 @@ class ScopeBook:
             for holder, state in states.items():
                 count = int(not state.gone) - int(state.counted)
                 digest = (0 if state.gone else new) - (old if state.counted else 0)
-                if count or digest:
+                # A holder who gained and lost within this transaction gets his row too, as over several of them.
+                if count or digest or state.dirty:
                     total = changes.setdefault(holder, [0, 0])
                     total[0], total[1] = add(total[0], digest), total[1] + count
                 if state.dirty:

@@ -20,7 +20,7 @@ from sync import canonical, receipt
 from sync.changeset import Change
 from sync.checksum import add, record_digest, spell
 from sync.receipt import Receipt
-from sync.session import PullSession, write_head
+from sync.session import Cursor, PullSession, write_head
 from tests.cast import Company, Device, found_company, order_body
 
 Body = dict[str, Any]
@@ -235,4 +235,4 @@ class Handset:
 
 def handset(firm: Firm, person: str) -> Handset:
     """Return an empty handset of a person."""
-    return Handset(firm, person, PullSession())
+    return Handset(firm, person, PullSession(Cursor()))

@@ -16,7 +16,9 @@ def contest(firm: Firm) -> dict[str, Any]:
     return conflict
 
 
-def settle(firm: Firm, conflict: dict[str, Any], value: Any, seen: Any = "on_hold", choice: str = "incoming") -> list[Change]:
+def settle(
+    firm: Firm, conflict: dict[str, Any], value: Any, seen: Any = "on_hold", choice: str = "incoming"
+) -> list[Change]:
     return [
         update("work_order", conflict["subject_id"], status=(seen, value)),
         update(
