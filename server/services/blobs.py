@@ -18,9 +18,9 @@ from schemas.problems import Refused
 from server.clock import spell_instant, unix_ms
 from server.keys import new_id
 from server.store import blobs
-from server.store.blob_files import BlobFiles, Checksum, Place
+from server.store.blob_files import BlobFiles, Checksum, Part, Place
 from server.store.blobs import UploadRow
-from server.store.database import reading, writing
+from server.store.database import glimpsing, reading, writing
 from sync.blobs import BlobState
 
 UNFINISHED_MAX: Final = 100
@@ -126,7 +126,9 @@ class BlobDesk:
             raise Refused("blob_too_large", limit=row.size_bytes)
         if state.is_finished:
             return state
-        kept = self.files.append(row.place, offset, _limit(blocks, offset, row.size_bytes), checksum)
+        kept = self.files.append(
+            Part(row.place, offset, row.size_bytes), _limit(blocks, offset, row.size_bytes), checksum
+        )
         if kept.offset < row.size_bytes:
             return replace(state, offset=kept.offset)
         return self._finish(row, kept.sha256)
@@ -149,7 +151,7 @@ class BlobDesk:
 
     def open(self, organisation: str, sha256: str) -> OpenBlob:
         """Open a verified file. Raises Refused with `blob_unknown`."""
-        with reading(self.engine) as connection:
+        with glimpsing(self.engine) as connection:
             size_bytes = blobs.find_verified(connection, organisation, [sha256]).get(sha256)
         file = self.files.open(organisation, sha256) if size_bytes is not None else None
         if file is None or size_bytes is None:
@@ -171,7 +173,7 @@ class BlobDesk:
         return begun or row
 
     def _find(self, owner: Owner, upload: str) -> UploadRow:
-        with reading(self.engine) as connection:
+        with glimpsing(self.engine) as connection:
             row = blobs.find_upload(connection, Place(owner.organisation, upload), owner.device)
         if row is None or row.expires_at <= self._instant_in(0):
             raise Refused("upload_unknown")
@@ -180,7 +182,7 @@ class BlobDesk:
     def _bring_up_to_date(self, row: UploadRow) -> UploadState:
         """Return how an upload stands, doing first what a crash may have left undone."""
         if row.sha256 and self.files.size(row.organisation, row.sha256) == row.size_bytes:
-            with reading(self.engine) as connection:
+            with glimpsing(self.engine) as connection:
                 verified = blobs.find_verified(connection, row.organisation, [row.sha256])
             if row.sha256 in verified:
                 return _state_of(row, row.size_bytes)
@@ -217,7 +219,7 @@ class BlobDesk:
 
 def remove_expired(engine: Engine, files: BlobFiles, now: str) -> int:
     """Delete the uploads whose time was over at `now`, of all organisations; return how many."""
-    with reading(engine) as connection:
+    with glimpsing(engine) as connection:
         expired = blobs.list_expired(connection, now)
     for place in expired:
         files.delete(place)

@@ -27,6 +27,9 @@ from schemas.problems import Refused
 BLOCK_BYTES: Final = 1024 * 1024
 """Read from disk at a time: large enough that the hash, not the calls, takes the time."""
 
+WRITE_OUT_BYTES: Final = 1024 * 1024
+"""How much is gathered before the disk is set to work, while more comes: a quarter less time for a photo."""
+
 SETTLE_TRIES: Final = 50
 SETTLE_PAUSE_S: Final = 0.02
 """A second in all: by then the server has read what a connection that was closed had brought."""
@@ -44,6 +47,15 @@ class Place:
 
     organisation: str
     upload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Bytes of an upload from `offset` on; the whole of it has `size_bytes`."""
+
+    place: Place
+    offset: int
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +93,12 @@ class BlobFiles(Protocol):
         """Wait a moment for requests that are still adding bytes; one whose client fell silent is not waited for."""
         ...
 
-    def append(self, place: Place, offset: int, blocks: Iterable[bytes], checksum: Checksum | None) -> Kept:
-        """Add blocks at the end, durable on return, also what came of a body that ends early.
+    def append(self, part: Part, blocks: Iterable[bytes], checksum: Checksum | None) -> Kept:
+        """Add blocks at the end, also what came of a body that ends early.
 
-        Raises Refused with `upload_offset_differs` when `offset` is not the end, and `blob_hash_differs`
-        when the checksum does not fit: nothing is added then.
+        They are durable on return, or, when the upload is complete with them, after `finish`. Raises Refused
+        with `upload_offset_differs` when `offset` is not the end, and `blob_hash_differs` when the checksum
+        does not fit: nothing is added then.
         """
         ...
 
@@ -147,9 +160,9 @@ class DiskFiles:
                     return
                 time.sleep(SETTLE_PAUSE_S)
 
-    def append(self, place: Place, offset: int, blocks: Iterable[bytes], checksum: Checksum | None) -> Kept:
-        """Add blocks at the end, durable on return. Raises as the port says."""
-        path = self._path_of(place)
+    def append(self, part: Part, blocks: Iterable[bytes], checksum: Checksum | None) -> Kept:
+        """Add blocks at the end. Raises as the port says."""
+        path = self._path_of(part.place)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         _make_folder(path.parent)
         with (
@@ -159,14 +172,12 @@ class DiskFiles:
         ):
             # Shared: it only tells `settle` that somebody is writing, it keeps nobody from writing.
             fcntl.flock(busy, fcntl.LOCK_SH)
-            _refuse_elsewhere(file, offset)
-            if not offset:
-                _sync_folder(path.parent)
+            _refuse_elsewhere(file, part.offset)
             if checksum is None:
-                return _append(file, offset, blocks)
+                return _append(path, file, part, blocks)
             with tempfile.TemporaryFile(dir=path.parent) as checked:
                 _receive_checked(checked, blocks, checksum)
-                return _append(file, offset, _read_blocks(checked))
+                return _append(path, file, part, _read_blocks(checked))
 
     def finish(self, place: Place, size_bytes: int, named: str | None, known: str | None) -> str | None:
         """Put the upload under its hash and return it. Raises as the port says."""
@@ -230,17 +241,24 @@ def _require(pattern: re.Pattern[str], name: str) -> None:
         raise ValueError(f"not a name of a file: {name!r}")
 
 
-def _append(file: BinaryIO, offset: int, blocks: Iterable[bytes]) -> Kept:
-    began, digest = offset, hashlib.sha256()
+def _append(path: Path, file: BinaryIO, part: Part, blocks: Iterable[bytes]) -> Kept:
+    offset, written_out, digest = part.offset, part.offset, hashlib.sha256()
     try:
         for block in blocks:
             offset = _write_block(file, offset, block)
-            if not began:
+            if offset - written_out >= WRITE_OUT_BYTES:
+                # Linux begins to write to disk what it is told will not be needed; the fsync then waits less.
+                os.posix_fadvise(file.fileno(), written_out, offset - written_out, os.POSIX_FADV_DONTNEED)
+                written_out = offset
+            if not part.offset:
                 digest.update(block)
     finally:
         # Also when the disk is full or another request took over: what is reported later must be durable.
-        os.fsync(file.fileno())
-    return Kept(offset, None if began else digest.hexdigest())
+        # A complete upload is not reported before `finish`, which sees to that itself.
+        if offset < part.size_bytes:
+            os.fsync(file.fileno())
+            _sync_folder(path.parent)
+    return Kept(offset, None if part.offset else digest.hexdigest())
 
 
 def _write_block(file: BinaryIO, offset: int, block: bytes) -> int:

@@ -25,7 +25,7 @@ from server.web.wiring import wired
 HASHES_MAX: Final = 1000
 """Files asked for in one request: 70 KB of JSON, and two short queries."""
 
-BLOCK_BYTES: Final = 64 * 1024
+BLOCK_BYTES: Final = 256 * 1024
 """Bytes of a body taken at a time: all the memory an upload needs, and all that a silent client's link can lose."""
 
 IMMUTABLE: Final = "private, max-age=31536000, immutable"

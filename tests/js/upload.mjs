@@ -12,7 +12,7 @@ const upload = new tus.Upload(fs.createReadStream(path), {
   chunkSize: Number(chunk) || Number.POSITIVE_INFINITY,
   headers: { Authorization: `Bearer ${token}` },
   metadata: { sha256 },
-  retryDelays: [10, 20, 40, 80, 160],
+  retryDelays: [100, 100, 100, 100, 100],
   onShouldRetry: () => {
     retries += 1
     return true

@@ -89,13 +89,12 @@ sa.Table(
     "feed",
     tables,
     sa.Column("organisation", sa.String(36), primary_key=True),
-    sa.Column("holder", sa.String(36), primary_key=True),
     sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("holder", sa.String(36), primary_key=True),
     sa.Column("position", sa.BigInteger(), nullable=False),
     sa.Column("entered", sa.BigInteger(), nullable=False),
     sa.Column("gone", sa.Boolean(), nullable=False),
     sa.Index("feed_by_position", "organisation", "holder", "position", "id"),
-    sa.Index("feed_by_record", "organisation", "id"),
 )
 
 sa.Table(
