@@ -161,7 +161,8 @@ def _look_at_part(store: Workspace, change: Change) -> list[Finding | None]:
     event = _part_event(store, change)
     if event is None:
         return [recalled]
-    events = store.findings.events_of(event.maker, event.serial)
+    corrected = change.set.get("replaces_id")
+    events = [known for known in store.findings.events_of(event.maker, event.serial) if known.id != corrected]
     if event.act == "fitted":
         return [recalled, findings.find_two_places(events, event)]
     return [recalled, findings.find_unknown_serial(events, event)]
@@ -185,7 +186,7 @@ def _take_note(store: Workspace, record: Record) -> None:
             known = DeviceState(body["person_id"], body["public_key"], body["state"], False, 0, FIRST_PREV)
         known.state = body["state"]
         store.set_device(record.id, known)
-    elif record.kind == "signature":
+    elif record.kind == "signature" and body["outcome"] == "signed":
         store.findings.add_signature(body["order_id"], record.id)
     elif record.kind in ("part_fitted", "part_removed"):
         event = _part_event(store, Change(record.kind, record.id, "create", body, {}))

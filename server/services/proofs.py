@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, Row, Table, insert, select
 
 from schemas.problems import Refused
+from server.domain.authority import fault_by_schema
 from server.intake import accept, examine
 from server.keys import verify_signature
 from server.store.database import lock_organisation, open_engine, reading, writing
@@ -130,8 +131,11 @@ def _check_entry(
     key = keys.get(changeset.device)
     if key is None:
         yield Discrepancy(place, f"device {changeset.device} is not enrolled by an earlier entry")
-    elif not verify_signature(key, sealed.payload, sealed.signature):
+        return
+    if not verify_signature(key, sealed.payload, sealed.signature):
+        # Nothing it says is believed, least of all the keys it enrols.
         yield Discrepancy(place, "the signature does not match the content")
+        return
     seq, digest = heads.get(changeset.device, (0, chain.FIRST_PREV))
     if (changeset.seq, changeset.prev) != (seq + 1, digest):
         yield Discrepancy(place, f"does not follow set {seq} of device {changeset.device}")
@@ -142,10 +146,12 @@ def _check_entry(
         changeset.seq,
     ):
         yield Discrepancy(place, "the receipt belongs to another entry")
+    if answer.received_at != entry.received_at:
+        yield Discrepancy(place, "the receipt names another time")
     heads[changeset.device] = (changeset.seq, sealed.digest)
     if answer.verdict != "refused":
         for change in changeset.changes:
-            if change.kind == "device" and change.op == "create":
+            if change.kind == "device" and change.op == "create" and fault_by_schema(change) is None:
                 keys.setdefault(change.id, bytes.fromhex(change.set["public_key"]))
 
 

@@ -41,7 +41,7 @@ def write(connection: Connection, organisation: str, records: Iterable[Record], 
                 rows["board"].append(_board_row(organisation, record))
         elif record.kind in ("conflict", "exception"):
             rows["reviews"].append(_review_row(organisation, record))
-        elif record.kind == "signature":
+        elif record.kind == "signature" and record.body["outcome"] == "signed":
             rows["signed"].append((organisation, record.body["order_id"], record.id, record.position))
         elif record.kind in ("part_fitted", "part_removed"):
             rows["trace"].append(_trace_row(organisation, record, find))
