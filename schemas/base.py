@@ -24,11 +24,14 @@ LIST_ITEMS_MAX = 500
 
 # Digits are written [0-9]: in Python \d also takes the digits of other scripts, a second spelling of one value.
 UUID_PATTERN = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z"
-INSTANT_PATTERN = (
-    r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
-    r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{3})?Z\Z"
+REAL_DAY = (
+    r"(?:(?:19|20|21)[0-9]{2}-"
+    r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+    r"|(?:(?:19|20|21)(?:0[48]|[2468][048]|[13579][26])|2000)-02-29)"
 )
-DAY_PATTERN = r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])\Z"
+"""A day of the years 1900 to 2199 that exists: 30 February would stop every reader that makes a date of it."""
+INSTANT_PATTERN = REAL_DAY + r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{3})?Z\Z"
+DAY_PATTERN = REAL_DAY + r"\Z"
 DECIMAL_PATTERN = r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,9})?\Z"
 SHA256_PATTERN = r"[0-9a-f]{64}\Z"
 KEY_PATTERN = r"[a-z][a-z0-9_]{0,63}\Z"

@@ -118,12 +118,13 @@ def _fault_of_writer(change: Change, kind: Kind, author: Author) -> Fault | None
         return Fault("writer_not_allowed", {"field": change.kind})
     if author.from_office:
         return None
-    for name in change.set:
-        if kind.merge_rule(name) is MergeRule.OFFICE:
-            takes_himself = change.op == "create" and name == kind.schema.held_by and change.set[name] == author.person
-            leaves_empty = change.op == "create" and change.set[name] is None
-            if not takes_himself and not leaves_empty:
-                return Fault("writer_not_allowed", {"field": name})
+    for name, value in change.set.items():
+        if kind.merge_rule(name) is not MergeRule.OFFICE:
+            continue
+        leaves_open = change.op == "create" and value is None
+        takes_himself = change.op == "create" and name == kind.schema.held_by and value == author.person
+        if not leaves_open and not takes_himself:
+            return Fault("writer_not_allowed", {"field": name})
     return None
 
 
@@ -169,6 +170,7 @@ def _fault_of_move(change: Change, author: Author, settled: frozenset[str]) -> F
     before, after = change.was.get("status"), change.set["status"]
     if before is not None and not isinstance(before, str):
         return Fault("value_invalid", {"field": "status", "detail": "'was' is no status"})
-    if allows(before, after, author.move_roles):
+    # Only what is being created has no state before.
+    if (before is None) == (change.op == "create") and allows(before, after, author.move_roles):
         return None
     return Fault("move_not_allowed", {"before": before, "after": after})

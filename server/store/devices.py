@@ -23,7 +23,8 @@ _KNOWN = select(
 )
 
 _BY_DEVICE = _KNOWN.where(_DEVICES.c.device == bindparam("wanted"))
-"""Built once: it runs before every request of a device."""
+_BY_KEY = _BY_DEVICE.where(_DEVICES.c.organisation == bindparam("organisation"))
+"""Built once: one of them runs before every request of a device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,7 @@ def find_devices(connection: Connection, device: str) -> list[KnownDevice]:
 
 def find_device(connection: Connection, organisation: str, device: str) -> KnownDevice | None:
     """Return one device of an organisation, or None."""
-    where = (_DEVICES.c.organisation == organisation, _DEVICES.c.device == device)
-    row = connection.execute(_KNOWN.where(*where)).first()
+    row = connection.execute(_BY_KEY, {"organisation": organisation, "wanted": device}).first()
     return KnownDevice(*row) if row else None
 
 

@@ -272,3 +272,7 @@ class Upload(db.Model):  # type: ignore[name-defined]
     sha256: Mapped[str | None] = mapped_column(String(64))
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     expires_at: Mapped[str] = mapped_column(String(24))
+    __table_args__ = (
+        Index("uploads_by_device", "organisation", "device"),
+        Index("uploads_by_hash", "organisation", "sha256"),
+    )

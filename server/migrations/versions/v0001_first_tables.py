@@ -230,6 +230,8 @@ sa.Table(
     sa.Column("sha256", sa.String(64)),
     sa.Column("size_bytes", sa.BigInteger(), nullable=False),
     sa.Column("expires_at", sa.String(24), nullable=False),
+    sa.Index("uploads_by_device", "organisation", "device"),
+    sa.Index("uploads_by_hash", "organisation", "sha256"),
 )
 
 
