@@ -39,6 +39,9 @@ GATHER_STEP_S: Final = 0.002
 GATHER_STEPS_MAX: Final = 4
 """Nobody waits longer than this many steps for others, however many keep coming."""
 
+DATABASE_FAULTS: Final = ("database_busy", "disk_full")
+"""What says nothing of a line, only that it cannot be taken in at the moment."""
+
 _DEVICES: Table = DeviceHead.__table__  # type: ignore[assignment]
 
 
@@ -123,6 +126,8 @@ class Reception:
         try:
             return examine(line, organisation, find_key, verify_signature, received_at)
         except Refused as refused:
+            if refused.code in DATABASE_FAULTS:
+                raise
             return Unreadable(line, refused.fault, received_at)
 
     def _find_key(self, organisation: str, device: str) -> bytes | None:
@@ -143,6 +148,10 @@ class Reception:
         group = lane.next_group()
         try:
             self._commit(organisation, group)
+        except Refused as refused:
+            # The database is away for all of them: were each to try alone, the last would wait for all the others.
+            for ticket in group:
+                ticket.error = refused
         except Exception:
             # One request must not fail because of another it happened to travel with.
             for ticket in group:
