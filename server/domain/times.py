@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Final
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def correct(captured_at: str, offset_ms: int, received_at: str) -> str:
@@ -19,7 +22,8 @@ def correct(captured_at: str, offset_ms: int, received_at: str) -> str:
 
 def milliseconds(instant: str) -> int:
     """Return an instant as milliseconds since 1970."""
-    return int(datetime.fromisoformat(instant).timestamp() * 1000)
+    # In whole numbers: as a fraction of seconds some milliseconds come out one too small.
+    return (datetime.fromisoformat(instant) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def spell(moment: datetime) -> str:

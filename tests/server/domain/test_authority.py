@@ -1,54 +1,64 @@
-"""What the records alone forbid: office fields and first states from a device."""
+"""Who may write what, as far as a change and its author tell."""
+
+from __future__ import annotations
 
 import pytest
 
-from schemas.problems import Fault
-from server.domain.authority import Author, fault_of_change
+from schemas import KINDS
+from server.domain.authority import FIELD_NAME_MOST, Author, fault_by_schema, fault_of_author
 from sync.changeset import Change
 
-ORDER = "019cabdb-ed38-7b1b-8232-1158658b0929"
-WEI = "019cabdb-ed38-7b1b-8232-1158658b0001"
-LIN = "019cabdb-ed38-7b1b-8232-1158658b0002"
-CUSTOMER = "019cabdb-ed38-7b1b-8232-1158658b0003"
-RECORDS = {
-    ORDER: ("work_order", {"status": "assigned"}),
-    CUSTOMER: ("customer", {"name": "仁禾医院"}),
-    WEI: ("person", {}),
-    LIN: ("person", {}),
-}
-AS_WEI = Author(WEI, frozenset({"engineer"}), on_office_device=False)
+
+def person(*roles: str, on_office_device: bool = False) -> Author:
+    return Author("p", frozenset(roles), on_office_device)
 
 
-def judge(change: Change) -> Fault | None:
-    """Return what forbids a change of Wei's."""
-    return fault_of_change(change, AS_WEI, RECORDS.get, {}, lambda _record_id: True, frozenset())
+@pytest.mark.parametrize(
+    ("author", "device_person", "code"),
+    [
+        (person("engineer"), "p", None),
+        (person("engineer"), "q", "wrong_actor"),
+        (person("dispatcher", on_office_device=True), "q", None),
+        (person("engineer", on_office_device=True), "q", "wrong_actor"),
+        (person(on_office_device=True), "q", "wrong_actor"),
+    ],
+)
+def test_a_device_writes_in_its_own_persons_name(author: Author, device_person: str, code: str | None) -> None:
+    fault = fault_of_author(author, device_person)
+
+    assert (fault.code if fault else None) == code
 
 
-def taken_down(**values: object) -> Change:
-    """An order that Wei takes down on site."""
-    known = {"number": "N1", "status": "in_progress", "service": "repair", "grade": "general", "customer_id": CUSTOMER}
-    return Change("work_order", "019cabdb-ed38-7b1b-8232-1158658b0009", "create", known | values, {})
+def test_office_roles_write_as_the_office_from_any_device() -> None:
+    assert person("dispatcher").from_office and person("stock_keeper").from_office
+    assert not person("engineer").from_office and not person("auditor").from_office
+    assert person("auditor", on_office_device=True).from_office
 
 
-@pytest.mark.parametrize("value", [LIN, None])
-def test_an_engineer_cannot_move_or_empty_an_office_field(value: str | None) -> None:
-    change = Change("work_order", ORDER, "update", {"engineer_id": value}, {"engineer_id": WEI})
-
-    found = judge(change)
-
-    assert found is not None and found.code == "writer_not_allowed"
+def test_a_manager_moves_orders_as_a_dispatcher_does() -> None:
+    assert "dispatcher" in person("manager").move_roles
+    assert "dispatcher" not in person("engineer").move_roles
+    assert "dispatcher" not in person("stock_keeper").move_roles
 
 
-def test_an_engineer_may_take_an_order_himself_but_not_give_it_to_another() -> None:
-    himself, another = judge(taken_down(engineer_id=WEI)), judge(taken_down(engineer_id=LIN))
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_no_kind_can_be_created_empty(kind: str) -> None:
+    fault = fault_by_schema(Change(kind, "r", "create", {}, {}))
 
-    assert himself is None
-    assert another is not None and another.code == "writer_not_allowed"
+    assert fault is not None and fault.code == "field_missing"
 
 
-def test_an_update_is_not_judged_as_a_first_state() -> None:
-    change = Change("work_order", ORDER, "update", {"status": "received"}, {"status": None})
+@pytest.mark.parametrize("kind", sorted(name for name, kind in KINDS.items() if kind.is_fact))
+@pytest.mark.parametrize("op", ["update", "delete"])
+def test_no_fact_is_edited(kind: str, op: str) -> None:
+    fault = fault_by_schema(Change(kind, "r", op, {}, {}))  # type: ignore[arg-type]
 
-    found = judge(change)
+    assert fault is not None and fault.code == "fact_is_final"
 
-    assert found is not None and found.code == "move_not_allowed"
+
+def test_a_field_a_newer_client_knows_is_kept_if_a_conflict_could_name_it() -> None:
+    longest = "a" * FIELD_NAME_MOST
+
+    assert fault_by_schema(Change("site", "s", "update", {longest: 1}, {longest: 2})) is None
+    assert fault_by_schema(Change("site", "s", "update", {longest + "a": 1}, {longest + "a": 2})) is not None
+    assert KINDS["conflict"].checks["field"](longest)
