@@ -1,16 +1,15 @@
 """Where change-sets wait to be taken in together: many requests, one transaction, one flush to disk.
 
-Whoever finds nobody at work takes in all that waits, for everybody; the others wait for him. So a lone
-request is answered at once, and under load the cost of a durable commit is shared. Where requests come in
-company, a few milliseconds are left for others to join, as PostgreSQL does with `commit_delay` and
-`commit_siblings`: a commit costs as much as ten change-sets. There is no thread of its own.
+Whoever finds nobody at work takes in all that waits, for everybody, and then calls the first of those who
+came meanwhile to do the same. So a lone request is answered at once, and under load the cost of a durable
+commit is shared. Nobody waits for a lock that a crowd wants: each waits to be called. There is no thread
+and no timer of its own.
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
-import time
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -33,12 +32,6 @@ from sync.receipt import Receipt
 GROUP_SETS_MAX: Final = 1000
 """Sets taken in by one transaction: bounds its memory (about 2 MB) and how long others wait (about a second)."""
 
-GATHER_STEP_S: Final = 0.002
-"""Long enough for a request that is being read to join, short beside the commit it saves."""
-
-GATHER_STEPS_MAX: Final = 4
-"""Nobody waits longer than this many steps for others, however many keep coming."""
-
 DATABASE_FAULTS: Final = ("database_busy", "disk_full")
 """What says nothing of a line, only that it cannot be taken in at the moment."""
 
@@ -59,38 +52,53 @@ Item = Arrival | Unreadable
 
 @dataclass(slots=True)
 class _Ticket:
+    """One request. `called` is set when it is done, or when it is its turn to take in all that waits."""
+
     sender: str
     items: list[Item]
     answers: list[str] = field(default_factory=list)
     error: BaseException | None = None
     done: bool = False
+    called: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(slots=True)
 class _Lane:
-    """Where the requests of one organisation wait, and how many went together last time."""
+    """Where the requests of one organisation wait; the first one waiting is the one that works."""
 
-    turn: threading.Lock = field(default_factory=threading.Lock)
+    guard: threading.Lock = field(default_factory=threading.Lock)
     waiting: deque[_Ticket] = field(default_factory=deque)
-    company: int = 1
+    is_busy: bool = False
 
-    def gather(self) -> None:
-        """Let others join while they keep coming, where requests come in company."""
-        seen, steps = 1 if self.company == 1 else 0, 0
-        while seen < len(self.waiting) and steps < GATHER_STEPS_MAX:
-            seen, steps = len(self.waiting), steps + 1
-            time.sleep(GATHER_STEP_S)
+    def enter(self, ticket: _Ticket) -> bool:
+        """Let a request wait; tell whether it is its turn at once."""
+        with self.guard:
+            self.waiting.append(ticket)
+            if self.is_busy:
+                return False
+            self.is_busy = True
+            return True
 
     def next_group(self) -> list[_Ticket]:
-        """Take the tickets that go together next."""
+        """Take the tickets that go together next; the first one waiting is always among them."""
         group: list[_Ticket] = []
         size = 0
         while self.waiting and (not group or size + len(self.waiting[0].items) <= GROUP_SETS_MAX):
             ticket = self.waiting.popleft()
             group.append(ticket)
             size += len(ticket.items)
-        self.company = max(1, len(group))
         return group
+
+    def leave(self, group: list[_Ticket]) -> None:
+        """Let those who are done go, and call the next to work."""
+        with self.guard:
+            following = self.waiting[0] if self.waiting else None
+            self.is_busy = following is not None
+        if following is not None:
+            following.called.set()
+        for ticket in group:
+            ticket.done = True
+            ticket.called.set()
 
 
 class Reception:
@@ -111,11 +119,10 @@ class Reception:
         received_at = utc_now()
         ticket = _Ticket(device, [self.read(organisation, line, received_at) for line in lines])
         lane = self._lanes[organisation]
-        lane.waiting.append(ticket)
-        while not ticket.done:
-            with lane.turn:
-                if not ticket.done:
-                    self._take_in_group(organisation, lane)
+        if not lane.enter(ticket):
+            ticket.called.wait()
+        if not ticket.done:
+            self._take_in_group(organisation, lane)
         if ticket.error is not None:
             raise ticket.error
         return ticket.answers
@@ -144,7 +151,6 @@ class Reception:
         return key
 
     def _take_in_group(self, organisation: str, lane: _Lane) -> None:
-        lane.gather()
         group = lane.next_group()
         try:
             self._commit(organisation, group)
@@ -157,8 +163,7 @@ class Reception:
             for ticket in group:
                 self._commit_alone(organisation, ticket)
         finally:
-            for ticket in group:
-                ticket.done = True
+            lane.leave(group)
 
     def _commit(self, organisation: str, group: list[_Ticket]) -> None:
         with writing(self._engine) as connection:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Table, select, update
+from sqlalchemy import Connection, Table, select, text
 
 from schemas import kind_of
 from schemas.problems import Fault
@@ -22,18 +22,25 @@ from server.store.database import lock_organisation
 from server.store.findings_store import FindingsStore
 from server.store.scope_book import ScopeBook
 from server.store.stored_record import Record
-from server.store.tables import DeviceHead, HeldSet, KeptAside, LogEntry, Organisation, RecordRow
+from server.store.tables import DeviceHead, HeldSet, KeptAside, LogEntry, RecordRow
 from sync import canonical
 from sync.ledger import Head
 from sync.scope import CARRIED_KINDS, may_restructure, structure
 from sync.transparency import Frontier, leaf_hash, log_entry
 
-_ORGANISATIONS: Table = Organisation.__table__  # type: ignore[assignment]
 _LOG: Table = LogEntry.__table__  # type: ignore[assignment]
 _HELD: Table = HeldSet.__table__  # type: ignore[assignment]
 _KEPT: Table = KeptAside.__table__  # type: ignore[assignment]
 _DEVICES: Table = DeviceHead.__table__  # type: ignore[assignment]
 _RECORDS: Table = RecordRow.__table__  # type: ignore[assignment]
+
+# Spelled out: SQLAlchemy would build and compare these statements anew in every transaction.
+_READ_END = text(
+    "SELECT position, frontier, office_device, office_person FROM organisations WHERE organisation = :organisation"
+)
+_WRITE_END = text(
+    "UPDATE organisations SET position = :position, frontier = :frontier WHERE organisation = :organisation"
+)
 
 
 @dataclass(slots=True)
@@ -238,11 +245,8 @@ class Workspace:
         projections.write(self.connection, self.organisation, self._dirty.values(), self.record)
         rows = [(self.organisation, device, *_device_row(self.devices[device])) for device in self._dirty_devices]
         upsert(self.connection, _DEVICES, rows)
-        self.connection.execute(
-            update(_ORGANISATIONS)
-            .where(_ORGANISATIONS.c.organisation == self.organisation)
-            .values(position=self.position, frontier=self.frontier.dump())
-        )
+        end = {"organisation": self.organisation, "position": self.position, "frontier": self.frontier.dump()}
+        self.connection.execute(_WRITE_END, end)
 
     def _load_devices(self, devices: set[str]) -> None:
         columns = ("device", "person", "public_key", "state", "frozen", "seq", "digest")
@@ -256,7 +260,7 @@ class Workspace:
 def open_workspace(connection: Connection, organisation: str) -> Workspace:
     """Lock an organisation for this transaction and open its workspace."""
     lock_organisation(connection, organisation)
-    row = connection.execute(select(_ORGANISATIONS).where(_ORGANISATIONS.c.organisation == organisation)).one()
+    row = connection.execute(_READ_END, {"organisation": organisation}).one()
     frontier = Frontier.load(row.frontier)
     return Workspace(connection, organisation, row.office_device, row.office_person, row.position, frontier)
 
