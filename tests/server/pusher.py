@@ -30,6 +30,11 @@ class Pusher:
 
     process: subprocess.Popen[str]
 
+    def await_ready(self) -> None:
+        """Return once it waits to begin."""
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "ready\n"
+
     def go(self) -> None:
         """Let it begin."""
         assert self.process.stdin is not None
@@ -45,7 +50,7 @@ class Pusher:
 def start_pusher(
     url: str, organisation: str, device: str, lines: Sequence[bytes], death: Death = "never"
 ) -> Pusher:
-    """Start a process that will hand in these lines one by one, and return once it is ready."""
+    """Start a process that will hand in these lines one by one; several may start beside each other."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.server.pusher"],
         cwd=Path(__file__).parents[2],
@@ -53,11 +58,10 @@ def start_pusher(
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
     job = {"url": url, "organisation": organisation, "device": device, "death": death}
     process.stdin.write(json.dumps(job | {"lines": [line.decode() for line in lines]}) + "\n")
     process.stdin.flush()
-    assert process.stdout.readline() == "ready\n"
     return Pusher(process)
 
 

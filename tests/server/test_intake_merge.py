@@ -77,11 +77,11 @@ def test_a_capture_time_in_the_future_is_corrected_to_the_receipt(firm: Firm) ->
     firm.write(update("work_order", firm.order, grade=("important", "general")))
 
     answer = firm.send(
-        firm.wei, update("work_order", firm.order, grade=("important", "urgent")), captured_at="2031-02-30T00:00:00Z"
+        firm.wei, update("work_order", firm.order, grade=("important", "urgent")), captured_at="2031-02-20T00:00:00Z"
     )
 
     (conflict,) = firm.bodies("conflict")
-    assert conflict["incoming_provenance"]["captured_at"] == "2031-02-30T00:00:00Z"
+    assert conflict["incoming_provenance"]["captured_at"] == "2031-02-20T00:00:00Z"
     assert conflict["incoming_provenance"]["corrected_at"] == answer.received_at
 
 

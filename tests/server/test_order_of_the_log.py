@@ -59,6 +59,15 @@ class Reader:
 
 
 @contextmanager
+def stopping(reader: Reader) -> Iterator[None]:
+    """Let a reader come to its end, whatever becomes of the test."""
+    try:
+        yield
+    finally:
+        reader.stop.set()
+
+
+@contextmanager
 def open_transaction(firm: Firm, line: bytes) -> Iterator[None]:
     """Take a set in, and keep the transaction open until the end of the block."""
     with writing(firm.engine) as connection:
@@ -92,12 +101,14 @@ def test_a_reader_by_position_sees_no_gap_and_misses_nothing(
     reader = Reader(firm, handset(firm, firm.wei.person))
     pushers = [start_pusher(database_url, firm.id, device.id, sealed[device.id]) for device in processes]
     started = threading.Barrier(WRITERS + 1)
+    for pusher in pushers:
+        pusher.await_ready()
 
     def write(device: Device) -> list[str]:
         started.wait()
         return [answer for line in sealed[device.id] for answer in firm.push_raw(line, sender=device.id)]
 
-    with ThreadPoolExecutor(WRITERS + 1) as pool:
+    with ThreadPoolExecutor(WRITERS + 1) as pool, stopping(reader):
         following = pool.submit(reader.follow)
         with open_transaction(firm, first):
             writing_threads = [pool.submit(write, device) for device in threads]

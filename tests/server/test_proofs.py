@@ -4,35 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Table, delete, update
+from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, insert, select, update
 
-from server.services.proofs import Proof, replay, verify_log
-from server.store.database import writing
+from server.services.office import Office
+from server.services.proofs import REBUILT, Proof, replay, verify_log
+from server.store.database import reading, writing
 from server.store.tables import (
     BoardRow,
     DeviceHead,
     FeedRow,
     Holder,
+    KeptAside,
     LogEntry,
     Organisation,
     RecordRow,
     ReviewRow,
     TraceFact,
 )
-from tests.server.builders import Firm, create, fitted, photo, removed
+from tests.server.builders import Firm, create, fitted, open_firm, photo, removed
 from tests.server.builders import update as edit
 
 LOG: Table = LogEntry.__table__  # type: ignore[assignment]
 
 
-@pytest.fixture
-def lived(firm: Firm) -> Firm:
+@pytest.fixture(scope="module")
+def biography(engine: Engine, office: Office) -> Firm:
     """A company with merged, contested, refused, held and exceptional sets in its past."""
+    firm = open_firm(engine, office)
     firm.write(edit("work_order", firm.order, grade=("important", "general"), contact=(None, "陈")))
     firm.send(firm.wei, edit("work_order", firm.order, grade=("important", "urgent"), contact=(None, "王")))
     firm.send(firm.wei, edit("work_order", firm.order, grade=("urgent", "important"), alarms=(None, ["E1"])))
@@ -50,6 +54,28 @@ def lived(firm: Firm) -> Firm:
         edit("conflict", conflict["id"], state=("open", "settled"), settled_as=(None, "incoming")),
     )
     return firm
+
+
+@pytest.fixture
+def lived(biography: Firm) -> Iterator[Firm]:
+    """That company, put back after the test as it was before."""
+    tables: list[Table] = [model.__table__ for model in (*REBUILT, LogEntry, DeviceHead, Organisation, KeptAside)]
+    with reading(biography.engine) as connection:
+        kept = {
+            table: [row._asdict() for row in connection.execute(select(table).where(of(biography, table)))]
+            for table in tables
+        }
+    yield biography
+    with writing(biography.engine) as connection:
+        for table, rows in kept.items():
+            connection.execute(delete(table).where(of(biography, table)))
+            if rows:
+                connection.execute(insert(table), rows)
+
+
+def of(firm: Firm, table: Table) -> ColumnElement[bool]:
+    """Return the condition that picks a company's rows."""
+    return table.c.organisation == firm.id
 
 
 def check(firm: Firm, tmp_path: Path) -> tuple[Proof, Proof]:
@@ -73,7 +99,7 @@ def row_of(firm: Firm, model: Any, **where: Any) -> Any:
     """Return the conditions that pick this company's row."""
     table = model.__table__
     conditions = [table.c[name] == value for name, value in where.items()]
-    return [table.c.organisation == firm.id, *conditions]
+    return [of(firm, table), *conditions]
 
 
 def test_an_honest_log_holds_and_rebuilds(lived: Firm, tmp_path: Path) -> None:
@@ -253,8 +279,9 @@ def test_what_was_edited_by_hand_is_named_by_its_table(
 
 
 def test_a_frozen_device_does_not_look_like_tampering(lived: Firm, tmp_path: Path) -> None:
-    lived.wei.prev = "e" * 64
-    lived.send(lived.wei, create("photo", lived.order, order_id=lived.order))
+    forking = replace(lived.wei, prev="e" * 64)
+    answer = lived.send(forking, create("photo", lived.order, order_id=lived.order))
+    assert answer.fault and answer.fault.code == "chain_broken"
 
     proof, rebuilt = check(lived, tmp_path)
 

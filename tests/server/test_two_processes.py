@@ -10,9 +10,17 @@ from sync import receipt
 from sync.changeset import Change
 from tests.cast import Device
 from tests.server.builders import Firm, create, photo, update
-from tests.server.pusher import Death, start_pusher
+from tests.server.pusher import Death, Pusher, start_pusher
 
 PAIRS = 40
+
+
+def go_together(pushers: list[Pusher]) -> None:
+    """Let all begin at the same moment."""
+    for pusher in pushers:
+        pusher.await_ready()
+    for pusher in pushers:
+        pusher.go()
 
 
 def give_orders_to_both(firm: Firm) -> list[str]:
@@ -45,8 +53,7 @@ def test_of_two_edits_from_one_base_neither_is_lost(firm: Firm, database_url: st
         for device, sealed in zip(devices, lines, strict=True)
     ]
 
-    for pusher in pushers:
-        pusher.go()
+    go_together(pushers)
     verdicts = [[receipt.load(answer).verdict for answer in pusher.answers()] for pusher in pushers]
 
     conflicts = {conflict["subject_id"]: conflict for conflict in firm.bodies("conflict")}
@@ -69,8 +76,7 @@ def test_one_set_handed_in_by_two_processes_is_taken_in_once(firm: Firm, databas
     lines = [firm.wei.seal("photo.take", change) for change in changes]
     pushers = [start_pusher(database_url, firm.id, firm.wei.id, lines) for _ in range(2)]
 
-    for pusher in pushers:
-        pusher.go()
+    go_together(pushers)
     first, second = (pusher.answers() for pusher in pushers)
 
     assert first == second == [row.receipt for row in firm.log()[-10:]]
@@ -84,7 +90,7 @@ def test_a_process_killed_around_the_commit_loses_and_doubles_nothing(
     line = firm.wei.seal("photo.take", taken)
     size = len(firm.log())
     pusher = start_pusher(database_url, firm.id, firm.wei.id, [line], death)
-    pusher.go()
+    go_together([pusher])
 
     assert pusher.answers() == []
     assert pusher.process.returncode == -signal.SIGKILL

@@ -35,7 +35,7 @@ def test_office_roles_write_as_the_office_from_any_device() -> None:
     assert person("auditor", on_office_device=True).from_office
 
 
-def test_a_manager_moves_orders_as_a_dispatcher_does() -> None:
+def test_who_manages_moves_orders_as_a_dispatcher_does() -> None:
     assert "dispatcher" in person("manager").move_roles
     assert "dispatcher" not in person("engineer").move_roles
     assert "dispatcher" not in person("stock_keeper").move_roles
