@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, Pool, event
 
 from schemas.problems import Refused
 from server import reception
@@ -87,51 +88,64 @@ def test_many_waiting_requests_do_not_each_wait_for_a_locked_database(embedded: 
     lines = {device.id: seal_photos(embedded, device) for device in devices}
     locked = lock(embedded)
     attempts: list[str] = []
-    event.listen(embedded.engine, "before_cursor_execute", lambda *call: attempts.append(str(call[2])))
+
+    def note(*call: Any) -> None:
+        attempts.append(str(call[2]))
 
     def push(device: str) -> str:
         with pytest.raises(Refused) as refused:
             embedded.push(*lines[device], sender=device)
         return str(refused.value.code)
 
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(8) as pool, listening(Engine, "before_cursor_execute", note):
         codes = set(pool.map(push, lines))
 
     assert codes == {"database_busy"}
-    assert sum(statement == "BEGIN IMMEDIATE" for statement in attempts) <= len(devices)
+    assert 1 <= attempts.count("BEGIN IMMEDIATE") <= len(devices)
     locked.close()
     for device, sealed in lines.items():
         assert {answer.verdict for answer in embedded.push(*sealed, sender=device)} <= {"applied", "merged"}
 
 
-def limit_pages(engine: Engine, further: int) -> Any:
-    """Let the file of a database grow by so many pages and no more; return the listener."""
+@contextmanager
+def listening(target: Any, name: str, listener: Callable[..., None]) -> Iterator[None]:
+    """Call a listener on every engine or pool of this process, until the end of the block."""
+    event.listen(target, name, listener)
+    try:
+        yield
+    finally:
+        event.remove(target, name, listener)
+
+
+@contextmanager
+def limited_pages(engine: Engine, further: int) -> Iterator[None]:
+    """Let the file of a database grow by so many pages and no more, whoever opens it."""
     with engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-    engine.dispose()
 
     def limit(connection: Any, _record: Any) -> None:
-        connection.execute(f"PRAGMA max_page_count={pages + further}")
+        if connection.execute("PRAGMA database_list").fetchone()[2] == engine.url.database:
+            connection.execute(f"PRAGMA max_page_count={pages + further}")
 
-    event.listen(engine, "connect", limit)
-    return limit
+    with listening(Pool, "connect", limit):
+        engine.dispose()
+        yield
+    engine.dispose()
 
 
 @pytest.mark.parametrize("further", range(0, 12, 3))
 def test_a_full_disk_writes_nothing_by_halves(embedded: Firm, further: int, tmp_path: Path) -> None:
-    limit = limit_pages(embedded.engine, further)
     lines = [embedded.wei.seal("photo.take", photo(embedded.order, caption="长" * 400)) for _ in range(40)]
     answered: list[str] = []
 
-    with pytest.raises(Refused, match="disk_full"):
-        for line in lines:
-            answered += embedded.push_raw(line)
-    with pytest.raises(Refused, match="disk_full"):
-        embedded.push(*lines)
+    with limited_pages(embedded.engine, further):
+        with pytest.raises(Refused, match="disk_full"):
+            for line in lines:
+                answered += embedded.push_raw(line)
+        with pytest.raises(Refused, match="disk_full"):
+            embedded.push(*lines)
+        assert_sound(embedded, tmp_path)
 
-    assert_sound(embedded, tmp_path)
-    event.remove(embedded.engine, "connect", limit)
-    embedded.engine.dispose()
     finally_answered = embedded.push_raw(*lines)
     assert finally_answered[: len(answered)] == answered
     assert {receipt.load(answer).verdict for answer in finally_answered} == {"applied"}
