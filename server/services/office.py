@@ -37,22 +37,15 @@ class Office:
             organisation, device, person = new_id(), new_id(), new_id()
             self._insert_organisation(connection, organisation, name, device, person)
             store = open_workspace(connection, organisation)
-            changes = (
-                Change("person", person, "create", {"name": OFFICE_NAME, "name_en": "Office system", "roles": ["admin"]}, {}),
-                Change(
-                    "device",
-                    device,
-                    "create",
-                    {
-                        "person_id": person,
-                        "public_key": self._key.public_key,
-                        "name": OFFICE_NAME,
-                        "state": "active",
-                        "enrolled_at": utc_now(),
-                    },
-                    {},
-                ),
-            )
+            founder = {"name": OFFICE_NAME, "name_en": "Office system", "roles": ["admin"]}
+            desk = {
+                "person_id": person,
+                "public_key": self._key.public_key,
+                "name": OFFICE_NAME,
+                "state": "active",
+                "enrolled_at": utc_now(),
+            }
+            changes = (Change("person", person, "create", founder, {}), Change("device", device, "create", desk, {}))
             self.write_in(store, person, "organisation.found", changes)
             store.flush()
         return organisation

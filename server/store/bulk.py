@@ -70,10 +70,10 @@ def _upsert_statement(dialect: str, table: Table, update: bool) -> str:
     else:
         # In binary form: spelling arrays as text costs more than the database takes to store them.
         arrays = ", ".join(f"%b::{_array_type(column.type)}" for column in table.columns)
-        source = f"SELECT * FROM unnest({arrays}) AS given({listed})"
+        source = f"SELECT * FROM unnest({arrays}) AS given({listed})"  # noqa: S608
     replaced = ", ".join(f'"{c.name}" = excluded."{c.name}"' for c in table.columns if not c.primary_key)
     action = f"DO UPDATE SET {replaced}" if update and replaced else "DO NOTHING"
-    return f'INSERT INTO "{table.name}" ({listed}) {source} ON CONFLICT ({keys}) {action}'  # noqa: S608
+    return f'INSERT INTO "{table.name}" ({listed}) {source} ON CONFLICT ({keys}) {action}'
 
 
 @cache

@@ -62,7 +62,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
     Raises Refused with `database_busy` when the database is locked, away or shutting down, and with
     `disk_full` when it has no room.
     """
-    with _translated(), engine.connect() as connection:
+    with _translated(), _writer_of(engine).connect() as connection:
         _begin(connection, "BEGIN IMMEDIATE")
         try:
             yield connection
@@ -92,6 +92,22 @@ def glimpsing(engine: Engine) -> Iterator[Connection]:
     """Give a connection for a single look-up, which needs no snapshot. Raises as `writing` does."""
     with _translated(), _at_level(engine, "AUTOCOMMIT").connect() as connection:
         yield connection
+
+
+@cache
+def _writer_of(engine: Engine) -> Engine:
+    """Return where an engine's writing transactions go: on SQLite through one connection of each process.
+
+    A second connection that writes makes the first forget all pages it has read, and two of one process
+    would poll each other's lock instead of waiting in line.
+    """
+    if engine.dialect.name != "sqlite":
+        return engine
+    options = engine_options(str(engine.url)) | {"pool_size": 1, "max_overflow": 0, "pool_timeout": BUSY_TIMEOUT_S}
+    writer = create_engine(engine.url, **options)
+    prepare_engine(writer)
+    event.listen(engine, "engine_disposed", lambda _engine: writer.dispose())
+    return writer
 
 
 @cache

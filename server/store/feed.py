@@ -6,7 +6,6 @@ not its history. A record the device had at `since` travels as the fields writte
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,10 +15,10 @@ from sqlalchemy import Connection, Row, Table, text
 
 from schemas.base import UUID_PATTERN
 from schemas.problems import Refused
+from server.store import json_text
 from server.store.bulk import select_among
 from server.store.stored_record import ALL_FIELDS
 from server.store.tables import FeedRow, Holder, RecordRow
-from sync import canonical
 from sync.checksum import add, parse, record_digest, spell
 from sync.scope import EVERYBODY
 from sync.session import PAGE_OPS_MAX, PageHead
@@ -156,12 +155,12 @@ def _put(record_id: str, kind: str, body: str) -> bytes:
 
 
 def _patch(row: Row[Any], since: int) -> bytes:
-    stamps = json.loads(row.stamps)
+    stamps = json_text.load(row.stamps)
     if stamps[ALL_FIELDS][0] > since:
         return _put(row.id, row.kind, row.body)
-    body = json.loads(row.body)
+    body = json_text.load(row.body)
     fields = {name: body[name] for name, (position, _device) in stamps.items() if position > since}
-    return f'["patch","{row.id}","{row.kind}",{canonical.dump(fields)}]\n'.encode()
+    return f'["patch","{row.id}","{row.kind}",{json_text.dump(fields)}]\n'.encode()
 
 
 def _with_checksum(connection: Connection, organisation: str, person: str, head: PageHead) -> PageHead:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import Connection, Table, select
 
+from server.store import json_text
 from server.store.bulk import select_among
 from server.store.tables import RecordRow
 
@@ -23,7 +23,7 @@ def body_of(connection: Connection, organisation: str, record_id: str) -> tuple[
 def bodies_of(connection: Connection, organisation: str, ids: Iterable[str]) -> dict[str, tuple[str, Body]]:
     """Return kind and body of the records that exist among `ids`, by id."""
     rows = select_among(connection, _TABLE, ("id", "kind", "body", "deleted"), "id", organisation, set(ids))
-    return {row.id: (row.kind, json.loads(row.body)) for row in rows if not row.deleted}
+    return {row.id: (row.kind, json_text.load(row.body)) for row in rows if not row.deleted}
 
 
 def bodies_of_kind(connection: Connection, organisation: str, kind: str) -> Iterator[tuple[str, Body]]:
@@ -34,4 +34,4 @@ def bodies_of_kind(connection: Connection, organisation: str, kind: str) -> Iter
         .order_by(_TABLE.c.id)
     )
     for row in connection.execute(statement):
-        yield row.id, json.loads(row.body)
+        yield row.id, json_text.load(row.body)

@@ -179,7 +179,8 @@ class ScopeBook:
     def _place_roots(self) -> set[str]:
         """Recompute what the roots of a set carry to whom; return the ids that somebody gained or lost."""
         self._load_roots(self._reroot)
-        moves = [(before, after) for root in self._reroot if (before := self._by_root[root]) != (after := self._carry(root))]
+        moves = [(self._by_root[root], self._carry(root)) for root in self._reroot]
+        moves = [(before, after) for before, after in moves if before != after]
         self._load_reach({record_id for before, after in moves for record_id in before.ids | after.ids})
         changed: set[str] = set()
         for before, after in moves:

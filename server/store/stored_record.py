@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Row
 
 from schemas import Kind, kind_of
-from sync import canonical
+from server.store import json_text
 
 ALL_FIELDS: Final = ""
 """The stamp of every field that has none of its own: those a record was created with."""
@@ -35,8 +34,8 @@ class Record:
     @staticmethod
     def read(row: Row[Any]) -> Record:
         """Make a record from its row."""
-        stamps = json.loads(row.stamps)
-        body, kind = json.loads(row.body), kind_of(row.kind)
+        stamps = json_text.load(row.stamps)
+        body, kind = json_text.load(row.body), kind_of(row.kind)
         return Record(row.id, row.kind, body, stamps, row.position, row.deleted, row.body, row.body, kind)
 
     @staticmethod
@@ -72,5 +71,5 @@ class Record:
 
     def row(self, organisation: str) -> tuple[Any, ...]:
         """Return the record's row, in the order of the table's columns."""
-        stamps = canonical.dump(self.stamps)
+        stamps = json_text.dump(self.stamps)
         return (organisation, self.id, self.kind, self.text, stamps, self.position, self.deleted)

@@ -133,7 +133,7 @@ class Holder(db.Model):  # type: ignore[name-defined]
 
 
 class Holding(db.Model):  # type: ignore[name-defined]
-    """To whom a root is assigned, and the ids of all that it carries to him, the root included, with a comma between."""
+    """To whom a root is assigned, and the ids of all it carries to him, itself included, with commas between."""
 
     __tablename__ = "holdings"
     organisation: Mapped[str] = _key()

@@ -16,14 +16,13 @@ from sqlalchemy import Connection, Table, select, text
 from schemas import kind_of
 from schemas.problems import Fault
 from server.domain.arrival import Arrival
-from server.store import projections
+from server.store import json_text, projections
 from server.store.bulk import delete_keys, select_among, upsert
 from server.store.database import lock_organisation
 from server.store.findings_store import FindingsStore
 from server.store.scope_book import ScopeBook
 from server.store.stored_record import Record
 from server.store.tables import DeviceHead, HeldSet, KeptAside, LogEntry, RecordRow
-from sync import canonical
 from sync.ledger import Head
 from sync.scope import CARRIED_KINDS, may_restructure, structure
 from sync.transparency import Frontier, leaf_hash, log_entry
@@ -238,7 +237,7 @@ class Workspace:
     def flush(self) -> None:
         """Write everything that changed; nothing is read from this workspace afterwards."""
         for record in self._dirty.values():
-            record.text = canonical.dump(record.body)
+            record.text = json_text.dump(record.body)
         self.scope.flush(self._dirty)
         upsert(self.connection, _RECORDS, [record.row(self.organisation) for record in self._dirty.values()])
         upsert(self.connection, _LOG, list(self._log_rows.values()))
