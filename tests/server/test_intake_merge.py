@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from server.clock import unix_ms, utc_now
 from sync import clock
@@ -205,7 +206,7 @@ def test_an_engineer_cannot_drop_or_take_an_order_that_exists(firm: Firm) -> Non
 
 def test_an_engineer_takes_an_order_he_takes_down_himself(firm: Firm) -> None:
     mine, yours = ("00000000-0000-7000-8000-00000000000a", "00000000-0000-7000-8000-00000000000b")
-    least = {"number": "W-1", "status": "in_progress", "service": "repair", "grade": "general"}
+    least: dict[str, Any] = {"number": "W-1", "status": "in_progress", "service": "repair", "grade": "general"}
     least |= {"customer_id": firm.company.chen, "instructions": None}
 
     own = firm.send(firm.wei, create("work_order", mine, **least, engineer_id=firm.wei.person))

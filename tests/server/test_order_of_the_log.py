@@ -23,7 +23,7 @@ from tests.server.pusher import start_pusher
 WRITERS = 8
 SETS_EACH = 5
 
-LOG: Table = LogEntry.__table__  # type: ignore[assignment]
+LOG: Table = LogEntry.__table__
 
 
 @dataclass

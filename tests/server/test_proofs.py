@@ -30,7 +30,7 @@ from server.store.tables import (
 from tests.server.builders import Firm, create, fitted, open_firm, photo, removed
 from tests.server.builders import update as edit
 
-LOG: Table = LogEntry.__table__  # type: ignore[assignment]
+LOG: Table = LogEntry.__table__
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +226,7 @@ def test_a_set_signed_by_another_key_is_named(lived: Firm) -> None:
 
 
 def test_a_root_committed_to_by_hand_is_named(lived: Firm) -> None:
-    table: Table = Organisation.__table__  # type: ignore[assignment]
+    table: Table = Organisation.__table__
     forged = update(table).where(*row_of(lived, Organisation)).values(frontier="1 " + "0" * 64)
     tamper(lived, lambda connection: connection.execute(forged))
 
@@ -234,7 +234,7 @@ def test_a_root_committed_to_by_hand_is_named(lived: Firm) -> None:
 
 
 def forge_body(firm: Firm, connection: Connection) -> Any:
-    table: Table = RecordRow.__table__  # type: ignore[assignment]
+    table: Table = RecordRow.__table__
     body = json.dumps(firm.body(firm.order) | {"grade": "general"}, ensure_ascii=False, sort_keys=True)
     return connection.execute(update(table).where(*row_of(firm, RecordRow, id=firm.order)).values(body=body))
 

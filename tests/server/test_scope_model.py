@@ -90,7 +90,7 @@ class Business:
     def record_fact(self) -> Change:
         """Record a photo or a part at an order, with the machine named or not."""
         order, machine = self.pick(self.orders), self.pick(self.machines)
-        change = self.pick([photo(order), photo(order, machine_id=machine), fitted(order, machine, "S1")])
+        change: Change = self.pick([photo(order), photo(order, machine_id=machine), fitted(order, machine, "S1")])
         self.facts.append(change.id)
         return change
 

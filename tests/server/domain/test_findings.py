@@ -66,7 +66,8 @@ def test_two_machines_at_once_are_found_in_any_order_of_arrival(order: tuple[int
 def test_a_story_told_in_order_is_found_exactly_where_it_breaks(story: list[tuple[str, str]]) -> None:
     events = [happening(str(hour), act, machine, hour) for hour, (act, machine) in enumerate(story)]
 
-    expected, place = [], None
+    expected: list[str] = []
+    place = None
     for number, (act, machine) in enumerate(story):
         if act == "fitted":
             expected += ["serial_in_two_places"] if place not in (None, machine) else []
