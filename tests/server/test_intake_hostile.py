@@ -140,11 +140,9 @@ def test_deep_nesting_is_refused(firm: Firm, lists: int) -> None:
     assert answer.fault and answer.fault.code == "malformed"
 
 
-VALUES: st.SearchStrategy[Any] = st.recursive(
-    st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(max_size=8) | st.sampled_from(ODD_VALUES),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
-    max_leaves=6,
-)
+LEAVES = st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(max_size=8) | st.sampled_from(ODD_VALUES)
+GROUPS = st.dictionaries(st.text(max_size=4), LEAVES | st.lists(LEAVES, max_size=2), max_size=3)
+VALUES: st.SearchStrategy[Any] = LEAVES | st.lists(LEAVES | GROUPS, max_size=3) | GROUPS
 NAMES = st.sampled_from(sorted({name for kind in KINDS.values() for name in kind.fields})) | st.text(max_size=5)
 
 
