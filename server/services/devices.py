@@ -39,9 +39,14 @@ def find_signer(connection: Connection, signed: SignedRequest) -> KnownDevice:
     if not candidates:
         raise Refused("device_unknown")
     for candidate in candidates:
-        if verify_signature(bytes.fromhex(candidate.public_key), signed.base, signed.signature):
+        if is_signer(candidate, signed):
             return candidate
     raise Refused("request_not_signed")
+
+
+def is_signer(device: KnownDevice, signed: SignedRequest) -> bool:
+    """Tell whether a device's key made a request's signature."""
+    return verify_signature(bytes.fromhex(device.public_key), signed.base, signed.signature)
 
 
 def find_device(connection: Connection, organisation: str, device: str) -> KnownDevice | None:

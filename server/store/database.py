@@ -17,18 +17,29 @@ BUSY_TIMEOUT_S: Final = 10
 IDLE_TRANSACTION_TIMEOUT_MS: Final = 10_000
 """PostgreSQL ends a transaction whose process hangs this long, so that one stuck process holds up nobody for ever."""
 
+SQLITE_CONNECTIONS: Final = 32
+"""One for each request thread; an open file costs little, opening it again for each request costs a millisecond."""
+
+POSTGRESQL_CONNECTIONS: Final = 10
+"""Of each server process: PostgreSQL takes 100 by default, and each is a process of its own."""
+
+# Connections are kept, never opened for one use and closed again: who finds none free waits in line. The one used
+# last is used next, since what it has read is still in its memory.
+_POOL: Final = {"max_overflow": 0, "pool_timeout": BUSY_TIMEOUT_S, "pool_use_lifo": True}
+
 
 def engine_options(url: str) -> dict[str, Any]:
     """Return the options of `create_engine` for a database URL."""
     if url.startswith("sqlite"):
-        return {"connect_args": {"timeout": BUSY_TIMEOUT_S, "isolation_level": None, "check_same_thread": False}}
+        arguments = {"timeout": BUSY_TIMEOUT_S, "isolation_level": None, "check_same_thread": False}
+        return {"connect_args": arguments, **_POOL, "pool_size": SQLITE_CONNECTIONS}
     settings = (
         f"-c idle_in_transaction_session_timeout={IDLE_TRANSACTION_TIMEOUT_MS} "
         f"-c lock_timeout={BUSY_TIMEOUT_S * 1000} -c jit=off"
     )
     # No ping before each use: a connection that a restart has broken is refused once as `database_busy`, and with
     # it all the others of the pool are given up.
-    return {"connect_args": {"options": settings}}
+    return {"connect_args": {"options": settings}, **_POOL, "pool_size": POSTGRESQL_CONNECTIONS}
 
 
 def open_engine(url: str) -> Engine:
@@ -90,7 +101,8 @@ def reading(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def glimpsing(engine: Engine) -> Iterator[Connection]:
     """Give a connection for a single look-up, which needs no snapshot. Raises as `writing` does."""
-    with _translated(), _at_level(engine, "AUTOCOMMIT").connect() as connection:
+    level = None if engine.dialect.name == "sqlite" else "AUTOCOMMIT"
+    with _translated(), _at_level(engine, level).connect() as connection:
         yield connection
 
 
@@ -103,7 +115,7 @@ def _writer_of(engine: Engine) -> Engine:
     """
     if engine.dialect.name != "sqlite":
         return engine
-    options = engine_options(str(engine.url)) | {"pool_size": 1, "max_overflow": 0, "pool_timeout": BUSY_TIMEOUT_S}
+    options = engine_options(str(engine.url)) | {"pool_size": 1}
     writer = create_engine(engine.url, **options)
     prepare_engine(writer)
     event.listen(engine, "engine_disposed", lambda _engine: writer.dispose())

@@ -35,6 +35,9 @@ TOKEN_LIFE_S: Final = 900
 SESSION_HOURS: Final = 12
 """A working day: whoever signs in in the morning is not asked again before the evening."""
 
+SIGNERS_MAX: Final = 100_000
+"""Devices remembered by a process, about 50 MB; beyond that it begins anew."""
+
 _BEARER: Final = "Bearer "
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -151,14 +154,14 @@ def _identify_device(access: Access) -> DeviceIdentity:
     elif access.body_bytes_max is None:
         raise Refused("token_invalid")
     else:
-        known = _find_by_signature()
+        known = _find_by_signature(access)
     if known.state == "revoked" and not access.revoked_too:
         raise Refused("device_revoked")
     state = "frozen" if known.frozen and known.state == "active" else known.state
     return DeviceIdentity(known.organisation, known.device, known.person, state, known.public_key)
 
 
-def _find_by_signature() -> KnownDevice:
+def _find_by_signature(access: Access) -> KnownDevice:
     headers = request.headers
     digest = headers.get("Content-Digest", "")
     path = request.root_path + request.path
@@ -169,8 +172,17 @@ def _find_by_signature() -> KnownDevice:
         raise Refused("request_expired", server_time=utc_now())
     if not hmac.compare_digest(digest.encode(), content_digest(read_body()).encode()):
         raise Refused("request_not_signed")
+    signers = wired().signers
+    known = signers.get(signed.device)
+    if access.revoked_too and known is not None and devices.is_signer(known, signed):
+        # Whatever became of the device since: its sets are judged by its state at intake.
+        return known
     with glimpsing(wired().engine) as connection:
-        return devices.find_signer(connection, signed)
+        known = devices.find_signer(connection, signed)
+    if len(signers) >= SIGNERS_MAX:
+        signers.clear()
+    signers[signed.device] = known
+    return known
 
 
 def _find_by_token(token: str) -> KnownDevice:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import current_app
 from sqlalchemy import Engine
@@ -11,6 +11,7 @@ from server.keys import OfficeKey
 from server.reception import Reception
 from server.services.office import Office
 from server.settings import Settings
+from server.store.devices import KnownDevice
 from server.web.attempts import Attempts
 
 EXTENSION = "gongdan"
@@ -26,6 +27,8 @@ class Wiring:
     office: Office
     reception: Reception
     attempts: Attempts
+    signers: dict[str, KnownDevice] = field(default_factory=dict)
+    """Devices by id whose key made a signature before; a key never changes, their state may."""
 
 
 def wired() -> Wiring:
