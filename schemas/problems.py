@@ -99,6 +99,7 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("out_of_scope", 403, "after_pull", "这台终端不持有记录 {id}。", "This device does not hold the record {id}."),
     Problem("set_refused", 422, "never", "同一变更集中的另一项被拒绝，因此整组未生效，内容已保全。", "Another change of the same set was refused, so none took effect; the data is kept."),
     Problem("conflict_settled", 409, "after_pull", "该冲突已由他人裁定。", "This conflict was already settled by somebody else."),
+    Problem("conflict_moved", 409, "after_pull", "该冲突又收到了新的提交值，请重新查看后裁定。", "Another value has come in for this conflict since; look again before you settle it."),
     # Files.
     Problem("blob_hash_differs", 460, "later", "文件内容与其摘要不符，请重新上传。", "The file's bytes do not match its hash; upload it again."),
     Problem("blob_too_large", 413, "never", "文件超过 {limit} 字节。", "The file is larger than {limit} bytes."),

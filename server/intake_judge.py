@@ -23,10 +23,7 @@ def judge(store: Workspace, arrival: Arrival) -> dict[int, Fault]:
     created: dict[str, str] = {}
     for index, change in enumerate(arrival.changes):
         if index not in faults:
-            if change.kind == "conflict" and _is_settled_already(store, change):
-                faults[index] = Fault("conflict_settled")
-                continue
-            found = fault_of_change(
+            found = _fault_of_settlement(store, change) or fault_of_change(
                 change,
                 author,
                 lambda record_id: _find(store, record_id),
@@ -69,6 +66,13 @@ def _find(store: Workspace, record_id: str) -> tuple[str, dict[str, Any]] | None
     return None if record is None else (record.kind, record.body)
 
 
-def _is_settled_already(store: Workspace, change: Change) -> bool:
-    conflict = store.record(change.id)
-    return conflict is not None and conflict.body.get("state") == "settled"
+def _fault_of_settlement(store: Workspace, change: Change) -> Fault | None:
+    """Return why a conflict may not be settled so: somebody has, or its author has not seen the newest value."""
+    conflict = store.record(change.id) if change.kind == "conflict" else None
+    if conflict is None or conflict.kind != "conflict":
+        return None
+    if conflict.body.get("state") == "settled":
+        return Fault("conflict_settled")
+    if "incoming" in change.was and change.was["incoming"] != conflict.body.get("incoming"):
+        return Fault("conflict_moved")
+    return None

@@ -93,7 +93,8 @@ def _settle_conflict(review_id: str, conflict: Body, standing: Body | None, choi
         now = standing.get(name)
         chosen = {"office": now, "incoming": conflict["incoming"], "base": conflict["base"], "other": value}[choice]
         changes = [Change(conflict["subject_kind"], conflict["subject_id"], "update", {name: chosen}, {name: now})]
-    settled = {"state": "settled", "settled_as": choice, "settled_value": chosen}
+    # The incoming value is named as it was seen: intake refuses to settle what has moved on unseen.
+    settled = {"state": "settled", "settled_as": choice, "settled_value": chosen, "incoming": conflict["incoming"]}
     return [*changes, _settling("conflict", review_id, conflict, settled)]
 
 

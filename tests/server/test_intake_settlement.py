@@ -53,6 +53,19 @@ def test_settling_for_the_office_leaves_its_value(firm: Firm) -> None:
     assert firm.body(firm.order)["status"] == "on_hold"
 
 
+def test_what_has_moved_on_unseen_is_not_settled(firm: Firm) -> None:
+    conflict = contest(firm)
+    seen = conflict["incoming"]
+    subject, _ = settle(firm, conflict, "on_hold", choice="office")
+    decision = update("conflict", conflict["id"], state=("open", "settled"), incoming=(seen, seen))
+    firm.send(firm.wei, update("work_order", firm.order, status=("in_progress", "finished")))
+
+    answer = firm.write(subject, decision)
+
+    assert faults_of(answer) == ["set_refused", "conflict_moved"]
+    assert firm.body(conflict["id"])["state"] == "open"
+
+
 def test_a_second_dispatcher_learns_that_it_was_settled(firm: Firm) -> None:
     conflict = contest(firm)
     firm.write(*settle(firm, conflict, "in_progress"))
