@@ -125,6 +125,7 @@ class Reception:
             self._take_in_group(organisation, lane)
         if ticket.error is not None:
             raise ticket.error
+        assert len(ticket.answers) == len(lines), "every set is answered, or none"
         return ticket.answers
 
     def read(self, organisation: str, line: bytes, received_at: str) -> Item:

@@ -40,7 +40,7 @@ def blobs_named(values: Mapping[str, Any]) -> list[tuple[str, int]]:
 
 def plan_uploads(local: Iterable[LocalBlob], server: Mapping[str, BlobState]) -> list[LocalBlob]:
     """Return the files to send, in order; those the server has verified are left out."""
-    missing = [blob for blob in local if server.get(blob.sha256) != "verified"]
+    missing = [blob for blob in local if not may_free(blob.sha256, server)]
     return sorted(missing, key=lambda blob: (blob.rank, blob.size_bytes, blob.sha256))
 
 

@@ -1,4 +1,4 @@
-"""A hybrid logical clock: later than everything its owner has seen, close to wall time when that is right.
+"""A hybrid logical clock: each stamp later than its owner's last, close to wall time when that is right.
 
 Wall time is always passed in. A stamp is text that sorts: 13 digits of milliseconds, a dash, 4 hex digits
 of counter. Source: Kulkarni et al., Logical Physical Clocks, 2014, section 3.
@@ -24,11 +24,6 @@ def tick(last: str, wall_ms: int) -> str:
     if last_counter < COUNTER_MAX:
         return _format(last_ms, last_counter + 1)
     return _format(last_ms + 1, 0) if last_ms < WALL_MS_MAX else last
-
-
-def observe(last: str, seen: str) -> str:
-    """Return the later of an owner's last stamp and a stamp he has seen."""
-    return max(last, seen)
 
 
 def clamp(stamp: str, wall_ms: int) -> str:

@@ -10,9 +10,11 @@ from granian.log import LogLevels
 from granian.server import Server
 from sqlalchemy.engine import make_url
 
+from server.clock import utc_now
 from server.commands.desk import Desk, NotReady, at_desk
 from server.demo.people import LOGINS
 from server.demo.seeding import PASSWORD, seed
+from server.services.blobs import remove_expired
 from server.services.office import organisations
 from server.store import migrate as migrations
 from server.store.database import reading
@@ -31,6 +33,7 @@ def serve(desk: Desk) -> None:
         raise NotReady(f"GONGDAN_BIND: {settings.bind}")
     with reading(desk.engine) as connection:
         is_empty = not organisations(connection)
+    remove_expired(desk.engine, desk.blobs.files, utc_now())
     desk.bare_engine.dispose()
     say, url = desk.voice.say, settings.base_url
     say(

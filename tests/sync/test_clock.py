@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.clock import COUNTER_MAX, ORIGIN, STAMP_PATTERN, WALL_MS_MAX, clamp, observe, tick
+from sync.clock import COUNTER_MAX, ORIGIN, STAMP_PATTERN, WALL_MS_MAX, clamp, tick
 
 WALLS = st.integers(0, WALL_MS_MAX - 1)
 STAMPS = st.builds("{:013d}-{:04x}".format, WALLS, st.integers(0, COUNTER_MAX))
@@ -45,14 +45,6 @@ def test_the_last_stamp_of_all_is_not_followed_by_an_earlier_one() -> None:
     last = f"{WALL_MS_MAX}-ffff"
 
     assert tick(last, 0) == tick(last, WALL_MS_MAX + 1) == last
-
-
-@given(STAMPS, STAMPS)
-def test_who_has_seen_a_stamp_is_not_before_it(last: str, seen: str) -> None:
-    observed = observe(last, seen)
-
-    assert observed >= last and observed >= seen
-    assert observed in (last, seen)
 
 
 @given(STAMPS, WALLS)
