@@ -57,7 +57,8 @@ def accept(store: Workspace, arrival: Arrival) -> str:
     changeset = arrival.changeset
     stored = store.stored(changeset.device, changeset.seq)
     head = store.head(changeset.device)
-    decision = decide(head, changeset.seq, changeset.prev, arrival.digest, stored[0] if stored else None)
+    stored_digest, held_digest = stored[0] if stored else None, store.held_digest(changeset.device, changeset.seq)
+    decision = decide(head, changeset.seq, changeset.prev, arrival.digest, stored_digest, held_digest)
     if isinstance(decision, Duplicate):
         assert stored is not None
         return stored[1]

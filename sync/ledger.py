@@ -1,7 +1,8 @@
 """Whether a sealed set is next in its device's chain, a repetition, early, or a fork.
 
 Rule 1: a set already taken in is answered with its stored receipt, whatever became of the device since.
-Rule 2: the same sequence number with other bytes is a fork; the device is frozen and both are kept.
+Rule 2: the same sequence number with other bytes, taken in or still held, is a fork; the device is frozen and
+both are kept.
 Rule 3: a revoked or frozen device's further sets are kept aside and change nothing.
 Rule 4: the next number with the right predecessor is accepted; with another predecessor it is a fork.
 Rule 5: a later number is held until those before it have come.
@@ -56,16 +57,18 @@ class Refuse:
 Decision = Accept | Duplicate | Hold | Refuse
 
 
-def decide(head: Head, seq: int, prev: str, digest: str, stored_digest: str | None) -> Decision:
+def decide(
+    head: Head, seq: int, prev: str, digest: str, stored_digest: str | None, held_digest: str | None
+) -> Decision:
     """Place a sealed set against its device's chain.
 
-    `stored_digest` is the digest of the set taken in before under the same number, if any.
+    `stored_digest` and `held_digest` are those of the set taken in, or held, under the same number, if any.
     """
     if stored_digest == digest:
         return Duplicate()
     if head.state == "revoked":
         return Refuse(Fault("device_revoked"))
-    if seq <= head.seq:
+    if seq <= head.seq or held_digest not in (None, digest):
         return Refuse(Fault("sequence_reused", {"seq": seq}), freezes=True)
     if head.state == "frozen":
         return Refuse(Fault("device_frozen"))

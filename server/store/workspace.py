@@ -217,6 +217,13 @@ class Workspace:
         upsert(self.connection, _HELD, [(*key, arrival.digest, arrival.sealed.line, arrival.received_at)], update=False)
         self._with_held.add(changeset.device)
 
+    def held_digest(self, device: str, seq: int) -> str | None:
+        """Return the digest of the set held under a device's number, or None."""
+        if device not in self._with_held:
+            return None
+        where = (_HELD.c.organisation == self.organisation, _HELD.c.device == device, _HELD.c.seq == seq)
+        return self.connection.execute(select(_HELD.c.digest).where(*where)).scalar()
+
     def held_line(self, device: str) -> bytes | None:
         """Take the held set that is next for a device out of keeping, or return None."""
         if device not in self._with_held:

@@ -71,6 +71,21 @@ def test_the_same_number_with_other_content_freezes_the_device_and_keeps_both(fi
     assert next(row.frozen for row in firm.rows(DeviceHead) if row.device == firm.wei.id)
 
 
+def test_two_contents_of_a_number_that_waits_for_its_predecessor_are_both_kept(firm: Firm) -> None:
+    twin = Device(firm.id, firm.wei.person, firm.wei.id, firm.wei.key)
+    (_first, second), (_other, forked) = seal_notes(firm, 2), [
+        twin.seal("order.note", note(firm, None, text)) for text in ("another story", "and its end")
+    ]
+    firm.push(second)
+
+    (answer,) = firm.push(forked)
+
+    assert answer.verdict == "refused" and answer.fault and answer.fault.code == "sequence_reused"
+    assert [row.sealed for row in firm.rows(HeldSet)] == [second]
+    assert [row.sealed for row in firm.rows(KeptAside)] == [forked]
+    assert next(row.frozen for row in firm.rows(DeviceHead) if row.device == firm.wei.id)
+
+
 def test_a_frozen_device_keeps_its_old_receipts_and_its_new_sets_are_kept_aside(firm: Firm) -> None:
     twin = Device(firm.id, firm.wei.person, firm.wei.id, firm.wei.key)
     first = firm.wei.seal("order.note", note(firm, None, "one story"))

@@ -47,7 +47,8 @@ class Server:
     def _decide(self, link: Link) -> Decision:
         last = self.taken[-1] if self.taken else Link(0, "", FIRST_PREV)
         known = self.taken[link.seq - 1].digest if link.seq <= len(self.taken) else None
-        return decide(Head(last.seq, last.digest, self.state), link.seq, link.prev, link.digest, known)
+        held = self.held[link.seq].digest if link.seq in self.held else None
+        return decide(Head(last.seq, last.digest, self.state), link.seq, link.prev, link.digest, known, held)
 
 
 def make_chain(length: int, name: str = "main") -> list[Link]:
@@ -107,6 +108,16 @@ def test_of_a_forked_device_one_chain_at_most_is_taken_in(deliveries: list[Link]
     assert server.state == "active" or both_came or any(link in FORKED for link in deliveries)
 
 
+def test_the_second_content_of_a_held_number_freezes_the_device() -> None:
+    server = Server()
+    server.deliver(CHAIN[2])
+
+    again, other = server.deliver(CHAIN[2]), server.deliver(FORKED[2])
+
+    assert isinstance(again, Hold)
+    assert other == Refuse(Fault("sequence_reused", {"seq": 3}), freezes=True)
+
+
 def test_the_second_content_of_a_number_freezes_the_device() -> None:
     server = Server()
     server.deliver(CHAIN[0])
@@ -144,11 +155,11 @@ AHEAD = HELD_MAX + 6
     ],
 )
 def test_the_table_of_decisions(state: str, seq: int, prev: str, known: Any, expected: Decision) -> None:
-    assert decide(Head(5, "head", state), seq, prev, "same", known) == expected
+    assert decide(Head(5, "head", state), seq, prev, "same", known, None) == expected
 
 
 def test_the_first_set_of_a_device_names_nothing_before_it() -> None:
     empty = Head(0, FIRST_PREV, "active")
 
-    assert decide(empty, 1, FIRST_PREV, "a", None) == Accept()
-    assert isinstance(decide(empty, 1, "something", "a", None), Refuse)
+    assert decide(empty, 1, FIRST_PREV, "a", None, None) == Accept()
+    assert isinstance(decide(empty, 1, "something", "a", None, None), Refuse)
