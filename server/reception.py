@@ -23,6 +23,7 @@ from server.clock import utc_now
 from server.domain.arrival import Arrival
 from server.intake import accept, examine
 from server.keys import verify_signature
+from server.request_trace import current_trace_id
 from server.store.database import glimpsing, writing
 from server.store.tables import DeviceHead
 from server.store.workspace import Workspace, open_workspace
@@ -56,6 +57,7 @@ class _Ticket:
 
     sender: str
     items: list[Item]
+    trace_id: str
     answers: list[str] = field(default_factory=list)
     error: BaseException | None = None
     done: bool = False
@@ -117,7 +119,7 @@ class Reception:
         then nothing was taken in and the lines may be handed in again.
         """
         received_at = utc_now()
-        ticket = _Ticket(device, [self.read(organisation, line, received_at) for line in lines])
+        ticket = _Ticket(device, [self.read(organisation, line, received_at) for line in lines], current_trace_id())
         lane = self._lanes[organisation]
         if not lane.enter(ticket):
             ticket.called.wait()
@@ -170,7 +172,7 @@ class Reception:
         with writing(self._engine) as connection:
             store = open_workspace(connection, organisation)
             store.load([item for ticket in group for item in ticket.items if isinstance(item, Arrival)])
-            answers = [take_in(store, ticket.sender, ticket.items) for ticket in group]
+            answers = [_take_in_ticket(store, ticket) for ticket in group]
             store.flush()
         for ticket, answered in zip(group, answers, strict=True):
             ticket.answers = answered
@@ -180,6 +182,11 @@ class Reception:
             self._commit(organisation, [ticket])
         except BaseException as error:
             ticket.error = error
+
+
+def _take_in_ticket(store: Workspace, ticket: _Ticket) -> list[str]:
+    store.trace_id = ticket.trace_id
+    return take_in(store, ticket.sender, ticket.items)
 
 
 def take_in(store: Workspace, sender: str, items: Iterable[Item]) -> list[str]:

@@ -25,12 +25,13 @@ MAY_IMPORT = {
     "field_client": {"schemas", "sync", "printing"},
 }
 INTAKE = {"intake_judge", "intake_apply", "intake", "reception"}
-UP_TO_INTAKE = {"settings", "domain", "clock", "keys", "store"} | INTAKE
+UP_TO_INTAKE = {"settings", "domain", "clock", "keys", "request_trace", "store"} | INTAKE
 UP_TO_SERVICES = UP_TO_INTAKE | {"services"}
 SERVER_MAY_IMPORT = {
     "settings": set(),
     "domain": set(),
     "clock": set(),
+    "request_trace": set(),
     "keys": {"settings", "clock"},
     # The time and new ids are passed down to the store, so that a rebuild from the log gives the same rows.
     "store": {"settings", "domain"},
@@ -39,7 +40,7 @@ SERVER_MAY_IMPORT = {
     "intake_apply": {"domain", "store", "intake_judge"},
     # Intake reads no clock and draws no ids: a replay of the log must come to the same records.
     "intake": {"domain", "store", "intake_judge", "intake_apply"},
-    "reception": {"domain", "clock", "keys", "store", "intake"},
+    "reception": {"domain", "clock", "keys", "request_trace", "store", "intake"},
     "services": UP_TO_INTAKE,
     "jobs": UP_TO_SERVICES,
     "web": UP_TO_SERVICES,

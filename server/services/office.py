@@ -10,6 +10,7 @@ from schemas import SCHEMA_VERSION
 from server.clock import unix_ms, utc_now
 from server.intake import accept, examine
 from server.keys import OfficeKey, new_id, verify_signature
+from server.request_trace import current_trace_id
 from server.store.database import writing
 from server.store.tables import DeviceHead, Organisation
 from server.store.workspace import Workspace, open_workspace
@@ -67,6 +68,7 @@ class Office:
         if store.device(device) is None:
             raise LookupError(f"organisation {store.organisation} has no office device")
         head, now = store.head(device), utc_now()
+        store.trace_id = current_trace_id()
         changeset = ChangeSet(
             id=new_id(),
             organisation=store.organisation,

@@ -107,7 +107,7 @@ def find_verified(connection: Connection, organisation: str, hashes: Sequence[st
 
 def mark_verified(connection: Connection, row: UploadRow, sha256: str, now: str, expires_at: str) -> None:
     """Record that the file of an upload is there, and until when the upload itself is remembered."""
-    bulk.upsert(connection, _BLOBS, [(row.organisation, sha256, "verified", row.size_bytes, now)])
+    bulk.upsert(connection, _BLOBS, [(row.organisation, sha256, "verified", row.size_bytes, now, None)])
     connection.execute(_CLOSE, {**_at(row.place), "found_sha256": sha256, "new_expires_at": expires_at})
 
 

@@ -47,7 +47,8 @@ def write(connection: Connection, organisation: str, records: Iterable[Record], 
             rows["trace"].append(_trace_row(organisation, record, find))
         for name in _FILE_FIELDS.get(record.kind, ()):
             if sha256 := record.body.get(name):
-                rows["blobs"].append((organisation, sha256, "expected", None, None))
+                size_bytes = record.body.get("size_bytes") if name == "original_sha256" else None
+                rows["blobs"].append((organisation, sha256, "expected", size_bytes, None, record.position))
     upsert(connection, _BOARD, rows["board"])
     upsert(connection, _REVIEWS, rows["reviews"])
     upsert(connection, _SIGNED, list({row[:2]: row for row in rows["signed"]}.values()))

@@ -1,8 +1,8 @@
 """Every table. Each key begins with the organisation: organisations share nothing and can live apart.
 
 `log` is the data; `records`, `feed`, `holders`, `holdings`, `reaches`, `links`, `devices`, `order_board`, `reviews`,
-`signed_orders` and `trace_facts` are rebuilt from it. The rest (accounts, enrolments, uploads, what was kept aside) is
-the server's own.
+`signed_orders` and `trace_facts` are rebuilt from it. The rest (accounts, enrolments, uploads, contacts, what was kept
+aside) is the server's own.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, Index, LargeBinary, String, Text
+from sqlalchemy import BigInteger, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
 
 UUID_LENGTH = 36
@@ -41,7 +41,7 @@ class Organisation(db.Model):  # type: ignore[name-defined]
 
 
 class LogEntry(db.Model):  # type: ignore[name-defined]
-    """One change-set as it came, with its receipt: append-only."""
+    """One change-set as it came, with its receipt, and the trace id of the request that brought it: append-only."""
 
     __tablename__ = "log"
     organisation: Mapped[str] = _key()
@@ -52,6 +52,7 @@ class LogEntry(db.Model):  # type: ignore[name-defined]
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     receipt: Mapped[str] = mapped_column(Text)
     received_at: Mapped[str] = mapped_column(String(24))
+    trace_id: Mapped[str] = mapped_column(String(32), server_default="")
     __table_args__ = (Index("log_by_device", "organisation", "device", "seq", unique=True),)
 
 
@@ -252,7 +253,10 @@ class Enrolment(db.Model):  # type: ignore[name-defined]
 
 
 class Blob(db.Model):  # type: ignore[name-defined]
-    """A file that some record names: `expected`, or `verified` once its bytes have the right hash."""
+    """A file that some record names: `expected`, or `verified` once its bytes have the right hash.
+
+    While it is expected, `size_bytes` is what a record says, if any does, and `position` where the log first names it.
+    """
 
     __tablename__ = "blobs"
     organisation: Mapped[str] = _key()
@@ -260,6 +264,18 @@ class Blob(db.Model):  # type: ignore[name-defined]
     state: Mapped[str] = mapped_column(String(10))
     size_bytes: Mapped[int | None] = mapped_column(BigInteger)
     verified_at: Mapped[str | None] = mapped_column(String(24))
+    position: Mapped[int | None] = mapped_column(BigInteger)
+    # What is still missing is counted often, and is little beside what has come.
+    __table_args__ = (
+        Index(
+            "blobs_expected",
+            "organisation",
+            "position",
+            "size_bytes",
+            sqlite_where=text("state = 'expected'"),
+            postgresql_where=text("state = 'expected'"),
+        ),
+    )
 
 
 class Upload(db.Model):  # type: ignore[name-defined]
@@ -276,3 +292,25 @@ class Upload(db.Model):  # type: ignore[name-defined]
         Index("uploads_by_device", "organisation", "device"),
         Index("uploads_by_hash", "organisation", "sha256"),
     )
+
+
+class Contact(db.Model):  # type: ignore[name-defined]
+    """When a device last called and what it told of itself; written now and then, not at each call."""
+
+    __tablename__ = "contacts"
+    organisation: Mapped[str] = _key()
+    device: Mapped[str] = _key()
+    contacted_at: Mapped[str] = mapped_column(String(24))
+    synced_at: Mapped[str | None] = mapped_column(String(24))
+    position: Mapped[int | None] = mapped_column(BigInteger)
+    failed_at: Mapped[str | None] = mapped_column(String(24))
+    problem: Mapped[str | None] = mapped_column(String(60))
+    told_at: Mapped[str | None] = mapped_column(String(24))
+    waiting_sets: Mapped[int | None] = mapped_column(BigInteger)
+    oldest_at: Mapped[str | None] = mapped_column(String(24))
+    waiting_files: Mapped[int | None] = mapped_column(BigInteger)
+    waiting_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    offset_ms: Mapped[int | None] = mapped_column(BigInteger)
+    free_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    schema_version: Mapped[int | None] = mapped_column(BigInteger)
+    client: Mapped[str | None] = mapped_column(String(40))

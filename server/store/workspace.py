@@ -64,6 +64,8 @@ class Workspace:
     office_person: str
     position: int
     frontier: Frontier
+    trace_id: str = ""
+    """Which request brought what is taken in at the moment; nothing depends on it."""
     records: dict[str, Record | None] = field(default_factory=dict)
     devices: dict[str, DeviceState] = field(default_factory=dict)
     scope: ScopeBook = field(init=False)
@@ -200,7 +202,7 @@ class Workspace:
         """Write a change-set and its receipt at the end of the log, and move its device's chain on."""
         changeset = arrival.changeset
         entry = (changeset.device, changeset.seq, arrival.digest, arrival.sealed.line, receipt, arrival.received_at)
-        self._log_rows[self.position] = (self.organisation, self.position, *entry)
+        self._log_rows[self.position] = (self.organisation, self.position, *entry, self.trace_id)
         self._log_index[changeset.device, changeset.seq] = self.position
         self.frontier = self.frontier.append(leaf_hash(log_entry(arrival.digest, receipt)))
         state = self.devices[changeset.device]
