@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from sqlalchemy import Engine, Table, select
+from sqlalchemy import Connection, Engine, Table, select
 
 from schemas.problems import Fault, Refused
 from server.clock import utc_now
@@ -24,7 +24,7 @@ from server.domain.arrival import Arrival
 from server.intake import accept, examine
 from server.keys import verify_signature
 from server.request_trace import current_trace_id
-from server.store.database import glimpsing, writing
+from server.store.database import glimpsing, transact
 from server.store.tables import DeviceHead
 from server.store.workspace import Workspace, open_workspace
 from sync import receipt
@@ -169,11 +169,15 @@ class Reception:
             lane.leave(group)
 
     def _commit(self, organisation: str, group: list[_Ticket]) -> None:
-        with writing(self._engine) as connection:
+        def work(connection: Connection) -> list[list[str]]:
             store = open_workspace(connection, organisation)
             store.load([item for ticket in group for item in ticket.items if isinstance(item, Arrival)])
             answers = [_take_in_ticket(store, ticket) for ticket in group]
             store.flush()
+            return answers
+
+        # A set that an earlier run has stored is answered with its stored receipt.
+        answers = transact(self._engine, work, is_repeatable=True)
         for ticket, answered in zip(group, answers, strict=True):
             ticket.answers = answered
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import BinaryIO, Final
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from schemas.problems import Refused
 from server.clock import spell_instant, unix_ms
@@ -20,7 +21,7 @@ from server.keys import new_id
 from server.store import blobs
 from server.store.blob_files import BlobFiles, Checksum, Part, Place
 from server.store.blobs import UploadRow
-from server.store.database import glimpsing, reading, writing
+from server.store.database import glimpsing, reading, transact
 from sync.blobs import BlobState
 
 UNFINISHED_MAX: Final = 100
@@ -163,14 +164,17 @@ class BlobDesk:
     def _insert(self, row: UploadRow, needs_room: bool) -> UploadRow:
         """Store the row and return it, or the one of the same upload that the same device has begun."""
         now = self._instant_in(0)
-        with writing(self.engine) as connection:
+
+        def work(connection: Connection) -> UploadRow:
             begun = blobs.find_begun(connection, row, now) if row.sha256 else None
             if begun is None:
                 unfinished = blobs.count_unfinished(connection, row.organisation, row.device, now)
                 if needs_room and unfinished >= UNFINISHED_MAX:
                     raise Refused("upload_quota_reached")
                 blobs.insert_upload(connection, row)
-        return begun or row
+            return begun or row
+
+        return transact(self.engine, work)
 
     def _find(self, owner: Owner, upload: str) -> UploadRow:
         with glimpsing(self.engine) as connection:
@@ -204,14 +208,17 @@ class BlobDesk:
 
     def _mark_verified(self, row: UploadRow, sha256: str) -> UploadState:
         remembered_until = self._instant_in(REMEMBERED_HOURS)
-        with writing(self.engine) as connection:
-            blobs.mark_verified(connection, row, sha256, self._instant_in(0), remembered_until)
+        now = self._instant_in(0)
+
+        def work(connection: Connection) -> None:
+            blobs.mark_verified(connection, row, sha256, now, remembered_until)
+
+        transact(self.engine, work, is_repeatable=True)
         return _state_of(replace(row, sha256=sha256, expires_at=remembered_until), row.size_bytes)
 
     def _forget(self, row: UploadRow) -> None:
         self.files.delete(row.place)
-        with writing(self.engine) as connection:
-            blobs.delete_upload(connection, row.place)
+        transact(self.engine, partial(blobs.delete_upload, place=row.place), is_repeatable=True)
 
     def _instant_in(self, hours: int) -> str:
         return spell_instant(self.read_ms() + hours * _HOUR_MS)
@@ -223,8 +230,7 @@ def remove_expired(engine: Engine, files: BlobFiles, now: str) -> int:
         expired = blobs.list_expired(connection, now)
     for place in expired:
         files.delete(place)
-        with writing(engine) as connection:
-            blobs.delete_upload(connection, place)
+        transact(engine, partial(blobs.delete_upload, place=place), is_repeatable=True)
     return len(expired)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from sqlalchemy import Connection, Engine
@@ -19,7 +20,7 @@ from server.clock import utc_after, utc_now
 from server.keys import new_code, new_id
 from server.services.office import Office
 from server.store import devices, enrolments, records
-from server.store.database import reading, writing
+from server.store.database import reading, transact
 from server.store.enrolments import IssuedCode
 from sync.changeset import Change
 
@@ -68,8 +69,7 @@ def enrol(engine: Engine, office: Office, code: str, public_key: str, name: str)
 
     Raises Refused with `enrolment_code_invalid`, or `device_revoked` when the device was revoked since.
     """
-    with writing(engine) as connection:
-        claimed = _claim(connection, code, public_key)
+    claimed = transact(engine, partial(_claim, code=code, public_key=public_key), is_repeatable=True)
     with reading(engine) as connection:
         known = devices.find_device(connection, claimed.organisation, str(claimed.device))
         person = _read_person(connection, claimed.organisation, claimed.person)

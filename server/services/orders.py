@@ -18,7 +18,7 @@ from server.services.office import Office
 from server.services.orders_read import read_order
 from server.services.verdicts import expect_taken_in
 from server.store import records
-from server.store.database import reading, writing
+from server.store.database import reading, transact
 from server.store.tables import BoardRow
 from server.store.workspace import open_workspace
 from sync.changeset import Change
@@ -41,13 +41,17 @@ def create(
     filled in unless given: number, customer and site of the machine, checklist of its family and service,
     time limits of the service terms, state. Raises Refused with what forbids it.
     """
-    with writing(engine) as connection:
+
+    def work(connection: Connection) -> tuple[str, Receipt]:
         store = open_workspace(connection, organisation)
         values = _complete(connection, organisation, given)
         change = Change("work_order", new_id(), "create", values, {})
         answer = office.write_in(store, actor, "order.create", [change])
         store.flush()
-    return values["number"], expect_taken_in(answer)
+        return values["number"], answer
+
+    number, answer = transact(engine, work)
+    return number, expect_taken_in(answer)
 
 
 def update(

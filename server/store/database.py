@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc, text
 
 from schemas.problems import Refused
+from server.store import postgresql
 
 BUSY_TIMEOUT_S: Final = 10
 """How long a writer waits for another process's transaction; one takes milliseconds, a backup seconds."""
-
-IDLE_TRANSACTION_TIMEOUT_MS: Final = 10_000
-"""PostgreSQL ends a transaction whose process hangs this long, so that one stuck process holds up nobody for ever."""
 
 SQLITE_CONNECTIONS: Final = 32
 """One for each request thread; an open file costs little, opening it again for each request costs a millisecond."""
@@ -23,9 +21,22 @@ SQLITE_CONNECTIONS: Final = 32
 POSTGRESQL_CONNECTIONS: Final = 10
 """Of each server process: PostgreSQL takes 100 by default, and each is a process of its own."""
 
+TRIES_MAX: Final = 3
+"""Runs of a transaction that the database ends: others are at work too, but not against one for ever."""
+
 # Connections are kept, never opened for one use and closed again: who finds none free waits in line. The one used
 # last is used next, since what it has read is still in its memory.
 _POOL: Final = {"max_overflow": 0, "pool_timeout": BUSY_TIMEOUT_S, "pool_use_lifo": True}
+
+T = TypeVar("T")
+
+
+class NotStored(Refused):
+    """The database has ended a transaction before its commit: nothing of it is stored, and it may run again."""
+
+
+class OutcomeUnknown(Refused):
+    """The database went away while it committed: the transaction is stored or it is not, and nobody can tell."""
 
 
 def engine_options(url: str) -> dict[str, Any]:
@@ -33,13 +44,8 @@ def engine_options(url: str) -> dict[str, Any]:
     if url.startswith("sqlite"):
         arguments = {"timeout": BUSY_TIMEOUT_S, "isolation_level": None, "check_same_thread": False}
         return {"connect_args": arguments, **_POOL, "pool_size": SQLITE_CONNECTIONS}
-    settings = (
-        f"-c idle_in_transaction_session_timeout={IDLE_TRANSACTION_TIMEOUT_MS} "
-        f"-c lock_timeout={BUSY_TIMEOUT_S * 1000} -c jit=off"
-    )
-    # No ping before each use: a connection that a restart has broken is refused once as `database_busy`, and with
-    # it all the others of the pool are given up.
-    return {"connect_args": {"options": settings}, **_POOL, "pool_size": POSTGRESQL_CONNECTIONS}
+    arguments = postgresql.connect_arguments(BUSY_TIMEOUT_S)
+    return {"connect_args": arguments, **_POOL, "pool_size": POSTGRESQL_CONNECTIONS}
 
 
 def open_engine(url: str) -> Engine:
@@ -53,6 +59,8 @@ def prepare_engine(engine: Engine) -> None:
     """Make an engine durable and its transactions explicit; to be called once for each engine."""
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
+    else:
+        postgresql.watch(engine)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -65,13 +73,18 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
+def _secure_wal(connection: Any, _record: Any) -> None:
+    """Force to disk what a killed process has committed and perhaps not forced: others can read it already."""
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
+
+
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """Give a connection inside a transaction that will write; commit at the end, roll back on any error.
 
     On SQLite the write lock is taken at once, so that two processes never both read before one writes.
     Raises Refused with `database_busy` when the database is locked, away or shutting down, and with
-    `disk_full` when it has no room.
+    `disk_full` when it has no room; as NotStored or OutcomeUnknown where a transaction came to such an end.
     """
     with _translated(), _writer_of(engine).connect() as connection:
         _begin(connection, "BEGIN IMMEDIATE")
@@ -83,7 +96,28 @@ def writing(engine: Engine) -> Iterator[Connection]:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("COMMIT")
         else:
-            connection.commit()
+            _commit(connection)
+
+
+def transact(engine: Engine, work: Callable[[Connection], T], *, is_repeatable: bool = False) -> T:
+    """Run `work` in one writing transaction; return what it returned, once that is durable.
+
+    It runs again when the database has ended the transaction and stored nothing of it: a deadlock, a
+    serialisation failure, a connection lost before the commit. Where the outcome of the commit is unknown it
+    runs again only if it `is_repeatable`: if a second run finds what the first may have stored, and answers
+    alike. Raises Refused as `writing` does.
+    """
+    for _ in range(TRIES_MAX - 1):
+        try:
+            with writing(engine) as connection:
+                return work(connection)
+        except NotStored:
+            continue
+        except OutcomeUnknown:
+            if not is_repeatable:
+                raise
+    with writing(engine) as connection:
+        return work(connection)
 
 
 @contextmanager
@@ -118,6 +152,7 @@ def _writer_of(engine: Engine) -> Engine:
     options = engine_options(str(engine.url)) | {"pool_size": 1}
     writer = create_engine(engine.url, **options)
     prepare_engine(writer)
+    event.listen(writer, "connect", _secure_wal)
     event.listen(engine, "engine_disposed", lambda _engine: writer.dispose())
     return writer
 
@@ -135,6 +170,19 @@ def _begin(connection: Connection, statement: str) -> None:
         connection.begin()
 
 
+def _commit(connection: Connection) -> None:
+    postgresql.forget_warning(connection)
+    try:
+        connection.commit()
+    except exc.DBAPIError as error:
+        if error.connection_invalidated:
+            raise OutcomeUnknown("database_busy") from error
+        raise
+    if postgresql.was_warned(connection):
+        # It is stored here but perhaps nowhere else: it must not be acknowledged.
+        raise OutcomeUnknown("database_busy")
+
+
 def _roll_back(connection: Connection) -> None:
     if connection.dialect.name != "sqlite":
         connection.rollback()
@@ -147,12 +195,14 @@ def _roll_back(connection: Connection) -> None:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except exc.OperationalError as error:
+    except (exc.OperationalError, exc.InterfaceError, exc.InternalError) as error:
         message = str(error.orig).lower()
         if "disk is full" in message or "no space left" in message:
             raise Refused("disk_full") from error
+        if error.connection_invalidated or postgresql.is_rolled_back(error.orig):
+            raise NotStored("database_busy") from error
         raise Refused("database_busy") from error
-    except (exc.InterfaceError, exc.InternalError, exc.TimeoutError) as error:
+    except exc.TimeoutError as error:
         raise Refused("database_busy") from error
 
 

@@ -244,7 +244,11 @@ class Workspace:
         upsert(self.connection, _KEPT, [row], update=False)
 
     def flush(self) -> None:
-        """Write everything that changed; nothing is read from this workspace afterwards."""
+        """Write everything that changed; nothing is read from this workspace afterwards.
+
+        The end of the log is written even where it has not moved. Sets that were answered with stored receipts
+        may be of a commit that the disk or the standby does not have yet; a commit that writes waits for both.
+        """
         for record in self._dirty.values():
             record.text = json_text.dump(record.body)
         self.scope.flush(self._dirty)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -81,6 +82,25 @@ def test_a_locked_database_is_busy_and_a_retry_works(embedded: Firm) -> None:
     locked.execute("ROLLBACK")
     assert [answer.verdict for answer in embedded.push(line)] == ["applied"]
     locked.close()
+
+
+def test_what_a_killed_process_left_in_the_log_file_is_secured_before_anything_is_answered(
+    embedded: Firm, tmp_path: Path
+) -> None:
+    embedded.push(embedded.wei.seal("photo.take", photo(embedded.order)))
+    left = tmp_path / "left.sqlite"
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{embedded.engine.url.database}{suffix}", f"{left}{suffix}")
+    engine = open_engine(f"sqlite:///{left}")
+
+    with writing(engine):
+        # A checkpoint copies only what it has forced to disk, so whoever reads the main file alone sees it all.
+        shutil.copy(left, tmp_path / "alone.sqlite")
+    engine.dispose()
+
+    with sqlite3.connect(tmp_path / "alone.sqlite") as alone:
+        assert alone.execute("SELECT max(position) FROM log").fetchone() == (len(embedded.log()),)
+    alone.close()
 
 
 def test_many_waiting_requests_do_not_each_wait_for_a_locked_database(embedded: Firm) -> None:
