@@ -221,6 +221,8 @@ class RecordSchema(Schema):
     """Field values at which an assigned record leaves the devices again."""
     writers: ClassVar[frozenset[str]] = frozenset()
     """The roles that may write it; `system` is the server itself."""
+    ended_by: ClassVar[str | None] = None
+    """The field that says it is over, for what is never deleted because signatures and provenance name it."""
 
 
 def faults_of(field: Any, value: Any) -> list[str]:

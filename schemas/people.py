@@ -53,6 +53,7 @@ class Person(RecordSchema):
     label = ("人员", "Person")
     audience = Audience.EVERYBODY
     writers = frozenset({"admin", "manager"})
+    ended_by = "active"
 
     name = text("姓名", "Name", required=True)
     name_en = text("英文姓名", "Name in English")
@@ -71,6 +72,7 @@ class Device(RecordSchema):
     label = ("设备终端", "Device")
     audience = Audience.OFFICE
     writers = frozenset({"admin", "dispatcher", "system"})
+    ended_by = "state"
 
     person_id = reference("使用人", "Used by", "person", required=True, merge=FROZEN)
     public_key = pattern("公钥", "Public key", r"[0-9a-f]{64}\Z", required=True, merge=FROZEN)

@@ -67,6 +67,8 @@ def fault_by_schema(change: Change) -> Fault | None:
         return Fault("kind_unknown", {"kind": change.kind})
     if kind.is_fact and change.op != "create":
         return Fault("fact_is_final")
+    if change.op == "delete" and kind.schema.ended_by is not None:
+        return Fault("never_deleted", {"kind": change.kind, "field": kind.schema.ended_by})
     if change.op == "create":
         for name in kind.required:
             if change.set.get(name) is None:

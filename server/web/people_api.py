@@ -28,6 +28,7 @@ CHANGE_PROBLEMS: Final = (
     "record_exists",
     "kind_mismatch",
     "fact_is_final",
+    "never_deleted",
     "move_not_allowed",
     "writer_not_allowed",
     "wrong_actor",

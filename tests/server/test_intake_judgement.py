@@ -137,6 +137,14 @@ def test_a_change_names_the_kind_the_record_has(firm: Firm) -> None:
     assert faults_of(firm.write(update("site", firm.company.chen, name=("陈氏实验室", "b")))) == ["kind_mismatch"]
 
 
+def test_who_and_what_wrote_something_is_never_deleted(firm: Firm) -> None:
+    person = firm.write(delete("person", firm.company.wei, name="魏工"))
+    device = firm.write(delete("device", firm.wei.id, state="active"), actor=firm.company.system)
+
+    assert (faults_of(person), faults_of(device)) == (["never_deleted"], ["never_deleted"])
+    assert firm.send(firm.wei, photo(firm.order)).verdict == "applied"
+
+
 def test_a_fact_is_final(firm: Firm) -> None:
     taken = photo(firm.order)
     firm.send(firm.wei, taken)
