@@ -105,7 +105,7 @@ class Office:
         chain.verify(sealed, self.public_key, verify)
         changeset = codec.decode(sealed.payload)
         stored = self.stored.get(changeset.seq)
-        decision = decide(self.head, changeset.seq, changeset.prev, sealed.digest, stored[0] if stored else None)
+        decision = decide(self.head, changeset.seq, changeset.prev, sealed.digest, stored[0] if stored else None, None)
         if isinstance(decision, Duplicate):
             return self.stored[changeset.seq][1]
         answer = Receipt(changeset.id, changeset.device, changeset.seq, sealed.digest, "applied", SERVER_TIME)
