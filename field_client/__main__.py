@@ -54,14 +54,21 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; tell a refusal in the person's language and end with 1."""
+        from field_client.device_log import tell, tell_failure
         from schemas.problems import Refused
 
         try:
             return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
         except Refused as refusal:
+            tell("refused", command=ctx.invoked_subcommand, problem=refusal.code)
             language = os.environ.get("GONGDAN_LANGUAGE") or "zh"
             click.echo(f"{refusal.fault.sentence(language)} [{refusal.code}]", err=True)
             ctx.exit(1)
+        except Exception as error:
+            tell_failure(error)
+            raise
 
 
 @click.group(cls=LazyGroup)

@@ -25,6 +25,7 @@ OPTIONS: Final = (
     Option("GONGDAN_PHOTO_LOCATION", "keep", "Whether the place of a photo is recorded: keep or drop."),
     Option("GONGDAN_FREE_PHOTOS", "no", "Whether a file goes once the server has verified it: yes or no."),
     Option("GONGDAN_TIMEOUT_S", "30", "Seconds to wait for the server's next bytes."),
+    Option("GONGDAN_FIELD_LOG_LEVEL", "info", "What the device's log holds: debug, info, warning or error."),
 )
 
 
@@ -38,6 +39,7 @@ class Settings:
     keep_photo_location: bool
     free_photos: bool
     timeout_s: float
+    log_level: str
 
     @property
     def database(self) -> Path:
@@ -48,6 +50,11 @@ class Settings:
     def keyring(self) -> Path:
         """The file that holds the device's key, locked by the PIN."""
         return self.data / "keyring.json"
+
+    @property
+    def log(self) -> Path:
+        """The device's log, for the hotline; older ones have a number behind the name."""
+        return self.data / "device.log"
 
     @property
     def evidence(self) -> Path:
@@ -68,6 +75,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         keep_photo_location=_choose(values, "GONGDAN_PHOTO_LOCATION", ("keep", "drop")) == "keep",
         free_photos=_choose(values, "GONGDAN_FREE_PHOTOS", ("yes", "no")) == "yes",
         timeout_s=float(values["GONGDAN_TIMEOUT_S"]),
+        log_level=_choose(values, "GONGDAN_FIELD_LOG_LEVEL", ("debug", "info", "warning", "error")),
     )
 
 

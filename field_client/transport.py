@@ -8,6 +8,9 @@ Rule 3: a redirect is never followed: on a plant's network it leads to a sign-in
 
 from __future__ import annotations
 
+import logging
+import os
+import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,11 +21,14 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import urllib3
 import zstandard
 
+from field_client.device_log import tell
 from field_client.outbox import WallClock, parse_instant
 from schemas.problems import PROBLEMS, Refused
 from sync import canonical
 from sync.chain import Sign
+from sync.device_report import QUERY_NAME, REPORT_CHARACTERS_MAX
 from sync.request_signature import sign_request
+from sync.trace_context import HEADER, TraceContext
 
 PREFIX: Final = "/api/v1"
 CHANGE_SETS: Final = "application/vnd.gongdan.change-sets"
@@ -59,14 +65,28 @@ class Traffic:
 
 
 class Transport:
-    """Talks to one server. `offset_ms` is how far this device's clock is behind the server's."""
+    """Talks to one server. `offset_ms` is how far this device's clock is behind the server's.
+
+    All requests of one transport belong to one trace, whose id the server writes into its own log.
+    """
 
     def __init__(
-        self, base_url: str, caller: Caller | None, now: WallClock, offset_ms: int = 0, timeout_s: float = 30
+        self,
+        base_url: str,
+        caller: Caller | None,
+        now: WallClock,
+        offset_ms: int = 0,
+        timeout_s: float = 30,
+        report: Callable[[int], str] = lambda _: "",
     ) -> None:
-        """Talk to the server at `base_url`; without a caller only unsigned requests can be made."""
+        """Talk to the server at `base_url`; without a caller only unsigned requests can be made.
+
+        `report` returns what pushes and pulls tell of this device, given `offset_ms`.
+        """
         self.base_url = base_url.rstrip("/")
         self.offset_ms = offset_ms
+        self.trace_id = os.urandom(16).hex()
+        self._report = report
         self.traffic = Traffic()
         self._caller = caller
         self._now = now
@@ -88,12 +108,12 @@ class Transport:
         headers = {"Content-Type": CHANGE_SETS}
         if len(body) >= COMPRESS_FROM_BYTES:
             body, headers["Content-Encoding"] = zstandard.compress(body), "zstd"
-        with self._send("POST", "/push", {}, body, headers) as answer:
+        with self._send("POST", "/push", self._tell(), body, headers) as answer:
             return b"".join(_read_pieces(answer, self.traffic, LINES, PAGE_BYTES_MAX))
 
     def pull(self, query: Mapping[str, str]) -> Iterator[bytes]:
         """Ask for a page and yield its lines, with their line breaks."""
-        with self._send("GET", "/pull", query, b"", {}) as answer:
+        with self._send("GET", "/pull", {**query, **self._tell()}, b"", {}) as answer:
             yield from _split_lines(_read_pieces(answer, self.traffic, LINES, PAGE_BYTES_MAX))
 
     def fetch_records(self, record_ids: list[str]) -> Iterator[bytes]:
@@ -118,6 +138,10 @@ class Transport:
             answer.drain_conn()
             return answer.status, answer.headers
 
+    def _tell(self) -> dict[str, str]:
+        report = self._report(self.offset_ms)
+        return {QUERY_NAME: report} if 0 < len(report) <= REPORT_CHARACTERS_MAX else {}
+
     @contextmanager
     def _send(
         self,
@@ -131,7 +155,7 @@ class Transport:
     ) -> Iterator[urllib3.BaseHTTPResponse]:
         """Make a request, once more with the server's time when the first was signed too long ago."""
         headers["Accept-Encoding"] = "zstd, gzip"
-        url, question = f"{self.base_url}{PREFIX}{path}", urlencode(query)
+        url, question = f"{self.base_url}{PREFIX}{path}", urlencode(query, safe=":,/")
         for is_last in (False, True):
             signed = self._sign(method, urlsplit(url).path, question, body) if is_signed else {}
             with self._open(method, f"{url}?{question}" if question else url, headers | signed, body) as answer:
@@ -150,13 +174,19 @@ class Transport:
     ) -> Iterator[urllib3.BaseHTTPResponse]:
         self.traffic.requests += 1
         self.traffic.sent += len(body) if isinstance(body, bytes) else 0
-        answer = None
+        context = TraceContext(self.trace_id, os.urandom(8).hex())
+        began, failure, answer = time.monotonic(), None, None
         try:
-            answer = self._request(method, url, headers, body)
+            answer = self._request(method, url, {HEADER: context.header, **headers}, body)
             yield answer
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Refused("server_unreachable", detail=type(error).__name__) from None
+            failure = type(error).__name__
+            raise Refused("server_unreachable", detail=failure) from None
         finally:
+            took_ms = round((time.monotonic() - began) * 1000)
+            facts = {"trace": self.trace_id, "span": context.span_id, "method": method, "path": urlsplit(url).path}
+            level = logging.WARNING if failure else logging.INFO
+            tell("request", level, **facts, status=answer and answer.status, failure=failure, ms=took_ms)
             if answer is not None:
                 # A connection whose answer was not read to its end cannot carry another request.
                 answer.close()

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import click
 
 from field_client.bundle import export_bundle, import_receipts
 from field_client.commands.desk import Desk, Speech, opened_desk
+from field_client.device_log import tell
 from field_client.runner import Progress, SyncReport, SyncRun
+from field_client.telling import read_device_report
 from field_client.transport import Caller, Transport
 from schemas.problems import Refused
+from sync.device_report import spell_report
+from sync.trace_context import shorten
 
 STEPS = {
     "push": ("提交变更", "change-sets sent"),
@@ -36,6 +41,7 @@ def sync(pin_file: Path | None, progress: bool | None) -> None:
             desk.outbox.now,
             desk.store.recall("offset_ms", 0),
             desk.settings.timeout_s,
+            report=lambda offset_ms: spell_report(read_device_report(desk.store, desk.settings.data, offset_ms)),
         )
         run = SyncRun(
             desk.store,
@@ -45,10 +51,12 @@ def sync(pin_file: Path | None, progress: bool | None) -> None:
             frees_files=desk.settings.free_photos,
             progress=meter.show if is_shown else lambda _: None,
         )
-        report = run.run()
+        report = _run_logged(desk, transport, run)
         meter.end()
         _tell(desk, report)
         if report.fault is not None:
+            number = shorten(transport.trace_id)
+            click.echo(desk.say(f"热线查询编号：{number}", f"Tell the hotline: {number}"), err=True)
             raise Refused(report.fault.code, **report.fault.facts)
 
 
@@ -78,6 +86,28 @@ def import_(pin_file: Path | None, path: Path) -> None:
     with opened_desk(pin_file) as desk:
         settled = import_receipts(path, desk.outbox)
         click.echo(desk.say(f"{settled} 个变更集已有结果。", f"{settled} change-sets are settled."))
+
+
+def _run_logged(desk: Desk, transport: Transport, run: SyncRun) -> SyncReport:
+    """Do a run, with its beginning and its end in the device's log under the trace its requests carry."""
+    tell("sync_began", trace=transport.trace_id, device=desk.outbox.identity.device)
+    began = time.monotonic()
+    report = run.run()
+    tell(
+        "sync_ended",
+        trace=transport.trace_id,
+        problem=report.fault.code if report.fault else None,
+        settled=report.settled,
+        records=report.records,
+        repaired=report.repaired,
+        files=report.files,
+        is_consistent=report.is_consistent,
+        sent_bytes=report.traffic.sent,
+        received_bytes=report.traffic.received,
+        offset_ms=transport.offset_ms,
+        ms=round((time.monotonic() - began) * 1000),
+    )
+    return report
 
 
 class _Meter:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import click
 
+from field_client.device_log import open_device_log
 from field_client.evidence import EvidenceFolder
 from field_client.keys import Keyring, unlock
 from field_client.notices import Notice
@@ -122,6 +123,7 @@ def opened_desk(pin_file: Path | None) -> Iterator[Desk]:
     settings, say = load_settings()
     if not settings.keyring.exists():
         raise Refused("not_enrolled")
+    open_device_log(settings.log, settings.log_level)
     keyring = unlock(settings.keyring, read_pin(settings, pin_file), int(time.time()))
     store = Store(settings.database, keyring.database_key)
     try:

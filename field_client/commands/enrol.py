@@ -12,6 +12,7 @@ import click
 
 from field_client.codes import read_photo
 from field_client.commands.desk import load_settings, make_desk, read_pin
+from field_client.device_log import open_device_log
 from field_client.keys import Keyring, create_keyring, save_keyring, unlock
 from field_client.outbox import parse_instant, wall_ms
 from field_client.settings import Settings
@@ -44,6 +45,7 @@ def enrol(pin_file: Path | None, invitation: str | None, image: Path | None, nam
     try:
         if store.recall("device") is not None:
             raise Refused("already_enrolled")
+        open_device_log(settings.log, settings.log_level)
         transport = Transport(base_url, None, wall_ms, timeout_s=settings.timeout_s)
         request = {"code": code, "public_key": keyring.public_key.hex(), "name": name or platform.node()}
         wanted = dict.fromkeys((*ANSWERS, "server_time"), str)

@@ -25,8 +25,10 @@ from server.web import shapes
 from server.web.tus_headers import name_hash
 from sync import canonical, chain, checksum, clock, codec, receipt
 from sync.changeset import Change
+from sync.device_report import DeviceReport, read_report, spell_report
 from sync.request_signature import content_digest, read_signed, sign_request
 from sync.session import Cursor, PullSession
+from sync.trace_context import TraceContext, read_header
 from sync.transparency import leaf_hash, log_entry, root
 from tests.cast import BASE_URL, accept
 from tests.documents import read_document
@@ -64,7 +66,7 @@ def test_every_fenced_block_is_an_example_that_is_recomputed() -> None:
     assert set(EXAMPLES) == {
         "key", "change-set", "payload", "sealed", "request", "signature-base", "signature-headers", "enrolment-text",
         "enrol-request", "enrol-answer", "receipt", "page", "digests", "upload-headers", "clock", "log", "problem",
-        "manifest", "client",
+        "manifest", "client", "told", "traceparent",
     }  # fmt: skip
 
 
@@ -175,6 +177,23 @@ def test_the_upload_headers_name_the_hash() -> None:
     sha256 = base64.b64decode(headers["Upload-Metadata"].removeprefix("sha256 ")).decode()
 
     assert headers["Upload-Metadata"] == name_hash(sha256) and re.fullmatch("[0-9a-f]{64}", sha256)
+
+
+def test_the_report_tells_every_name_of_the_table() -> None:
+    report = DeviceReport(3, "2026-11-20T08:00:00.000Z", 2, 8_388_608, -1500, 1, "gongdan-field/0.1.0", 52_428_800)
+    section = TEXT.split("## Being watched over")[1].split("## ")[0]
+    rows = re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE)
+
+    assert spell_report(report) == EXAMPLES["told"] and read_report(EXAMPLES["told"]) == report
+    names = [member.partition(":")[0] for member in EXAMPLES["told"].split(",")]
+    assert re.findall(r"`(\w+)`", " ".join(rows)) == names
+
+
+def test_the_trace_header_is_one() -> None:
+    name, _, value = EXAMPLES["traceparent"].partition(": ")
+
+    assert name == "traceparent"
+    assert read_header(value) == TraceContext("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")
 
 
 def test_the_clock_ticks_as_shown() -> None:

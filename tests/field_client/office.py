@@ -63,6 +63,8 @@ class Office:
     """What whoever enrols is told; nobody can while it is empty."""
     uploads: dict[str, tuple[str, int, bytearray]] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    queries: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
     interfere: Callable[[BaseHTTPRequestHandler], bool] = lambda _: False
     """Called before each request; when it returns true the request is not answered further."""
     answered: Callable[[bytes], bytes] = lambda body: body
@@ -222,6 +224,8 @@ class _Desk(BaseHTTPRequestHandler):
         address = urlsplit(self.path)
         path = address.path.removeprefix("/api/v1")
         self.office.requests.append((self.command, path))
+        self.office.queries.append((path, {name: values[0] for name, values in parse_qs(address.query).items()}))
+        self.office.headers.append({name.lower(): value for name, value in self.headers.items()})
         if self.office.interfere(self):
             return
         try:
