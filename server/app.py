@@ -20,6 +20,7 @@ from server.web.access import JSON_BYTES_MAX
 from server.web.attempts import Attempts
 from server.web.auth import SESSION_HOURS, admit
 from server.web.blob_api import blob
+from server.web.direct import Direct
 from server.web.docs_page import DOCUMENT_CONFIG, documentation
 from server.web.enrol_api import enrolling
 from server.web.errors import register_errors
@@ -55,14 +56,17 @@ def create_app(settings: Settings) -> Flask:
     with app.app_context():
         engine = db.engine
     prepare_engine(engine)
-    app.extensions[EXTENSION] = Wiring(settings, engine, key, Office(engine, key), Reception(engine), Attempts())
+    parts = Wiring(settings, engine, key, Office(engine, key), Reception(engine), Attempts())
+    app.extensions[EXTENSION] = parts
     register_errors(app)
     app.before_request(admit)
-    _send_security_headers(app, settings)
+    headers = _security_headers(settings)
+    _send_headers(app, headers)
     api = configure_document(app, settings.base_url, version("gongdan"))
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     app.config[DOCUMENT_CONFIG] = write_document(api)
+    app.wsgi_app = Direct(app, parts, headers)  # type: ignore[method-assign]
     return app
 
 
@@ -87,11 +91,12 @@ def _configure(app: Flask, settings: Settings, secret: bytes) -> None:
     )
 
 
-def _send_security_headers(app: Flask, settings: Settings) -> None:
-    headers = dict(SECURITY_HEADERS)
-    if settings.base_url.startswith("https://"):
-        headers["Strict-Transport-Security"] = STRICT_TRANSPORT
+def _security_headers(settings: Settings) -> dict[str, str]:
+    strict = {"Strict-Transport-Security": STRICT_TRANSPORT} if settings.base_url.startswith("https://") else {}
+    return SECURITY_HEADERS | strict
 
+
+def _send_headers(app: Flask, headers: dict[str, str]) -> None:
     @app.after_request
     def add_headers(response: Response) -> Response:
         for name, value in headers.items():

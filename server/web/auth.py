@@ -25,8 +25,8 @@ from server.services.accounts import SignedIn
 from server.store.database import glimpsing
 from server.store.devices import KnownDevice
 from server.web.access import Access, access_of
-from server.web.bodies import read_body
-from server.web.wiring import wired
+from server.web.call import Call, flask_call
+from server.web.wiring import Wiring, wired
 from sync.request_signature import AGE_MAX_S, content_digest, read_signed
 
 TOKEN_LIFE_S: Final = 900
@@ -76,7 +76,7 @@ def admit() -> None:
         raise Refused("role_not_allowed")
     request.max_content_length = access.body_bytes_max
     if access.caller == "device" or (access.caller == "device_or_person" and _claims_device()):
-        g.device = _identify_device(access)
+        g.device = identify_device(wired(), flask_call(), access)
     elif access.caller != "anybody":
         g.person = _identify_person(access)
 
@@ -116,7 +116,7 @@ def issue_token(device: DeviceIdentity) -> str:
         "key": _fingerprint(device.public_key),
         "expires": unix_now() + TOKEN_LIFE_S,
     }
-    token: str = _token_serializer().dumps(claims)
+    token: str = _token_serializer(wired()).dumps(claims)
     return token
 
 
@@ -147,37 +147,38 @@ def _claims_device() -> bool:
     return "Signature" in request.headers or "Authorization" in request.headers
 
 
-def _identify_device(access: Access) -> DeviceIdentity:
-    authorization = request.headers.get("Authorization", "")
+def identify_device(parts: Wiring, call: Call, access: Access) -> DeviceIdentity:
+    """Return the device that calls by signature or token, and that it may.
+
+    Raises Refused as the table of problems of a device's routes says (`server/web/openapi.py`).
+    """
+    authorization = call.header("Authorization")
     if authorization.startswith(_BEARER):
-        known = _find_by_token(authorization[len(_BEARER) :])
+        known = _find_by_token(parts, authorization[len(_BEARER) :])
     elif access.body_bytes_max is None:
         raise Refused("token_invalid")
     else:
-        known = _find_by_signature(access)
+        known = _find_by_signature(parts, call, access)
     if known.state == "revoked" and not access.revoked_too:
         raise Refused("device_revoked")
     state = "frozen" if known.frozen and known.state == "active" else known.state
     return DeviceIdentity(known.organisation, known.device, known.person, state, known.public_key)
 
 
-def _find_by_signature(access: Access) -> KnownDevice:
-    headers = request.headers
-    digest = headers.get("Content-Digest", "")
-    path = request.root_path + request.path
-    query = request.query_string.decode("latin-1")
-    signature_input, signature = headers.get("Signature-Input", ""), headers.get("Signature", "")
-    signed = read_signed(request.method, path, query, digest, signature_input, signature)
+def _find_by_signature(parts: Wiring, call: Call, access: Access) -> KnownDevice:
+    digest = call.header("Content-Digest")
+    signature_input, signature = call.header("Signature-Input"), call.header("Signature")
+    signed = read_signed(call.method, call.path, call.query, digest, signature_input, signature)
     if abs(unix_now() - signed.created) > AGE_MAX_S:
         raise Refused("request_expired", server_time=utc_now())
-    if not hmac.compare_digest(digest.encode(), content_digest(read_body()).encode()):
+    if not hmac.compare_digest(digest.encode(), content_digest(call.body()).encode()):
         raise Refused("request_not_signed")
-    signers = wired().signers
+    signers = parts.signers
     known = signers.get(signed.device)
     if access.revoked_too and known is not None and devices.is_signer(known, signed):
         # Whatever became of the device since: its sets are judged by its state at intake.
         return known
-    with glimpsing(wired().engine) as connection:
+    with glimpsing(parts.engine) as connection:
         known = devices.find_signer(connection, signed)
     if len(signers) >= SIGNERS_MAX:
         signers.clear()
@@ -185,14 +186,14 @@ def _find_by_signature(access: Access) -> KnownDevice:
     return known
 
 
-def _find_by_token(token: str) -> KnownDevice:
+def _find_by_token(parts: Wiring, token: str) -> KnownDevice:
     try:
-        claims: dict[str, Any] = _token_serializer().loads(token)
+        claims: dict[str, Any] = _token_serializer(parts).loads(token)
     except BadData:
         raise Refused("token_invalid") from None
     if claims["expires"] <= unix_now():
         raise Refused("token_invalid")
-    with glimpsing(wired().engine) as connection:
+    with glimpsing(parts.engine) as connection:
         known = devices.find_device(connection, claims["organisation"], claims["device"])
     if known is None or _fingerprint(known.public_key) != claims["key"]:
         raise Refused("token_invalid")
@@ -213,9 +214,9 @@ def _identify_person(access: Access) -> PersonIdentity:
     return PersonIdentity(found.organisation, found.person, found.name, found.roles)
 
 
-def _token_serializer() -> URLSafeSerializer:
+def _token_serializer(parts: Wiring) -> URLSafeSerializer:
     options = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
-    return URLSafeSerializer(wired().key.token_secret, salt="device token", signer_kwargs=options)
+    return URLSafeSerializer(parts.key.token_secret, salt="device token", signer_kwargs=options)
 
 
 def _fingerprint(public_key: str) -> str:

@@ -11,11 +11,14 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import zstandard
 from flask import Response, request
+from werkzeug.datastructures import Accept
 from werkzeug.exceptions import ClientDisconnected
+from werkzeug.http import parse_accept_header
 
 from schemas.problems import Refused
 from sync import canonical
@@ -35,6 +38,18 @@ GZIP_WINDOW: Final = 31
 """zlib's way of saying: a gzip wrapper with the largest window."""
 
 
+_PLAIN: Final = (("Content-Type", LINES_TYPE),)
+CUT_OFF: Final = "the body ended before its announced length"
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """An answer of lines, packed or not, with the headers that say so."""
+
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = _PLAIN
+
+
 def read_body() -> bytes:
     """Return the request's body as it was received; it can be asked for again.
 
@@ -46,7 +61,7 @@ def read_body() -> bytes:
     except ClientDisconnected:
         body = b""
     if announced is not None and len(body) != announced:
-        raise Refused("malformed", detail="the body ended before its announced length")
+        raise Refused("malformed", detail=CUT_OFF)
     # werkzeug ends a body of unknown length at the limit without a word.
     if announced is None and limit is not None and len(body) >= limit:
         raise Refused("body_too_large", limit=limit)
@@ -79,20 +94,31 @@ def unpack(body: bytes, coding: str, bytes_max: int) -> bytes:
     raise Refused("malformed", detail="Content-Encoding is gzip, zstd or absent")
 
 
-def answer_lines(lines: Iterable[bytes]) -> Response:
-    """Return an answer of lines, each with its line break, packed as the client accepts when that is worth it."""
+def pack_lines(lines: Iterable[bytes], accepted: str) -> Lines:
+    """Make an answer of lines, each with its line break, packed when that is worth it.
+
+    `accepted` is the request's Accept-Encoding.
+    """
     body = b"".join(lines)
     if len(body) <= PLAIN_BYTES_MAX:
-        return Response(body, mimetype=LINES_TYPE)
-    accepted = request.accept_encodings
-    headers = {"Vary": "Accept-Encoding"}
-    if accepted["zstd"]:
-        body = zstandard.ZstdCompressor(ZSTD_LEVEL).compress(body)
-        headers["Content-Encoding"] = "zstd"
-    elif accepted["gzip"]:
-        body = gzip.compress(body, GZIP_LEVEL, mtime=0)
-        headers["Content-Encoding"] = "gzip"
-    return Response(body, mimetype=LINES_TYPE, headers=headers)
+        return Lines(body)
+    codings = parse_accept_header(accepted, Accept)
+    packed = (*_PLAIN, ("Vary", "Accept-Encoding"))
+    if codings["zstd"]:
+        return Lines(zstandard.ZstdCompressor(ZSTD_LEVEL).compress(body), (*packed, ("Content-Encoding", "zstd")))
+    if codings["gzip"]:
+        return Lines(gzip.compress(body, GZIP_LEVEL, mtime=0), (*packed, ("Content-Encoding", "gzip")))
+    return Lines(body, packed)
+
+
+def answer_lines(lines: Iterable[bytes]) -> Response:
+    """Answer Flask's request with lines, as `pack_lines` makes them."""
+    return respond(pack_lines(lines, request.headers.get("Accept-Encoding", "")))
+
+
+def respond(lines: Lines) -> Response:
+    """Answer Flask's request with lines."""
+    return Response(lines.body, headers=list(lines.headers))
 
 
 def _unpack_gzip(body: bytes, bytes_max: int) -> bytes:

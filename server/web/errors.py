@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from flask import Flask, Response, current_app, request
@@ -26,6 +26,18 @@ def register_errors(app: Flask) -> None:
     app.register_error_handler(Refused, lambda error: render_problem(error.fault))
     app.register_error_handler(HTTPException, _answer_http_error)
     app.register_error_handler(Exception, _answer_unexpected)
+
+
+def explain_failures(
+    app: Flask, environ: dict[str, Any], start_response: Callable[..., Any], serve: Callable[[], Iterable[bytes]]
+) -> Iterable[bytes]:
+    """Return what `serve` answers to a WSGI request; if it raises, what the application says to that."""
+    try:
+        return serve()
+    except Exception as error:
+        with app.request_context(environ):
+            response = app.finalize_request(app.handle_user_exception(error))
+        return response(environ, start_response)
 
 
 def render_problem(fault: Fault, more: Mapping[str, Any] | None = None) -> Response:

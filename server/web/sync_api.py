@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from flask import Response, request
+from flask import Response
 from marshmallow import ValidationError
 
 from schemas.base import WHOLE_NUMBER_MAX
@@ -20,10 +20,11 @@ from server.store import feed
 from server.store.database import reading
 from server.web import shapes
 from server.web.access import PUSH_BODY_BYTES_MAX
-from server.web.auth import TOKEN_LIFE_S, issue_token, require_device
-from server.web.bodies import answer_lines, read_body, read_json, unpack
+from server.web.auth import TOKEN_LIFE_S, DeviceIdentity, issue_token, require_device
+from server.web.bodies import Lines, answer_lines, pack_lines, read_json, respond, unpack
+from server.web.call import Call, flask_call
 from server.web.openapi import about, blueprint, in_query, json_body, lines_answer
-from server.web.wiring import wired
+from server.web.wiring import Wiring, wired
 from sync import checksum
 from sync.session import PUSH_SETS_MAX, write_head
 
@@ -49,14 +50,7 @@ _CODING: Final = {
 @sync.doc(responses={"200": lines_answer("每份变更集的回执，同样顺序 / A receipt for each set, in their order")})
 def push() -> Response:
     """Hand in change-sets; what the answer confirms is durable."""
-    device = require_device()
-    body = unpack(read_body(), request.headers.get("Content-Encoding", ""), PUSH_BODY_BYTES_MAX)
-    lines = body.split(b"\n")
-    if lines.pop() or not lines or not all(lines):
-        raise Refused("malformed", detail="a push is change-sets, each one line ended by a line break")
-    if len(lines) > PUSH_SETS_MAX:
-        raise Refused("malformed", detail=f"a push holds at most {PUSH_SETS_MAX} change-sets")
-    return _answer_texts(wired().reception.submit(device.organisation, device.device, lines))
+    return respond(answer_push(wired(), flask_call(), require_device()))
 
 
 @sync.get("/pull")
@@ -64,11 +58,28 @@ def push() -> Response:
 @sync.doc(responses={"200": lines_answer("页头一行，其后每行一步 / The head of the page, then one step a line")})
 def pull() -> Response:
     """Fetch one page of what changed since the device's cursor."""
-    device = require_device()
-    query = feed.PageQuery(_whole("since", "0"), request.args.get("epoch", ""), request.args.get("after"))
-    with reading(wired().engine) as connection:
+    return respond(answer_pull(wired(), flask_call(), require_device()))
+
+
+def answer_push(parts: Wiring, call: Call, device: DeviceIdentity) -> Lines:
+    """Take in change-sets and return a receipt for each."""
+    body = unpack(call.body(), call.header("Content-Encoding"), PUSH_BODY_BYTES_MAX)
+    lines = body.split(b"\n")
+    if lines.pop() or not lines or not all(lines):
+        raise Refused("malformed", detail="a push is change-sets, each one line ended by a line break")
+    if len(lines) > PUSH_SETS_MAX:
+        raise Refused("malformed", detail=f"a push holds at most {PUSH_SETS_MAX} change-sets")
+    receipts = parts.reception.submit(device.organisation, device.device, lines)
+    return pack_lines(_spell(receipts), call.header("Accept-Encoding"))
+
+
+def answer_pull(parts: Wiring, call: Call, device: DeviceIdentity) -> Lines:
+    """Return a page of the feed: its head and its steps."""
+    since, epoch, after = _whole(call, "since", "0"), call.argument("epoch", ""), call.argument("after")
+    query = feed.PageQuery(since, epoch or "", after)
+    with reading(parts.engine) as connection:
         head, lines = feed.write_page(connection, device.organisation, device.person, query, utc_now())
-    return answer_lines([write_head(head), *lines])
+    return pack_lines([write_head(head), *lines], call.header("Accept-Encoding"))
 
 
 @sync.get("/receipts")
@@ -77,10 +88,10 @@ def pull() -> Response:
 def receipts() -> Response:
     """Read the stored receipts of this device from a sequence number on, at most 500."""
     device = require_device()
-    from_seq = _whole("from_seq")
+    from_seq = _whole(flask_call(), "from_seq")
     with reading(wired().engine) as connection:
         found = devices.read_receipts(connection, device.organisation, device.device, from_seq)
-    return _answer_texts(found)
+    return answer_lines(_spell(found))
 
 
 @sync.post("/scope/buckets")
@@ -132,13 +143,13 @@ def token() -> dict[str, Any]:
     return {"token": issue_token(require_device()), "expires_in_s": TOKEN_LIFE_S}
 
 
-def _answer_texts(texts: Iterable[str]) -> Response:
-    return answer_lines(f"{text}\n".encode() for text in texts)
+def _spell(texts: Iterable[str]) -> Iterable[bytes]:
+    return (f"{text}\n".encode() for text in texts)
 
 
-def _whole(name: str, default: str | None = None) -> int:
+def _whole(call: Call, name: str, default: str | None = None) -> int:
     """Return a whole number from the query; raises Refused with `value_invalid`."""
-    spelled = request.args.get(name, default)
+    spelled = call.argument(name, default)
     # Text of digits beyond this length cannot be in range, and is not worth reading.
     if spelled is None or not spelled.isascii() or not spelled.isdigit() or len(spelled) > 16:
         raise Refused("value_invalid", field=name, detail="a whole number")

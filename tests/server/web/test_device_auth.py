@@ -142,7 +142,7 @@ def test_an_altered_token_is_refused(house: House, wei: Device) -> None:
 
 def test_the_token_of_another_server_is_refused(house: House, wei: Device, tmp_path: object) -> None:
     with house.app.test_request_context():
-        own = auth._token_serializer()
+        own = auth._token_serializer(house.parts)
         forged = type(own)(b"another secret of thirty-two byte", salt="device token", signer_kwargs=own.signer_kwargs)
         claims = own.loads(token_of(house, wei))
 
