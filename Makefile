@@ -9,7 +9,7 @@ BIN := .venv/bin
 PYTHON_STAMP := .venv/.installed
 JS_STAMP := tests/js/node_modules/.installed
 
-.PHONY: help setup run demo test lint bench clean system-packages
+.PHONY: help setup run demo test lint pairs bench clean system-packages
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ system-packages:
 lint: setup ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+pairs: setup ## Edit COUNT orders from two sides at once, through several processes
+	$(BIN)/pytest tests/operating/test_pairs.py --pairs=$(or $(COUNT),10000)
 
 bench: setup $(JS_STAMP) ## Measure against the figures in docs/performance.md
 	$(BIN)/python -m benchmarks

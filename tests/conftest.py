@@ -22,6 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="on",
         help="off is quicker, but then a test that kills the server proves nothing",
     )
+    parser.addoption("--pairs", type=int, default=200, help="pairs of simultaneous edits in tests/operating")
 
 
 @pytest.fixture(autouse=True, scope="session")

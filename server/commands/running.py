@@ -56,6 +56,8 @@ def serve(desk: Desk) -> None:
         blocking_threads=settings.threads,
         backpressure=settings.threads * (1 + WAITING_REQUESTS_EACH),
         websockets=False,
+        # A worker that dies takes its own requests with it and no others.
+        respawn_failed_workers=True,
         log_level=LogLevels.error,
     ).serve()
 
