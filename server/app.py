@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import hmac
 from datetime import timedelta
@@ -40,6 +41,9 @@ SECURITY_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
+GARBAGE_OBJECTS: Final = 50_000
+"""Objects made, less those freed, between two looks of the collector: about 10 MB."""
+
 STRICT_TRANSPORT: Final = "max-age=31536000"
 
 
@@ -72,7 +76,20 @@ def create_app(settings: Settings) -> Flask:
 
 def wsgi() -> Flask:
     """Return the application as the environment configures it: the factory for gunicorn and granian."""
-    return create_app(read_settings())
+    app = create_app(read_settings())
+    _spare_the_collector()
+    return app
+
+
+def _spare_the_collector() -> None:
+    """Let the collector of cyclic garbage pass over what stays for ever, and look less often at what does not.
+
+    A group of change-sets makes tens of thousands of objects that live until its commit; at Python's own setting
+    the collector walks through all of them, and the libraries, again and again: a tenth of the CPU of a bulk push.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_OBJECTS)
 
 
 def _configure(app: Flask, settings: Settings, secret: bytes) -> None:
