@@ -145,9 +145,9 @@ def _read_without_separators(text: str, this_year: int) -> Iterator[Identity]:
 
 def _read_link(text: str, this_year: int) -> Identity:
     """Read a GS1 Digital Link of any host; another web address is a plain text."""
-    split = urlsplit(text)
-    query = split.query.replace(";", "&")  # both divide attributes (URI Syntax section 4.10)
     try:
+        split = urlsplit(text)
+        query = split.query.replace(";", "&")  # both divide attributes (URI Syntax section 4.10)
         link = GS1DigitalLinkURI.parse(split._replace(query=query).geturl())
     except (ParseError, ValueError) as error:
         if _LINK_TO_GTIN.search(text):

@@ -232,7 +232,7 @@ def _check_answer(answer: urllib3.BaseHTTPResponse, traffic: Traffic) -> None:
     document = _read_document(answer, traffic, PROBLEM)
     code = document.pop("code", None)
     facts = {name: value for name, value in document.items() if name not in ("type", "status", "title", "title_zh")}
-    raise Refused(code if code in PROBLEMS else "answer_not_understood", **facts)
+    raise Refused(code if isinstance(code, str) and code in PROBLEMS else "answer_not_understood", **facts)
 
 
 def _read_document(answer: urllib3.BaseHTTPResponse, traffic: Traffic, kind: str) -> dict[str, Any]:

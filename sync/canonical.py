@@ -1,12 +1,16 @@
 """The one spelling of a JSON value that is signed, hashed and compared."""
 
 import json
+import re
 from typing import Any, Final
 
 from schemas.base import WHOLE_NUMBER_MAX
 
 DEPTH_MAX: Final = 12
 """The deepest value declared in the schemas is 6; more only serves to exhaust a reader."""
+
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]").search
+"""An escape that may be half of a pair; texts without one need no second look."""
 
 _ENCODER: Final = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
@@ -25,12 +29,17 @@ def dump(value: Any) -> str:
 def load(data: bytes | str) -> Any:
     """Read JSON whose numbers are whole and exact for every reader (RFC 8259 section 6).
 
-    Raises ValueError for anything else: bad UTF-8, bad syntax, other numbers, nesting too deep to read.
+    Raises ValueError for anything else: bad UTF-8, bad syntax, other numbers, nesting too deep to read, half a
+    surrogate pair, which no UTF-8 can carry on.
     """
+    text = data.decode("utf-8") if isinstance(data, bytes) else data
     try:
-        return _DECODER.decode(data.decode("utf-8") if isinstance(data, bytes) else data)
+        value = _DECODER.decode(text)
+        if _SURROGATE(text) is not None:
+            dump(value).encode("utf-8")
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    return value
 
 
 def depth(value: Any, most: int = DEPTH_MAX) -> int:

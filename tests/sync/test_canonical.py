@@ -55,3 +55,13 @@ def test_depth_is_counted_and_no_further_than_asked() -> None:
     assert [canonical.depth(value) for value in (0, "x", [], {}, [[1]], {"a": {"b": []}})] == [0, 0, 1, 1, 2, 3]
     assert canonical.depth([[[[[]]]]], most=3) > 3
     assert canonical.depth([[[]]], most=3) == 3
+
+
+@pytest.mark.parametrize("text", ['"\\ud800"', '{"\\uDFFF":1}', '["\\ud83d\\u0041"]', '"\\ud83d"'])
+def test_half_of_a_surrogate_pair_is_no_text(text: str) -> None:
+    with pytest.raises(ValueError, match="surrogate"):
+        canonical.load(text)
+
+
+def test_a_pair_of_surrogates_and_a_backslash_before_a_letter_are_text() -> None:
+    assert canonical.load('["\\ud83d\\ude00","\\\\ud800"]') == ["\U0001f600", "\\ud800"]
