@@ -16,7 +16,9 @@ Each entry but the manifest may be absent, and entries of other names are passed
 from __future__ import annotations
 
 import os
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,6 +34,13 @@ FORMAT: Final = "gongdan-bundle/1"
 
 RECEIPTS_BYTES_MAX: Final = 64 * 1024 * 1024
 """Receipts of some 100,000 sets; a device has a thousand at most."""
+
+
+PACKINGS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""What bundles are packed with; the others ZIP knows may ask for gigabytes to unpack a few bytes."""
+
+_BROKEN: Final = (OSError, EOFError, ValueError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile)
+"""What reading a damaged, encrypted or oddly packed ZIP file raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +101,22 @@ def _write_sets(bundle: zipfile.ZipFile, outbox: Outbox) -> int:
 def _read_receipts(path: Path) -> bytes:
     try:
         if not zipfile.is_zipfile(path):
-            return path.read_bytes()
+            return _read_plain(path)
         with zipfile.ZipFile(path) as bundle:
-            if bundle.getinfo("receipts").file_size > RECEIPTS_BYTES_MAX:
-                raise Refused("bundle_invalid", detail="receipts too large")
-            return bundle.read("receipts")
+            entry = bundle.getinfo("receipts")
+            if entry.file_size > RECEIPTS_BYTES_MAX or entry.compress_type not in PACKINGS:
+                raise Refused("bundle_invalid", detail="receipts too large, or packed in another way")
+            return bundle.read(entry)
     except KeyError:
         raise Refused("bundle_invalid", detail="no receipts") from None
-    except (OSError, zipfile.BadZipFile) as error:
+    except _BROKEN as error:
         raise Refused("bundle_invalid", detail=str(error)) from None
+
+
+def _read_plain(path: Path) -> bytes:
+    if path.stat().st_size > RECEIPTS_BYTES_MAX:
+        raise Refused("bundle_invalid", detail="receipts too large")
+    return path.read_bytes()
 
 
 def _flush(path: Path) -> None:

@@ -12,6 +12,7 @@ The format is a ZIP file with the entries ``manifest`` (JSON: format, organisati
 from __future__ import annotations
 
 import re
+import struct
 import zipfile
 import zlib
 from collections import Counter
@@ -42,6 +43,12 @@ FILES_MAX: Final = 10_000
 """A month of one engineer's photos in three sizes is about 3,000 files."""
 
 BLOCK_BYTES: Final = 1024 * 1024
+
+PACKINGS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""What bundles are packed with; the others ZIP knows may ask for gigabytes to unpack a few bytes."""
+
+_BROKEN: Final = (OSError, EOFError, ValueError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile)
+"""What reading a damaged, encrypted or oddly packed ZIP file raises."""
 
 Read = Callable[[IO[bytes]], bytes]
 """How to read from an open entry."""
@@ -197,6 +204,9 @@ def _read_manifest(bundle: zipfile.ZipFile) -> dict[str, Any]:
 def _open(path: Path) -> Iterator[zipfile.ZipFile]:
     with _reading():
         bundle = zipfile.ZipFile(path)
+    if any(entry.compress_type not in PACKINGS for entry in bundle.infolist()):
+        bundle.close()
+        raise Refused("bundle_invalid", detail="an entry is packed in another way than bundles are")
     with bundle:
         yield bundle
 
@@ -223,5 +233,5 @@ def _reading() -> Iterator[None]:
     """Turn whatever is wrong with a ZIP file into a refusal: damaged, encrypted, or packed in an unknown way."""
     try:
         yield
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+    except _BROKEN as error:
         raise Refused("bundle_invalid", detail=str(error)[:200]) from None

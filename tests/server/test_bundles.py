@@ -164,6 +164,21 @@ def test_a_file_whose_bytes_were_damaged_on_the_way_does_not_count(firm: Firm, d
     assert verdicts(imported) == ["applied"] * 4
 
 
+@pytest.mark.parametrize("packing", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_an_entry_that_may_unpack_to_anything_is_not_opened(
+    firm: Firm, desk: BlobDesk, tmp_path: Path, packing: int
+) -> None:
+    path = tmp_path / "in.zip"
+    manifest = {"format": "gongdan-bundle/1", "organisation": firm.id, "device": firm.wei.id}
+    with zipfile.ZipFile(path, "w", packing) as bundle:
+        bundle.writestr("manifest", json.dumps(manifest))
+
+    with pytest.raises(Refused) as refusal:
+        import_bundle(firm.engine, desk, path)
+
+    assert refusal.value.code == "bundle_invalid"
+
+
 @pytest.mark.parametrize("other", [{"format": "gongdan-bundle/9"}, {"device": 7}, {"format": ""}])
 def test_a_strange_manifest_is_refused(firm: Firm, desk: BlobDesk, tmp_path: Path, other: dict[str, str]) -> None:
     with pytest.raises(Refused, match="bundle_invalid"):
