@@ -30,6 +30,13 @@ BYTES_MAX: Final = 64 * 1024 * 1024
 MEGAPIXELS_MAX: Final = 120
 """Above the 108 of large phone sensors; decoded it is 480 MB, the most a small device can spare."""
 
+MEGAPIXELS_MAX_UNSCALED: Final = 30
+"""PNG and WebP, which unlike JPEG cannot be decoded at a smaller size, and are laid on white in several copies: again
+480 MB. They are pictures of a screen; a large one has 8 megapixels."""
+
+EDGE_PX_MAX: Final = 65_535
+"""What JPEG and WebP can say at most, and the code reader takes at most; a longer PNG was made to do harm."""
+
 PREVIEW_EDGE_PX: Final = 1600
 """Fills an office screen; some 300 KB, so that it arrives long before the original on a slow line."""
 
@@ -43,7 +50,10 @@ THUMBNAIL_QUALITY: Final = 75
 ICC_PROFILE_BYTES_MAX: Final = 64 * 1024
 """Phones embed profiles of 0.5 to 4 KB; a larger one would weigh more than the preview gains."""
 
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
+_BROKEN = (
+    *(OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, AssertionError),
+    *(struct.error, zlib.error),
+)
 """What the image library's decoders raise on damaged files; it documents OSError and SyntaxError only."""
 
 _DECODERS: Final[dict[str, Callable[[io.BytesIO], ImageFile]]] = {
@@ -172,14 +182,21 @@ def _opened(original: bytes) -> Iterator[ImageFile]:
     if len(original) > BYTES_MAX:
         raise MediaProblem("photo_too_large", limit=f"{BYTES_MAX // 1024**2} MB")
     media_type = _sniff(original)
+    megapixels_max = MEGAPIXELS_MAX if media_type == "image/jpeg" else MEGAPIXELS_MAX_UNSCALED
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # what the library says of damaged metadata
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = _DECODERS[media_type](io.BytesIO(original))
-            if image.width * image.height > MEGAPIXELS_MAX * 1_000_000:
-                raise MediaProblem("photo_too_large", limit=f"{MEGAPIXELS_MAX} MP")
+            if image.width * image.height > megapixels_max * 1_000_000:
+                raise MediaProblem("photo_too_large", limit=f"{megapixels_max} MP")
+            if max(image.size) > EDGE_PX_MAX:
+                raise MediaProblem("photo_too_large", limit=f"{EDGE_PX_MAX} px")
             with image:
                 yield image
+    except Image.DecompressionBombError:
+        # The WebP decoder asks the library's own limit all the same.
+        raise MediaProblem("photo_too_large", limit=f"{megapixels_max} MP") from None
     except _BROKEN as error:
         raise MediaProblem("photo_truncated") from error
 

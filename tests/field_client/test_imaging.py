@@ -216,6 +216,15 @@ def test_a_photo_of_300_megapixels_is_refused_before_it_is_decoded() -> None:
     assert refuse(bytes(jpeg)) == "photo_too_large"
 
 
+@pytest.mark.parametrize("size", [(5600, 5600), (65_536, 1)])
+def test_a_png_larger_than_any_screen_is_refused_before_it_is_decoded(size: tuple[int, int]) -> None:
+    header = struct.pack(">4sIIBBBBB", b"IHDR", *size, 8, 6, 0, 0, 0)
+    end = b"\0\0\0\0IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
+    data = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header)) + end
+
+    assert refuse(b"\x89PNG\r\n\x1a\n" + data) == "photo_too_large"
+
+
 def test_a_picture_that_unpacks_to_gigabytes_is_refused() -> None:
     header = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
     pixels = b"IDAT" + zlib.compress(bytes(1_000_000), 9)
