@@ -9,7 +9,7 @@ BIN := .venv/bin
 PYTHON_STAMP := .venv/.installed
 JS_STAMP := tests/js/node_modules/.installed
 
-.PHONY: help setup run demo test lint pairs bench clean system-packages
+.PHONY: help setup run demo test lint pairs bench fuzz hostile clean system-packages
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,22 @@ pairs: setup ## Edit COUNT orders from two sides at once, through several proces
 bench: setup $(JS_STAMP) ## Measure against the figures in docs/performance.md
 	$(BIN)/python -m benchmarks
 
+FUZZ_S ?= 600
+FUZZ_FOLDER := .fuzz
+
+fuzz: setup ## Search for bytes that break a reader, FUZZ_S seconds for each
+	@mkdir -p $(FUZZ_FOLDER)
+	@for name in $$($(BIN)/python -c 'from tests.hostile.targets import TARGETS; print(*TARGETS)'); do \
+		mkdir -p $(FUZZ_FOLDER)/$$name && echo "$$name: $(FUZZ_S) s" && \
+		nice -n 10 $(BIN)/python -m tests.hostile.fuzz $$name -max_total_time=$(FUZZ_S) \
+			-artifact_prefix=$(FUZZ_FOLDER)/$$name- $(FUZZ_FOLDER)/$$name > $(FUZZ_FOLDER)/$$name.log 2>&1 \
+		|| { tail -20 $(FUZZ_FOLDER)/$$name.log; exit 1; }; \
+	done
+
+hostile: setup ## Make requests of every kind the description allows and forbids, for long; then search as `fuzz` does
+	HOSTILE_EXAMPLES=500 $(BIN)/pytest tests/hostile/test_openapi.py
+	$(MAKE) fuzz
+
 clean: ## Remove the environment and all that tools left, but keep var/
-	rm -rf .venv build dist *.egg-info tests/js/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist *.egg-info tests/js/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from schemas.base import SHA256_PATTERN
-from server.web.openapi import about
+from server.web.openapi import about, problem_response
 from server.web.tus_headers import BYTES_TYPE, EXTENSIONS, VERSION
 
 _MEANINGS: Final[dict[str, tuple[str, str]]] = {
@@ -23,6 +23,13 @@ _MEANINGS: Final[dict[str, tuple[str, str]]] = {
     "Repr-Digest": ("完成后的 SHA-256（RFC 9530） / SHA-256 of the finished file", ""),
     "X-HTTP-Method-Override": ("替代方法 / HEAD, PATCH or DELETE", "PATCH"),
 }
+
+IMAGE_TYPES: Final = ("image/jpeg", "image/png", "image/webp")
+"""As `server.services.blobs.media_type_of` tells them."""
+
+_WHOLE: Final = "^[0-9]{1,15}$"
+_FORMS: Final = {"Tus-Resumable": r"^1\.0\.0$", "Upload-Length": _WHOLE, "Upload-Offset": _WHOLE}
+_REQUIRED: Final = frozenset({"Tus-Resumable", "Upload-Length"})
 
 _PROGRESS: Final = ("Tus-Resumable", "Upload-Offset", "Upload-Expires", "Repr-Digest")
 _BYTES_BODY: Final = {"content": {BYTES_TYPE: {"schema": {"type": "string", "format": "binary"}}}}
@@ -76,7 +83,16 @@ STATES: Final = about(
     },
 )
 
-_FILE: Final = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+_RANGES: Final = {
+    "ETag": {"description": "文件摘要 / The file's hash", "schema": {"type": "string"}},
+    "Accept-Ranges": {"description": "bytes", "schema": {"type": "string"}},
+}
+_FILE: Final = {
+    "content": {
+        kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("application/octet-stream", *IMAGE_TYPES)
+    },
+    "headers": _RANGES,
+}
 
 FILE: Final = about(
     "下载文件",
@@ -85,7 +101,10 @@ FILE: Final = about(
         "200": {"description": "文件 / The file", **_FILE},
         "206": {"description": "所请求的部分 / The range asked for", **_FILE},
         "304": {"description": "未改变 / Not changed"},
-        "416": {"description": "范围无效 / No such range"},
+        "416": {
+            "description": "范围无效 / No such range",
+            "headers": {"Content-Range": {"description": "bytes */…", "schema": {"type": "string"}}},
+        },
     },
 )
 
@@ -103,7 +122,7 @@ def about_upload(
     responses: dict[str, Any] = {status: {"description": zh, "headers": headers} for status in statuses}
     responses["412"] = {"description": "tus 版本不符 / Another version of tus"}
     if body:
-        responses["415"] = {"description": f"Content-Type: {BYTES_TYPE}"}
+        responses["415"] = {**problem_response(415, ["malformed"]), "description": f"Content-Type: {BYTES_TYPE}"}
     return about(
         zh,
         *problems,
@@ -115,5 +134,8 @@ def about_upload(
 
 def _parameter(name: str) -> dict[str, Any]:
     description, example = _MEANINGS[name]
-    parameter = {"in": "header", "name": name, "description": description, "schema": {"type": "string"}}
+    schema = {"type": "string", "pattern": _FORMS[name]} if name in _FORMS else {"type": "string"}
+    parameter = {"in": "header", "name": name, "description": description, "schema": schema}
+    if name in _REQUIRED:
+        parameter["required"] = True
     return {**parameter, "example": example} if example else parameter

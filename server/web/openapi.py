@@ -10,6 +10,7 @@ from flask import Flask, Request
 from flask_smorest import Api, Blueprint
 from webargs.flaskparser import FlaskParser
 
+from schemas.base import SHA256_PATTERN
 from schemas.problems import PROBLEMS
 from server.web import shapes
 from server.web.access import ACCESS, PREFIX, Access
@@ -45,6 +46,13 @@ SECURITY_SCHEMES: Final[dict[str, dict[str, str]]] = {
         "name": "gongdan_session",
         "description": "登录会话 / The session of somebody signed in at the office.",
     },
+}
+
+PATH_PARAMETERS: Final[dict[str, dict[str, Any]]] = {
+    "upload": {"type": "string", "format": "uuid", "description": "上传编号 / The upload, from Location"},
+    "sha256": {"type": "string", "pattern": f"^{SHA256_PATTERN[:-2]}$", "description": "文件摘要 / The file's SHA-256"},
+    "order_id": {"type": "string", "minLength": 1, "description": "工单号或编号 / Id or number of the order"},
+    "review_id": {"type": "string", "format": "uuid", "description": "冲突或异常 / Conflict or exception"},
 }
 
 _ALWAYS: Final = ("malformed", "body_too_large", "database_busy", "internal")
@@ -129,12 +137,29 @@ def write_document(api: DescribedApi) -> dict[str, Any]:
     """Return the whole document."""
     document: dict[str, Any] = api.spec.to_dict()
     for path, operations in document["paths"].items():
+        for parameter in operations.get("parameters", ()):
+            parameter["schema"] = PATH_PARAMETERS[parameter["name"]]
         for method in _METHODS:
             if method in operations:
                 rule = re.sub(r"\{(\w+)\}", r"<\1>", path.removeprefix(PREFIX))
                 _complete(operations[method], ACCESS[f"{method.upper()} {rule}"])
     document["components"].pop("responses", None)
     return document
+
+
+def problem_response(status: int, codes: list[str]) -> dict[str, Any]:
+    """Describe an answer that is a problem document with one of the codes."""
+    try:
+        phrase = http.HTTPStatus(status).phrase
+    except ValueError:
+        phrase = "Problem"
+    schema = {"allOf": [{"$ref": "#/components/schemas/Problem"}], "properties": {"code": {"enum": codes}}}
+    response: dict[str, Any] = {"description": phrase, "content": {PROBLEM_TYPE: {"schema": schema}}}
+    if status in (429, 503, 507):
+        response["headers"] = {"Retry-After": {"description": "秒 / Seconds", "schema": {"type": "integer"}}}
+    elif status == 401:
+        response["headers"] = {"WWW-Authenticate": {"description": "Bearer", "schema": {"type": "string"}}}
+    return response
 
 
 def _complete(operation: dict[str, Any], access: Access) -> None:
@@ -153,23 +178,12 @@ def _complete(operation: dict[str, Any], access: Access) -> None:
     answers = operation.setdefault("responses", {})
     if answers.pop("422", None):
         codes.append("value_invalid")
-    if not any(status.startswith("2") for status in answers):
-        answers["2XX"] = {"description": "完成 / Done"}
     operation["x-problems"] = sorted(set(codes))
     by_status: dict[int, list[str]] = {}
     for code in operation["x-problems"]:
         by_status.setdefault(PROBLEMS[code].status, []).append(code)
     for status, found in sorted(by_status.items()):
-        answers[str(status)] = _problem_response(status, found)
-
-
-def _problem_response(status: int, codes: list[str]) -> dict[str, Any]:
-    try:
-        phrase = http.HTTPStatus(status).phrase
-    except ValueError:
-        phrase = "Problem"
-    schema = {"allOf": [{"$ref": "#/components/schemas/Problem"}], "properties": {"code": {"enum": codes}}}
-    response: dict[str, Any] = {"description": phrase, "content": {PROBLEM_TYPE: {"schema": schema}}}
-    if status in (429, 503, 507):
-        response["headers"] = {"Retry-After": {"description": "秒 / Seconds", "schema": {"type": "integer"}}}
-    return response
+        described = problem_response(status, found)
+        # An operation may answer a status in a way of its own as well: not ready is no problem document.
+        described["content"].update(answers.get(str(status), {}).get("content", {}))
+        answers[str(status)] = described

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from server.app import create_app
 from server.settings import Settings, read_settings
-from server.store.tables import db
+from server.store.migrate import upgrade
 from server.web.docs_page import DOCUMENT_CONFIG
 from server.web.wiring import EXTENSION, Wiring
 from tests.cast import PASSWORD, Company, Device, enrol_device, found_company, open_accounts
@@ -83,9 +83,8 @@ def make_house(settings: Settings) -> House:
     """Start a server on an empty database and found two companies."""
     app = create_app(settings)
     app.test_client_class = DocumentedClient
-    with app.app_context():
-        db.create_all()
     parts: Wiring = app.extensions[EXTENSION]
+    upgrade(parts.engine)
     ours, theirs = (found_company(parts.office, parts.engine, name) for name in ("晟远服务", "另一家"))
     open_accounts(parts.engine, ours)
     open_accounts(parts.engine, theirs, "-mallory")
