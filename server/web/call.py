@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from flask import request
 
 from schemas.problems import Refused
 from server.web.bodies import CUT_OFF, read_body
+
+LENGTH_DIGITS_MAX: Final = 15
+"""More than any disk holds; int() refuses thousands of digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,9 @@ def flask_call() -> Call:
 def has_known_length(environ: Mapping[str, Any], bytes_max: int) -> bool:
     """Tell whether a request says how long its body is, and that is not too long."""
     announced = environ.get("CONTENT_LENGTH") or "0"
-    return "HTTP_TRANSFER_ENCODING" not in environ and announced.isdigit() and int(announced) <= bytes_max
+    # The digits of other scripts are digits too, and int() refuses some of them.
+    is_whole = announced.isascii() and announced.isdigit() and len(announced) <= LENGTH_DIGITS_MAX
+    return "HTTP_TRANSFER_ENCODING" not in environ and is_whole and int(announced) <= bytes_max
 
 
 def wsgi_call(environ: Mapping[str, Any]) -> Call:

@@ -9,6 +9,7 @@ import pytest
 from flask import request
 from werkzeug.test import Client, TestResponse
 
+from server.web.call import has_known_length
 from sync.changeset import Change
 from tests.cast import Device
 from tests.server.web.conftest import PREFIX, House
@@ -67,3 +68,8 @@ def test_flask_sees_neither_but_all_that_is_unusual(house: House, wei: Device) -
     assert house.ask(wei, "GET", f"/pull?{GOOD}&after=%00").status_code == 400
     assert house.ask(wei, "GET", "/receipts?from_seq=1").status_code == 200
     assert seen == [f"{PREFIX}/pull", f"{PREFIX}/receipts"]
+
+
+@pytest.mark.parametrize("length", ["²", "١", "9" * 5000, "-1", "1 ", "0x1"])
+def test_a_length_that_is_no_number_is_left_to_flask(length: str) -> None:
+    assert not has_known_length({"CONTENT_LENGTH": length}, 1000)
