@@ -1,0 +1,140 @@
+"""A server restored from a backup: devices notice, end up equal to it, and hand in again what it has lost."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from server.keys import new_id
+from server.reception import Reception
+from server.services.proofs import replay, verify_log
+from server.store.database import open_engine
+from tests.cast import Device, found_company
+from tests.operating.serving import ROOT, Site, running_site
+from tests.operating.tablet import Tablet
+from tests.postgres import PostgresServer
+from tests.server.builders import Firm
+
+
+@dataclass
+class Shop:
+    """A server with its company, and how its database is copied and put back."""
+
+    site: Site
+    firm: Firm
+    back_up: Callable[[], None]
+    restore: Callable[[], None]
+
+    def lose_all_since_the_backup(self) -> None:
+        """Kill the server, go on from the backup, start it again."""
+        self.site.running[-1].stop()
+        self.firm.engine.dispose()
+        self.restore()
+        self.site.start()
+
+    def tablet(self, folder: Path) -> Tablet:
+        """Return a device of Wei's that has synced."""
+        tablet = Tablet(self.firm.company, self.firm.wei.person, folder)
+        tablet.enrol(self.firm.office)
+        sync(self, tablet)
+        return tablet
+
+
+def run(site: Site, *words: str) -> str:
+    """Run a command of the server and return what it says."""
+    command = [sys.executable, "-m", "server", "--language", "en", *words]
+    done = subprocess.run(command, cwd=ROOT, env=site.environment | {"PATH": ""}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def sync(shop: Shop, tablet: Tablet) -> None:
+    """Sync; fail unless the device then holds exactly what the server says, and has nothing left to send."""
+    report = tablet.sync(shop.site.url)
+    assert (report.fault, report.is_consistent, tablet.is_empty_handed()) == (None, True, True)
+
+
+def open_shop(site: Site, back_up: Callable[[], None], restore: Callable[[], None]) -> Shop:
+    office, engine = site.open_office(), open_engine(site.settings.database_url)
+    company = found_company(office, engine)
+    people = (company.wei, company.lin, company.dana)
+    devices = (Device(company.organisation, person, new_id()) for person in people)
+    return Shop(site, Firm(engine, office, Reception(engine), company, *devices), back_up, restore)
+
+
+@pytest.fixture
+def on_sqlite(tmp_path: Path) -> Iterator[Shop]:
+    """A company on the embedded database."""
+    with running_site(tmp_path, "", processes=1) as site:
+        database = Path(site.settings.database_url.removeprefix("sqlite:///"))
+
+        def restore() -> None:
+            for left in database.parent.glob(f"{database.name}*"):
+                left.rename(tmp_path / left.name)
+            run(site, "restore", str(tmp_path / "backup"))
+
+        yield open_shop(site, lambda: run(site, "backup", str(tmp_path / "backup")) and None, restore)
+
+
+@pytest.fixture
+def on_postgresql(tmp_path: Path, postgres_server: PostgresServer) -> Iterator[Shop]:
+    """A company on PostgreSQL."""
+    name = postgres_server.create_database()
+    dump = postgres_server.folder / f"{name}.dump"
+
+    def dump_with(program: str, *options: str) -> None:
+        postgres_server.run(program, f"--host={postgres_server.folder}", "--username=postgres", *options)
+
+    def restore() -> None:
+        postgres_server.drop_database(name)
+        postgres_server.execute("CREATE DATABASE {}", name)
+        dump_with("pg_restore", "--exit-on-error", f"--dbname={name}", str(dump))
+        run(site, "rotate-epoch")
+
+    with running_site(tmp_path, postgres_server.url_of(name), processes=1) as site:
+        yield open_shop(site, lambda: dump_with("pg_dump", "--format=custom", f"--file={dump}", name), restore)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture(params=["on_sqlite", "on_postgresql"])
+def shop(request: pytest.FixtureRequest) -> Shop:
+    """A company on each database."""
+    found: Shop = request.getfixturevalue(request.param)
+    return found
+
+
+def assert_sound(shop: Shop, tmp_path: Path) -> None:
+    """Fail unless the log and all that follows from it hold."""
+    assert verify_log(shop.firm.engine, shop.firm.id).discrepancies == ()
+    assert replay(shop.firm.engine, shop.firm.id, f"sqlite:///{tmp_path / 'scratch.sqlite'}").discrepancies == ()
+
+
+def test_a_device_ahead_of_the_backup_ends_equal_and_hands_in_again_what_was_lost(shop: Shop, tmp_path: Path) -> None:
+    ahead, behind = shop.tablet(tmp_path / "ahead"), shop.tablet(tmp_path / "behind")
+    ahead.photograph()
+    sync(shop, ahead)
+    shop.back_up()
+    lost_order = shop.firm.add_order(engineer=shop.firm.wei.person)
+    for _ in range(3):
+        ahead.photograph()
+    sync(shop, ahead)
+    assert ahead.store.find(lost_order) is not None
+    unsent = ahead.photograph()
+
+    shop.lose_all_since_the_backup()
+    # The log grows past what the device has seen, so that positions alone would tell it nothing.
+    for _ in range(12):
+        shop.firm.add_order()
+    sync(shop, ahead)
+    sync(shop, behind)
+
+    assert {photo for photo in ahead.photos if shop.firm.has(photo)} == set(ahead.photos)
+    assert ahead.store.find(lost_order) is None
+    assert all(behind.store.find(photo) is not None for photo in (*ahead.photos, unsent))
+    assert ahead.outcomes == {"done": 4}
+    assert_sound(shop, tmp_path)
