@@ -29,6 +29,7 @@ def judge(store: Workspace, arrival: Arrival) -> dict[int, Fault]:
                 lambda record_id: _find(store, record_id),
                 created,
                 lambda record_id: store.scope.has_held(author.person, record_id),
+                lambda record_id: _is_deleted(store, record_id),
                 settled.get(change.id, frozenset()),
             )
             if found is not None:
@@ -64,6 +65,11 @@ def settled_fields(store: Workspace, changes: tuple[Change, ...]) -> dict[str, f
 def _find(store: Workspace, record_id: str) -> tuple[str, dict[str, Any]] | None:
     record = store.record(record_id)
     return None if record is None else (record.kind, record.body)
+
+
+def _is_deleted(store: Workspace, record_id: str) -> bool:
+    record = store.record(record_id)
+    return record is not None and record.deleted
 
 
 def _fault_of_settlement(store: Workspace, change: Change) -> Fault | None:

@@ -8,7 +8,8 @@ Rule 2: a kind is written by the roles it names; an OFFICE field only from the o
 Rule 3: a record is created once, and updated or deleted only when it exists; a fact is only created.
 Rule 4: what a change refers to exists and is of the kind referred to.
 Rule 5: a device changes and adds to records that it holds or once held; work done after an order was
-        moved to somebody else is kept, guessed ids are refused.
+        moved to somebody else is kept, guessed ids are refused. What is deleted reaches nobody, so a fact may
+        name it: an order that comes after its machine was deleted still names the machine.
 Rule 6: a work order moves as the life cycle allows (schemas/lifecycle.py).
 """
 
@@ -97,6 +98,7 @@ def fault_of_change(
     find: Find,
     created: dict[str, str],
     has_held: Callable[[str], bool],
+    is_deleted: Callable[[str], bool],
     settled: frozenset[str],
 ) -> Fault | None:
     """Return why a change that is right by its schema may not be made, or None (rules 2 to 6).
@@ -110,7 +112,7 @@ def fault_of_change(
         _fault_of_writer(change, kind, author)
         or _fault_of_existence(change, find, created)
         or _fault_of_references(change, kind, find, created)
-        or _fault_of_scope(change, kind, author, created, has_held)
+        or _fault_of_scope(change, kind, author, created, has_held, is_deleted)
         or _fault_of_move(change, author, settled)
     )
 
@@ -155,13 +157,19 @@ def _fault_of_references(change: Change, kind: Kind, find: Find, created: dict[s
 
 
 def _fault_of_scope(
-    change: Change, kind: Kind, author: Author, created: dict[str, str], has_held: Callable[[str], bool]
+    change: Change,
+    kind: Kind,
+    author: Author,
+    created: dict[str, str],
+    has_held: Callable[[str], bool],
+    is_deleted: Callable[[str], bool],
 ) -> Fault | None:
     if author.from_office:
         return None
-    needed = [change.id] if change.op != "create" else [change.set[n] for n in kind.followed if change.set.get(n)]
+    adds = change.op == "create"
+    needed = [change.set[name] for name in kind.followed if change.set.get(name)] if adds else [change.id]
     for record_id in needed:
-        if record_id not in created and not has_held(record_id):
+        if not (record_id in created or has_held(record_id) or (adds and is_deleted(record_id))):
             return Fault("out_of_scope", {"id": record_id})
     return None
 

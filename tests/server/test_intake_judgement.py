@@ -156,6 +156,20 @@ def test_a_fact_is_final(firm: Firm) -> None:
     assert firm.body(taken.id)["purpose"] == "fault"
 
 
+def test_work_on_an_order_whose_machine_was_deleted_is_kept(firm: Firm) -> None:
+    machine = firm.add_machine()
+    order = firm.add_order(firm.company.wei, machine)
+    late = firm.add_order(None, machine)
+    firm.ensure(delete("machine", machine))
+    firm.ensure(update("work_order", late, engineer_id=(None, firm.company.lin)))
+
+    known = firm.send(firm.wei, photo(order, machine_id=machine))
+    never_held = firm.send(firm.lin, photo(late, machine_id=machine))
+    guessed = firm.send(firm.lin, update("machine", machine, place=(None, "guess")))
+
+    assert (known.verdict, never_held.verdict, faults_of(guessed)) == ("applied", "applied", ["out_of_scope"])
+
+
 def test_a_guessed_id_is_refused(firm: Firm) -> None:
     edited = firm.send(firm.lin, update("work_order", firm.order, diagnosis=(None, "guess")))
     added = firm.send(firm.lin, photo(firm.order))
