@@ -38,6 +38,16 @@ demo: setup ## Play an offline repair in the terminal, step by step
 test: setup lint $(JS_STAMP) ## Check everything: style, types, tests
 	$(BIN)/pytest
 
+SEED ?= 1
+STEPS ?= 1000000
+FLEET ?= 0
+RUN ?= 2000
+JOBS ?= 1
+
+.PHONY: simulate
+simulate: setup ## Simulate a fleet: SEED= STEPS= FLEET= RUN= JOBS= (docs/testing.md)
+	@$(BIN)/python -m tests.simulation --seed $(SEED) --steps $(STEPS) --fleet $(FLEET) --run $(RUN) --jobs $(JOBS)
+
 system-packages:
 	@scripts/system-packages tests
 

@@ -30,6 +30,8 @@ ROWS_AT_ONCE: Final = 200
 """Sealed lines read at a time; a set is at most 256 KiB, most are 1 KiB."""
 
 WallClock = Callable[[], int]
+Chance = Callable[[int], bytes]
+"""how many bytes -> as many that nobody can guess"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +82,10 @@ def parse_instant(spelling: str) -> int:
     return round(datetime.fromisoformat(spelling).timestamp() * 1000)
 
 
-def make_id(milliseconds: int) -> str:
+def make_id(milliseconds: int, chance: Chance = os.urandom) -> str:
     """Return a UUIDv7. Source: RFC 9562 section 5.7."""
-    chance = int.from_bytes(os.urandom(10), "big")
-    number = (milliseconds << 80) | (7 << 76) | ((chance >> 68) << 64) | (2 << 62) | (chance & (1 << 62) - 1)
+    drawn = int.from_bytes(chance(10), "big")
+    number = (milliseconds << 80) | (7 << 76) | ((drawn >> 68) << 64) | (2 << 62) | (drawn & (1 << 62) - 1)
     text = f"{number:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
@@ -91,11 +93,19 @@ def make_id(milliseconds: int) -> str:
 class Outbox:
     """The sending side of one device's store."""
 
-    def __init__(self, store: Store, identity: Identity, sign: chain.Sign, now: WallClock = wall_ms) -> None:
-        """Seal as `identity` with `sign`; `now` is the device's own clock in milliseconds."""
+    def __init__(
+        self,
+        store: Store,
+        identity: Identity,
+        sign: chain.Sign,
+        now: WallClock = wall_ms,
+        chance: Chance = os.urandom,
+    ) -> None:
+        """Seal as `identity` with `sign`; `now` is the device's own clock in milliseconds, ids come from `chance`."""
         self.store = store
         self.identity = identity
         self.now = now
+        self.chance = chance
         self._sign = sign
 
     def write(self, intent: str, edits: Sequence[Edit], blobs: Iterable[LocalBlob] = ()) -> str | None:
@@ -202,7 +212,7 @@ class Outbox:
         seq, offset_ms = recall("seq", 0) + 1, recall("offset_ms", 0)
         stamp = clock.tick(recall("stamp", clock.ORIGIN), now + offset_ms)
         changeset = ChangeSet(
-            id=make_id(now),
+            id=make_id(now, self.chance),
             organisation=self.identity.organisation,
             device=self.identity.device,
             seq=seq,

@@ -47,7 +47,7 @@ class Workbench:
 
     def make_id(self) -> str:
         """Return an id for a record made here."""
-        return make_id(self.outbox.now())
+        return make_id(self.outbox.now(), self.outbox.chance)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+
+
+def _read_machine() -> int:
+    return time.time_ns() // 1_000_000
+
+
+_read_ms: Callable[[], int] = _read_machine
+
+
+@contextmanager
+def telling(read_ms: Callable[[], int]) -> Iterator[None]:
+    """Let this process's clock tell a time of the caller's, in milliseconds since 1970: a simulation has its own."""
+    global _read_ms
+    before, _read_ms = _read_ms, read_ms
+    try:
+        yield
+    finally:
+        _read_ms = before
 
 
 def unix_ms() -> int:
     """Return the time in milliseconds since 1970 in UTC."""
-    return time.time_ns() // 1_000_000
+    return _read_ms()
 
 
 def unix_now() -> int:

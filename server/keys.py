@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,22 @@ SECRET_BYTES: Final = 32
 
 CODE_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 """Base32 (RFC 4648 section 6): without 0 and 1, which on paper are mistaken for letters."""
+
+_chance: random.Random = secrets.SystemRandom()
+
+
+@contextlib.contextmanager
+def drawing_from(chance: random.Random) -> Iterator[None]:
+    """Let this process draw ids and codes from the caller's chance: a simulation repeats itself from its seed.
+
+    Keys and secrets are never drawn from it.
+    """
+    global _chance
+    before, _chance = _chance, chance
+    try:
+        yield
+    finally:
+        _chance = before
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +77,7 @@ def verify_signature(public_key: bytes, message: bytes, signature: bytes) -> boo
 
 def new_id() -> str:
     """Return a UUIDv7: ids made later sort later. Source: RFC 9562 section 5.7."""
-    value = unix_ms() << 80 | secrets.randbits(80)
+    value = unix_ms() << 80 | _chance.getrandbits(80)
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return str(uuid.UUID(int=value))
@@ -68,7 +85,7 @@ def new_id() -> str:
 
 def new_code(length: int) -> str:
     """Return a random code of `length` characters, five bits each."""
-    return "".join(secrets.choice(CODE_ALPHABET) for _ in range(length))
+    return "".join(_chance.choice(CODE_ALPHABET) for _ in range(length))
 
 
 def _read_or_make(path: Path) -> bytes:

@@ -1,0 +1,156 @@
+"""The auditor: reads the server's database by itself after whatever the server did, and holds it to the truth.
+
+Rule 1: the log only grows, each entry is what its bytes say, and nothing is in it twice.
+Rule 2: the records that changed are exactly those that the log's new entries change, as they change them.
+Rule 3: every disagreement is a conflict with both values, every finding an exception; there are no others.
+Rule 4: a device that has pulled to a position holds exactly its scope at that position: nothing outside, nothing
+        missing, and no set of changes in half.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tests.server.scope_model import held_by
+from tests.simulation.truth import REVIEWS, Body, Entry, Truth, merkle_root
+from tests.simulation.world import Broken
+
+Version = tuple[str, Body, str]
+"""kind, body, body as canonical JSON"""
+
+_LOG = (
+    "SELECT position, device, seq, digest, sealed, receipt, received_at FROM log WHERE position > ? ORDER BY position"
+)
+_RECORDS = "SELECT id, kind, body, deleted FROM records WHERE position > ?"
+
+
+class Auditor:
+    """See the module's text."""
+
+    def __init__(self, file: Path, office_key: bytes) -> None:
+        """Audit the database in `file`, whose office signs with `office_key`."""
+        self.file, self.office_key = file, office_key
+        self.truth = Truth()
+        self.live: dict[str, Version] = {}
+        self.snapshots: dict[int, dict[str, Version]] = {0: {}}
+        self.db = sqlite3.connect(file, isolation_level=None)
+        self.look()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.db.close()
+
+    def look(self) -> None:
+        """Take in what the server has committed since the last look, and compare."""
+        last = self.truth.position
+        rows = self.db.execute(_LOG, (last,)).fetchall()
+        if not rows:
+            return
+        for row in rows:
+            self.truth.take(Entry(*row), self.office_key)
+        stored = {row[0]: row[1:] for row in self.db.execute(_RECORDS, (last,))}
+        self._name_reviews(stored)
+        self._compare(stored)
+        self.snapshots[self.truth.position] = dict(self.live)
+
+    def live_bodies(self) -> dict[str, tuple[str, Body]]:
+        """Return kind and body of every record as it stands."""
+        return {key: (kind, body) for key, (kind, body, _) in self.live.items()}
+
+    def scope(self, person: str, position: int) -> dict[str, tuple[str, str]]:
+        """Return kind and canonical body of all that a person's devices should hold at a position."""
+        versions = self.snapshots[position]
+        held = held_by({key: (kind, body) for key, (kind, body, _) in versions.items()}, person)
+        return {key: (versions[key][0], versions[key][2]) for key in held}
+
+    def check_all(self) -> None:
+        """Compare the whole database with the truth: records, end of the log, Merkle root."""
+        self.look()
+        stored = {row[0]: row[1:] for row in self.db.execute(_RECORDS, (0,))}
+        self.truth.changed = set(self.truth.facts)
+        self._compare(stored)
+        ((position, frontier),) = self.db.execute("SELECT position, frontier FROM organisations")
+        if position != self.truth.position:
+            raise Broken(f"the log ends at {self.truth.position}, the organisation's row says {position}")
+        entries, peaks = self.truth.entries, []
+        size = len(entries)
+        while size:
+            peak = 1 << (size.bit_length() - 1)
+            begin = len(entries) - size
+            peaks.append(merkle_root(entries[begin : begin + peak]).hex())
+            size -= peak
+        if frontier != " ".join([str(len(entries)), *peaks]):
+            raise Broken("the Merkle log is not that of the entries")
+
+    def _name_reviews(self, stored: dict[str, tuple[Any, ...]]) -> None:
+        """Find the conflicts and exceptions that were to be opened among those that were."""
+        truth = self.truth
+        found = {key: json.loads(row[1]) for key, row in stored.items() if row[0] in REVIEWS and key not in truth.facts}
+        for name in truth.opened:
+            fact = truth.facts.pop(name)
+            key = next(
+                (key for key, body in found.items() if _speaks_of(stored[key][0], body, fact.kind, fact.body)), None
+            )
+            if key is None:
+                raise Broken(f"log {truth.position}: not in the queue: {fact.kind} {fact.body}")
+            fact.body = found.pop(key)
+            truth.facts[key] = fact
+            truth.changed = truth.changed - {name} | {key}
+            if fact.kind == "conflict":
+                of_field = truth.conflicts[fact.body["subject_id"], fact.body["field"]]
+                of_field[of_field.index(name)] = key
+        if found:
+            raise Broken(f"log {truth.position}: in the queue without a reason: {found}")
+        truth.opened.clear()
+
+    def _compare(self, stored: dict[str, tuple[Any, ...]]) -> None:
+        truth = self.truth
+        if stored.keys() != truth.changed:
+            odd = stored.keys() ^ truth.changed
+            raise Broken(f"log {truth.position}: to be written, or written without a reason: {sorted(odd)}")
+        for key in truth.changed:
+            fact, (kind, text, deleted) = truth.facts[key], stored[key]
+            if fact.kind == "conflict":
+                _adopt_provenance(fact.body, json.loads(text))
+            fact.text = json.dumps(fact.body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+            if (kind, text, bool(deleted)) != (fact.kind, fact.text, fact.deleted):
+                raise Broken(f"log {truth.position}: record {key} is {text}, it should be {fact.text}")
+            if fact.deleted:
+                self.live.pop(key, None)
+            else:
+                self.live[key] = (kind, json.loads(text), text)
+        truth.changed = set()
+
+
+def checksum_of(scope: dict[str, tuple[str, str]]) -> str:
+    """Return the checksum of a scope, by the words of docs/protocol.md."""
+    texts = (f"{kind}\n{key}\n{text}".encode() for key, (kind, text) in scope.items())
+    total = sum(int.from_bytes(hashlib.sha256(text).digest()[:16], "big") for text in texts)
+    return f"{total % 2**128:032x}"
+
+
+def count_kinds(scope: dict[str, tuple[str, str]]) -> Counter[str]:
+    """Return how many records of each kind are in a scope."""
+    return Counter(kind for kind, _ in scope.values())
+
+
+def _speaks_of(kind: str, body: Body, expected_kind: str, expected: Body) -> bool:
+    """Tell whether a stored conflict or exception is the one expected."""
+    if kind != expected_kind:
+        return False
+    if kind == "conflict":
+        origin, wanted = body["incoming_provenance"], expected["incoming_provenance"]
+        if (origin["device_id"], origin["actor_id"]) != (wanted["device_id"], wanted["actor_id"]):
+            return False
+    return all(body.get(name) == value for name, value in expected.items() if name != "incoming_provenance")
+
+
+def _adopt_provenance(body: Body, stored: Body) -> None:
+    """Take over from the server where the values of a conflict came from, which the truth does not work out."""
+    for name in ("office_provenance", "incoming_provenance"):
+        body[name] = stored[name]

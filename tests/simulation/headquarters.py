@@ -1,0 +1,191 @@
+"""The server of the simulation: the real web application on a real database, in a process that may die at any commit.
+
+The application and its engine are made once for each process of ours; a run gets a copy of a founded company's
+database, and a death of the server costs it everything it had in memory.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Engine, event
+
+from server.app import create_app
+from server.reception import Reception
+from server.services.office import Office
+from server.settings import read_settings
+from server.store.migrate import upgrade
+from server.web.attempts import Attempts
+from server.web.wiring import EXTENSION, Wiring
+from tests.simulation.radio import BASE_URL, Answer, Request
+from tests.simulation.world import MINUTE_MS, SECOND_MS, Broken, Died, World
+
+T = TypeVar("T")
+
+PAGES_MAX: Final = 4_294_967_294
+"""SQLite's own limit on the pages of a file."""
+
+OFFICE_SEED: Final = b"the office of the simulated firm"
+
+
+class Premises:
+    """Where the server of every run of this process lives."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make the application; its database is copied in for each run."""
+        self.folder = folder
+        self.file, self.template = folder / "office.sqlite", folder / "template.sqlite"
+        keys = folder / "data" / "keys"
+        keys.mkdir(parents=True)
+        (keys / "office.key").write_bytes(OFFICE_SEED)
+        (keys / "tokens.secret").write_bytes(OFFICE_SEED[::-1])
+        url = f"sqlite:///{self.file}"
+        self.settings = replace(read_settings({}), data=folder / "data", database_url=url, base_url=BASE_URL)
+        self.app = create_app(self.settings)
+        self.wiring: Wiring = self.app.extensions[EXTENSION]
+        self.engine = self.wiring.engine
+        upgrade(self.engine)
+
+    def keep_as_template(self) -> None:
+        """Let the database as it stands be what every run begins with."""
+        self.engine.dispose()
+        with sqlite3.connect(self.file) as source:
+            source.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        source.close()
+        shutil.copyfile(self.file, self.template)
+
+    def replace_database(self, source: Path) -> None:
+        """Put a copy of a database in the place of the one there is."""
+        self.engine.dispose()
+        for ending in ("-wal", "-shm"):
+            self.file.with_name(self.file.name + ending).unlink(missing_ok=True)
+        shutil.copyfile(source, self.file)
+
+    def start_process(self) -> Wiring:
+        """Begin with nothing in memory, as after a start of the server."""
+        self.engine.dispose()
+        office, reception = Office(self.engine, self.wiring.key), Reception(self.engine)
+        parts = replace(self.wiring, office=office, reception=reception, attempts=Attempts(), signers={})
+        self.app.extensions[EXTENSION] = parts
+        return parts
+
+
+class Headquarters:
+    """The server of one run."""
+
+    def __init__(self, world: World, premises: Premises) -> None:
+        """Open on a fresh copy of the founded company."""
+        self.world, self.premises = world, premises
+        self.clock_ms = 0
+        """How far the server's clock is off."""
+        self.is_down = False
+        self._commits = 0
+        premises.replace_database(premises.template)
+        shutil.rmtree(premises.settings.blob_folder, ignore_errors=True)
+        self.parts = premises.start_process()
+
+    @property
+    def engine(self) -> Engine:
+        """The server's database."""
+        return self.parts.engine
+
+    def now_ms(self) -> int:
+        """Return the server's own time."""
+        return self.world.now_ms + self.clock_ms
+
+    def answer(self, request: Request) -> Answer | None:
+        """Answer a request; None when there is nobody to answer, or he died over it."""
+        return self.act(lambda: self._call(request))
+
+    def act(self, do: Callable[[], T]) -> T | None:
+        """Let the server do something; None when it is down, or died over it."""
+        if self.is_down:
+            return None
+        try:
+            return do()
+        except Died:
+            self.stop(SECOND_MS)
+            return None
+
+    def stop(self, for_ms: int = MINUTE_MS) -> None:
+        """End the process; another one starts after a while."""
+        self.world.tell("server stops")
+        self.is_down = True
+        self.world.plan(for_ms, self.start)
+
+    def start(self) -> None:
+        """Start the process, if it is not running."""
+        if self.is_down:
+            self.world.tell("server starts")
+            self.parts = self.premises.start_process()
+            self.is_down = False
+
+    @contextmanager
+    def fragile(self) -> Iterator[None]:
+        """Let every commit of the server's be a place where it may die, and every transaction meet a full disk."""
+        listeners = {"before_cursor_execute": self._before, "after_cursor_execute": self._after}
+        for name, listener in listeners.items():
+            event.listen(Engine, name, listener)
+        try:
+            yield
+        finally:
+            for name, listener in listeners.items():
+                event.remove(Engine, name, listener)
+
+    def _before(self, connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement == "COMMIT":
+            self._commits += 1
+            self.world.tell("server commits", self._commits)
+            if self.world.strikes("server dies before commit", self._commits):
+                raise Died
+
+    def _after(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if statement == "BEGIN IMMEDIATE":
+            is_full = self.world.strikes("server disk full", self._commits)
+            cursor.connection.execute(f"PRAGMA max_page_count = {1 if is_full else PAGES_MAX}")
+        elif statement == "COMMIT" and self.world.strikes("server dies after commit", self._commits):
+            raise Died
+
+    def _call(self, request: Request) -> Answer:
+        """Call the web application as a WSGI server does."""
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+        environ = _environ(request)
+        body = b"".join(self.premises.app.wsgi_app(environ, lambda *found: started.append(found[:2])))
+        status, headers = started[-1]
+        answer = Answer(int(status[:3]), dict(headers), body)
+        if answer.status >= 500 and json.loads(body).get("code") not in ("database_busy", "disk_full"):
+            raise Broken(f"the server failed: {body.decode(errors='replace')}")
+        return answer
+
+
+def _environ(request: Request) -> dict[str, Any]:
+    """Return a request as PEP 3333 hands it to an application."""
+    named = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers.items()}
+    return named | {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": request.path,
+        "QUERY_STRING": request.query,
+        "CONTENT_TYPE": request.headers.get("Content-Type", ""),
+        "CONTENT_LENGTH": request.headers["Content-Length"],
+        "SERVER_NAME": "gongdan.example",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(request.body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }

@@ -1,0 +1,124 @@
+"""The ledger: what was promised to whom, kept by the simulation itself and never asked of the code under test.
+
+Rule 1: an act that returned is on the device, byte for byte, until its receipt is final, and in the server's log
+        or kept aside from then on.
+Rule 2: a receipt that was sent is in the log, as it was sent, from that moment on.
+Rule 3: nobody is told twice, and differently, what became of one set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import zstandard
+
+from tests.simulation.auditor import Auditor
+from tests.simulation.radio import Answer, Request
+from tests.simulation.world import Broken, World
+
+KEPT_BY_DEVICE: Final = 500
+"""Settled sets that a device keeps, by its documentation."""
+
+
+@dataclass(slots=True)
+class Promise:
+    """A set that a person was told is saved."""
+
+    device: str
+    seq: int
+    digest: str
+    line: bytes
+
+
+@dataclass(slots=True)
+class Ledger:
+    """See the module's text."""
+
+    auditor: Auditor
+    world: World
+    saved: dict[str, list[Promise]] = field(default_factory=dict)
+    """device -> its sets, by number"""
+    receipts: dict[str, str] = field(default_factory=dict)
+    """digest -> the final receipt that was sent"""
+    refusals: dict[str, str] = field(default_factory=dict)
+    """digest -> the code with which an honest device's set was refused"""
+    strangers: set[str] = field(default_factory=set)
+    """devices that are not honest"""
+
+    def note_saved(self, device: str, rows: list[tuple[int, str, bytes, str]]) -> int:
+        """Enter what a device's outbox has beyond what was known; return how many sets that is."""
+        known = self.saved.setdefault(device, [])
+        fresh = [row for row in rows if row[0] > len(known)]
+        for seq, digest, line, _state in fresh:
+            if seq != len(known) + 1 or hashlib.sha256(line).hexdigest() != digest:
+                raise Broken(f"set {seq} of {device} follows set {len(known)}, or is not what its digest says")
+            known.append(Promise(device, seq, digest, bytes(line)))
+        return len(fresh)
+
+    def check_outbox(self, device: str, rows: list[tuple[int, str, bytes, str]]) -> None:
+        """Hold a device's outbox to what its person was promised."""
+        kept = {row[0]: row for row in rows}
+        promises = self.saved.get(device, [])
+        for promise in promises:
+            row = kept.get(promise.seq)
+            receipt = self.receipts.get(promise.digest)
+            if row is None:
+                if receipt is None or promise.seq > len(promises) - KEPT_BY_DEVICE:
+                    raise Broken(f"set {promise.seq} of {device} is gone from the device")
+                continue
+            if bytes(row[2]) != promise.line:
+                raise Broken(f"set {promise.seq} of {device} was altered on the device")
+            if row[3] not in ("sealed", "held") and receipt is None:
+                raise Broken(f"set {promise.seq} of {device} is {row[3]} on the device, and nobody answered for it")
+
+    def note_answer(self, request: Request, answer: Answer) -> None:
+        """Enter the receipts of an answer to a push, whether or not it arrives."""
+        if request.path.endswith("/push") and answer.status == 200:
+            for line in _unpack(answer).splitlines():
+                self.note_receipt(line.decode())
+
+    def note_receipt(self, text: str) -> None:
+        """Enter a receipt that the server gave, by whatever way it travels."""
+        receipt: dict[str, Any] = json.loads(text)
+        digest, code = receipt["digest"], (receipt["fault"] or {}).get("code")
+        self.world.counts[f"receipt {receipt['verdict']} {code or ''}".strip()] += 1
+        if receipt["position"] is None:
+            if receipt["verdict"] == "refused":
+                self._expect_kept_aside(digest, code)
+            else:
+                self._expect_held(receipt)
+            return
+        if self.auditor.truth.digests.get(digest) != receipt["position"]:
+            raise Broken(f"a receipt names position {receipt['position']}, where the log has another set: {text}")
+        before = self.receipts.setdefault(digest, text)
+        if before != text:
+            raise Broken(f"two receipts for one set: {before} and {text}")
+        if receipt["verdict"] == "refused" and receipt["device"] not in self.strangers:
+            self.refusals[digest] = str(code)
+
+    def check_log(self) -> None:
+        """Hold the log to the receipts that were ever sent."""
+        stored = dict(self.auditor.db.execute("SELECT digest, receipt FROM log"))
+        for digest, text in self.receipts.items():
+            if stored.get(digest) != text:
+                raise Broken(f"acknowledged and lost: {text}")
+
+    def _expect_kept_aside(self, digest: str, code: str | None) -> None:
+        if not self.auditor.db.execute("SELECT 1 FROM kept_aside WHERE digest = ?", (digest,)).fetchall():
+            raise Broken(f"set {digest} was refused with {code} and its bytes are nowhere")
+
+    def _expect_held(self, receipt: dict[str, Any]) -> None:
+        rows = self.auditor.db.execute("SELECT 1 FROM held WHERE digest = ?", (receipt["digest"],)).fetchall()
+        if not rows and receipt["digest"] not in self.auditor.truth.digests:
+            raise Broken(f"a set was said to be held and is not: {receipt}")
+
+
+def _unpack(answer: Answer) -> bytes:
+    coding = answer.headers.get("Content-Encoding", "")
+    if coding == "zstd":
+        return zstandard.ZstdDecompressor().decompressobj().decompress(answer.body)
+    assert not coding, coding
+    return answer.body
