@@ -16,6 +16,7 @@ from server.domain.authority import fault_by_schema
 from server.domain.times import correct
 from server.intake_apply import apply_changes
 from server.intake_judge import judge
+from server.store import json_text
 from server.store.workspace import Workspace
 from sync import chain, codec, receipt
 from sync.changeset import Change, ChangeSet
@@ -34,7 +35,7 @@ def examine(line: bytes, organisation: str, find_key: FindKey, verifier: chain.V
     raise: it goes into the arrival and then, with the set, into the log.
     """
     sealed = chain.open_line(line)
-    changeset = codec.decode(sealed.payload)
+    changeset = codec.decode(sealed.payload, json_text.read_canonical)
     if changeset.organisation != organisation:
         raise Refused("wrong_organisation")
     public_key = find_key(changeset.device)
@@ -75,7 +76,7 @@ def accept(store: Workspace, arrival: Arrival) -> str:
     else:
         verdict, changes = apply_changes(store, arrival)
     fault = next(iter(faults.values()), None)
-    answer = receipt.dump(_receipt(arrival, verdict, store.position, fault, changes))
+    answer = _spell_receipt(arrival, verdict, store.position, fault, changes)
     store.append(arrival, answer)
     return answer
 
@@ -88,7 +89,7 @@ def _upgrade(change: Change, version: int) -> Change:
 def _hold(store: Workspace, arrival: Arrival, fault: Fault) -> str:
     store.hold(arrival)
     changes = tuple(ChangeVerdict(change.id, "held") for change in arrival.changeset.changes)
-    return receipt.dump(_receipt(arrival, "held", None, fault, changes))
+    return _spell_receipt(arrival, "held", None, fault, changes)
 
 
 def _keep_aside(store: Workspace, arrival: Arrival, decision: Refuse) -> str:
@@ -97,7 +98,7 @@ def _keep_aside(store: Workspace, arrival: Arrival, decision: Refuse) -> str:
         store.freeze(device)
     store.keep_aside(arrival.digest, device, arrival.sealed.line, decision.fault, arrival.received_at)
     verdict, changes = _refuse_all(arrival.changeset, dict.fromkeys(range(len(arrival.changes)), decision.fault))
-    return receipt.dump(_receipt(arrival, verdict, None, decision.fault, changes))
+    return _spell_receipt(arrival, verdict, None, decision.fault, changes)
 
 
 def _refuse_all(changeset: ChangeSet, faults: dict[int, Fault]) -> tuple[Verdict, tuple[ChangeVerdict, ...]]:
@@ -109,11 +110,11 @@ def _refuse_all(changeset: ChangeSet, faults: dict[int, Fault]) -> tuple[Verdict
     return "refused", tuple(verdicts)
 
 
-def _receipt(
+def _spell_receipt(
     arrival: Arrival, verdict: Verdict, position: int | None, fault: Fault | None, changes: tuple[ChangeVerdict, ...]
-) -> Receipt:
+) -> str:
     changeset = arrival.changeset
-    return Receipt(
+    answer = Receipt(
         set_id=changeset.id,
         device=changeset.device,
         seq=changeset.seq,
@@ -124,3 +125,4 @@ def _receipt(
         fault=fault,
         changes=changes,
     )
+    return json_text.dump(receipt.document_of(answer))

@@ -11,7 +11,7 @@ from server.domain.arrival import Arrival
 from server.domain.findings import Finding, PartEvent, order_of
 from server.domain.times import correct, milliseconds
 from server.intake_judge import settled_fields
-from server.store import projections
+from server.store import json_text, projections
 from server.store.stored_record import Record
 from server.store.workspace import DeviceState, Workspace
 from sync import codec
@@ -224,7 +224,7 @@ def _logged(store: Workspace, arrival: Arrival, position: int) -> tuple[ChangeSe
         # An earlier change of the same set wrote it; the set is logged once all its changes are made.
         return arrival.changeset, arrival.received_at, arrival.corrected_at
     line, received_at = store.log_payload(position)
-    changeset = codec.decode(Sealed(line).payload)
+    changeset = codec.decode(Sealed(line).payload, json_text.read_canonical)
     return changeset, received_at, correct(changeset.captured_at, changeset.offset_ms, received_at)
 
 

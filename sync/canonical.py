@@ -44,12 +44,16 @@ def load(data: bytes | str) -> Any:
 
 def depth(value: Any, most: int = DEPTH_MAX) -> int:
     """Return how deep lists and groups are nested in `value`, or some number above `most` when deeper than that."""
-    if not isinstance(value, dict | list):
+    kind = type(value)
+    if kind is not dict and kind is not list:
         return 0
     if most == 0:
         return 1
-    inner = value.values() if isinstance(value, dict) else value
-    return 1 + max((depth(item, most - 1) for item in inner if isinstance(item, dict | list)), default=0)
+    deepest = 0
+    for item in value.values() if kind is dict else value:
+        if type(item) is dict or type(item) is list:
+            deepest = max(deepest, depth(item, most - 1))
+    return 1 + deepest
 
 
 def _read_whole(spelling: str) -> int:

@@ -54,24 +54,27 @@ def worst(verdicts: list[Verdict]) -> Verdict:
     return max(verdicts, key=VERDICTS.index, default="applied")
 
 
+def document_of(receipt: Receipt) -> dict[str, Any]:
+    """Return the receipt as JSON values; problems are named by code, sentences are added by whoever shows it."""
+    return {
+        "set_id": receipt.set_id,
+        "device": receipt.device,
+        "seq": receipt.seq,
+        "digest": receipt.digest,
+        "verdict": receipt.verdict,
+        "received_at": receipt.received_at,
+        "position": receipt.position,
+        "fault": _dump_fault(receipt.fault),
+        "changes": [
+            {"id": c.id, "verdict": c.verdict, "contested": list(c.contested), "fault": _dump_fault(c.fault)}
+            for c in receipt.changes
+        ],
+    }
+
+
 def dump(receipt: Receipt) -> str:
-    """Return the receipt as canonical JSON; problems are named by code, sentences are added by whoever shows it."""
-    return canonical.dump(
-        {
-            "set_id": receipt.set_id,
-            "device": receipt.device,
-            "seq": receipt.seq,
-            "digest": receipt.digest,
-            "verdict": receipt.verdict,
-            "received_at": receipt.received_at,
-            "position": receipt.position,
-            "fault": _dump_fault(receipt.fault),
-            "changes": [
-                {"id": c.id, "verdict": c.verdict, "contested": list(c.contested), "fault": _dump_fault(c.fault)}
-                for c in receipt.changes
-            ],
-        }
-    )
+    """Return the receipt as canonical JSON."""
+    return canonical.dump(document_of(receipt))
 
 
 def load(data: bytes | str) -> Receipt:

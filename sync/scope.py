@@ -46,9 +46,11 @@ def direct_holder(kind: Kind, body: Body) -> str | None:
 def structure(kind: Kind, body: Body) -> tuple[Any, ...]:
     """Return what decides who holds a record and what it carries; as long as it stays, so do the holders."""
     released = kind.schema.released_when
-    return tuple(
-        body.get(name) in released[name] if name in released else body.get(name) for name in kind.structural
-    )
+    seen = [body.get(name) for name in kind.structural]
+    for index, name in enumerate(kind.structural):
+        if name in released:
+            seen[index] = seen[index] in released[name]
+    return tuple(seen)
 
 
 def may_restructure(kind: Kind, values: Body) -> bool:

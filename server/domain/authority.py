@@ -51,7 +51,7 @@ class Author:
     @property
     def from_office(self) -> bool:
         """Whether he writes as the office rather than as the field."""
-        return self.on_office_device or bool(self.roles & OFFICE_WRITERS)
+        return self.on_office_device or not self.roles.isdisjoint(OFFICE_WRITERS)
 
     @property
     def move_roles(self) -> frozenset[str]:
@@ -118,7 +118,7 @@ def fault_of_change(
 
 
 def _fault_of_writer(change: Change, kind: Kind, author: Author) -> Fault | None:
-    if not author.roles & kind.schema.writers:
+    if author.roles.isdisjoint(kind.schema.writers):
         return Fault("writer_not_allowed", {"field": change.kind})
     if author.from_office:
         return None

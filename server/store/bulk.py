@@ -29,7 +29,7 @@ def select_among(
 def upsert(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]], update: bool = True) -> None:
     """Insert rows, each a tuple in the order of the table's columns.
 
-    A row whose key exists replaces it, or is left out when `update` is false.
+    A row whose key exists replaces it, but for columns marked SETTLED, or is left out when `update` is false.
     """
     if not rows:
         return
@@ -71,7 +71,8 @@ def _upsert_statement(dialect: str, table: Table, update: bool) -> str:
         # In binary form: spelling arrays as text costs more than the database takes to store them.
         arrays = ", ".join(f"%b::{_array_type(column.type)}" for column in table.columns)
         source = f"SELECT * FROM unnest({arrays}) AS given({listed})"  # noqa: S608
-    replaced = ", ".join(f'"{c.name}" = excluded."{c.name}"' for c in table.columns if not c.primary_key)
+    changing = [column.name for column in table.columns if not column.primary_key and "settled" not in column.info]
+    replaced = ", ".join(f'"{name}" = excluded."{name}"' for name in changing)
     action = f"DO UPDATE SET {replaced}" if update and replaced else "DO NOTHING"
     return f'INSERT INTO "{table.name}" ({listed}) {source} ON CONFLICT ({keys}) {action}'
 

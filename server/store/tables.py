@@ -15,6 +15,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
 
 UUID_LENGTH = 36
 
+SETTLED = {"settled": True}
+"""Marks a column that keeps its first value: writing it again would only make SQLite write its index again."""
+
 
 class Base(DeclarativeBase):
     """The declarative base of all tables."""
@@ -102,7 +105,7 @@ class RecordRow(db.Model):  # type: ignore[name-defined]
     __tablename__ = "records"
     organisation: Mapped[str] = _key()
     id: Mapped[str] = _key()
-    kind: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(64), info=SETTLED)
     body: Mapped[str] = mapped_column(Text)
     stamps: Mapped[str] = mapped_column(Text)
     position: Mapped[int] = mapped_column(BigInteger)

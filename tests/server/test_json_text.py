@@ -1,5 +1,8 @@
 """The fast JSON of the store: letter for letter the canonical one."""
 
+import json
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +15,11 @@ SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-WHOLE_NUMBER_MAX, WHO
 VALUES = st.recursive(
     SCALARS,
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(TEXT, inner, max_size=4)),
+    max_leaves=12,
+)
+OTHERS = st.recursive(
+    st.one_of(SCALARS, st.floats(), st.integers(), st.text(max_size=5)),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=3), inner, max_size=4)),
     max_leaves=12,
 )
 
@@ -28,3 +36,52 @@ def test_every_character_is_written_alike() -> None:
     every = "".join(chr(point) for point in range(0x11000) if not 0xD800 <= point < 0xE000)
 
     assert json_text.dump(every) == canonical.dump(every)
+
+
+@given(VALUES)
+def test_what_is_canonical_is_read_at_once(value: object) -> None:
+    assert json_text.read_canonical(canonical.dump(value).encode()) == value
+
+
+def spell_sorted(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+@given(st.one_of(OTHERS.map(json.dumps), OTHERS.map(spell_sorted)))
+def test_what_is_read_at_once_is_what_would_be_read_slowly(spelled: str) -> None:
+    data = spelled.encode("utf-8", "surrogatepass")
+
+    value = json_text.read_canonical(data)
+
+    if value is not None:
+        assert canonical.dump(canonical.load(data)).encode() == data
+        assert canonical.dump(value) == canonical.dump(canonical.load(data))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[1.5]",
+        b"[1e5]",
+        b"[-0]",
+        b"[1 ]",
+        b"[01]",
+        b"[NaN]",
+        b'{"b":1,"a":2}',
+        b'{"a":1,"a":1}',
+        b'["\\u0041"]',
+        b'["\\ud800"]',
+        b'["\x7f\xff"]',
+        b"[9007199254740992]",
+        b"[-9007199254740992]",
+        b"[18446744073709551616]",
+        b"[[9007199254740993]]",
+        b'{"a":{"b":[0.5]}}',
+        b"[" * 300 + b"]" * 300,
+        b"[" * 3000 + b"]" * 3000,
+        b"null",
+    ],
+)
+def test_what_may_not_be_canonical_is_left_to_be_read_slowly(data: bytes) -> None:
+    assert json_text.read_canonical(data) is None
