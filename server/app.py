@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import hashlib
 import hmac
@@ -11,8 +12,11 @@ from typing import Final
 
 from flask import Flask, Response
 
+from server.event_log import open_event_log
 from server.keys import open_office_key
+from server.metrics import Metrics, share_counts
 from server.reception import Reception
+from server.services.contacts import Contacts
 from server.services.office import Office
 from server.settings import Settings, read_settings
 from server.store.database import engine_options, prepare_engine
@@ -30,6 +34,7 @@ from server.web.openapi import configure_document, write_document
 from server.web.people_api import office
 from server.web.session_api import sessions
 from server.web.sync_api import sync
+from server.web.watching import Watched
 from server.web.wiring import EXTENSION, Wiring
 
 BLUEPRINTS: Final = (sync, blob, enrolling, sessions, office, health, documentation)
@@ -60,7 +65,9 @@ def create_app(settings: Settings) -> Flask:
     with app.app_context():
         engine = db.engine
     prepare_engine(engine)
-    parts = Wiring(settings, engine, key, Office(engine, key), Reception(engine), Attempts())
+    metrics = Metrics()
+    reception = Reception(engine, metrics.commit_sets.observe)
+    parts = Wiring(settings, engine, key, Office(engine, key), reception, Attempts(), metrics, Contacts(engine))
     app.extensions[EXTENSION] = parts
     register_errors(app)
     app.before_request(admit)
@@ -70,13 +77,19 @@ def create_app(settings: Settings) -> Flask:
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     app.config[DOCUMENT_CONFIG] = write_document(api)
-    app.wsgi_app = Direct(app, parts, headers)  # type: ignore[method-assign]
+    app.wsgi_app = Watched(Direct(app, parts, headers), metrics, parts.contacts)  # type: ignore[method-assign]
     return app
 
 
 def wsgi() -> Flask:
     """Return the application as the environment configures it: the factory for gunicorn and granian."""
-    app = create_app(read_settings())
+    settings = read_settings()
+    open_event_log(settings.log_level, settings.log_format)
+    share_counts(settings.data)
+    app = create_app(settings)
+    parts: Wiring = app.extensions[EXTENSION]
+    parts.contacts.start()
+    atexit.register(parts.contacts.stop)
     _spare_the_collector()
     return app
 

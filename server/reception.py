@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -113,9 +113,10 @@ class _Lane:
 class Reception:
     """Takes in change-sets from many threads, in groups."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Receive into the database of `engine`."""
+    def __init__(self, engine: Engine, tell_size: Callable[[int], None] = lambda _: None) -> None:
+        """Receive into the database of `engine`; `tell_size` is told how many lines each commit took in."""
         self._engine = engine
+        self._tell_size = tell_size
         self._keys: dict[tuple[str, str], bytes] = {}
         self._lanes: defaultdict[str, _Lane] = defaultdict(_Lane)
 
@@ -187,6 +188,7 @@ class Reception:
         answers = transact(self._engine, work, is_repeatable=True)
         for ticket, answered in zip(group, answers, strict=True):
             ticket.answers = answered
+        self._tell_size(sum(len(ticket.items) for ticket in group))
 
     def _commit_alone(self, organisation: str, ticket: _Ticket) -> None:
         try:

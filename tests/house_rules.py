@@ -25,13 +25,15 @@ MAY_IMPORT = {
     "field_client": {"schemas", "sync", "printing"},
 }
 INTAKE = {"intake_judge", "intake_apply", "intake", "reception"}
-UP_TO_INTAKE = {"settings", "domain", "clock", "keys", "request_trace", "store"} | INTAKE
-UP_TO_SERVICES = UP_TO_INTAKE | {"services"}
+UP_TO_INTAKE = {"settings", "domain", "clock", "keys", "request_trace", "event_log", "store"} | INTAKE
+UP_TO_SERVICES = UP_TO_INTAKE | {"services", "metrics"}
 SERVER_MAY_IMPORT = {
     "settings": set(),
     "domain": set(),
     "clock": set(),
     "request_trace": set(),
+    "event_log": {"clock", "request_trace"},
+    "metrics": set(),
     "keys": {"settings", "clock"},
     # The time and new ids are passed down to the store, so that a rebuild from the log gives the same rows.
     "store": {"settings", "domain"},

@@ -14,6 +14,8 @@ from server.clock import utc_now
 from server.commands.desk import Desk, NotReady, at_desk
 from server.demo.people import LOGINS
 from server.demo.seeding import PASSWORD, seed
+from server.event_log import WEB_SERVER_LOG, open_event_log
+from server.metrics import forget_ended
 from server.services.blobs import remove_expired
 from server.services.office import organisations
 from server.store import migrate as migrations
@@ -31,6 +33,8 @@ def serve(desk: Desk) -> None:
     address, _, port = settings.bind.rpartition(":")
     if not port.isdigit():
         raise NotReady(f"GONGDAN_BIND: {settings.bind}")
+    open_event_log(settings.log_level, settings.log_format)
+    forget_ended(settings.data)
     with reading(desk.engine) as connection:
         is_empty = not organisations(connection)
     remove_expired(desk.engine, desk.blobs.files, utc_now())
@@ -58,7 +62,8 @@ def serve(desk: Desk) -> None:
         websockets=False,
         # A worker that dies takes its own requests with it and no others.
         respawn_failed_workers=True,
-        log_level=LogLevels.error,
+        log_level=LogLevels.warning,
+        log_dictconfig=WEB_SERVER_LOG,
     ).serve()
 
 

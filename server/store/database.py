@@ -26,7 +26,8 @@ TRIES_MAX: Final = 3
 
 # Connections are kept, never opened for one use and closed again: who finds none free waits in line. The one used
 # last is used next, since what it has read is still in its memory.
-_POOL: Final = {"max_overflow": 0, "pool_timeout": BUSY_TIMEOUT_S, "pool_use_lifo": True}
+# What was being written when a statement failed may be anybody's data, and has no place in a log.
+_POOL: Final = {"max_overflow": 0, "pool_timeout": BUSY_TIMEOUT_S, "pool_use_lifo": True, "hide_parameters": True}
 
 T = TypeVar("T")
 

@@ -26,6 +26,7 @@ from server.store.database import glimpsing
 from server.store.devices import KnownDevice
 from server.web.access import Access, access_of
 from server.web.call import Call, flask_call
+from server.web.notes import notes
 from server.web.wiring import Wiring, wired
 from sync.request_signature import AGE_MAX_S, content_digest, read_signed
 
@@ -66,7 +67,10 @@ class PersonIdentity:
 
 def admit() -> None:
     """Let a request through to its view, or raise Refused; runs before every request."""
-    if request.url_rule is None or request.method == "OPTIONS":
+    if request.url_rule is None:
+        return
+    notes().route = request.url_rule.rule
+    if request.method == "OPTIONS":
         return
     # PostgreSQL has no text with a NUL in it and would fail to compare one.
     if "\0" in request.path or b"%00" in request.query_string:
@@ -159,6 +163,8 @@ def identify_device(parts: Wiring, call: Call, access: Access) -> DeviceIdentity
         raise Refused("token_invalid")
     else:
         known = _find_by_signature(parts, call, access)
+    noted = notes()
+    noted.organisation, noted.device, noted.person = known.organisation, known.device, known.person
     if known.state == "revoked" and not access.revoked_too:
         raise Refused("device_revoked")
     state = "frozen" if known.frozen and known.state == "active" else known.state
@@ -211,6 +217,8 @@ def _identify_person(access: Access) -> PersonIdentity:
         raise Refused("role_not_allowed")
     if request.method not in _READING:
         refuse_foreign_page()
+    noted = notes()
+    noted.organisation, noted.person = found.organisation, found.person
     return PersonIdentity(found.organisation, found.person, found.name, found.roles)
 
 

@@ -17,6 +17,7 @@ from server.web.auth import DeviceIdentity, identify_device
 from server.web.bodies import Lines
 from server.web.call import Call, has_known_length, wsgi_call
 from server.web.errors import explain_failures
+from server.web.notes import notes
 from server.web.sync_api import answer_pull, answer_push
 from server.web.wiring import Wiring
 
@@ -45,6 +46,7 @@ class Direct:
         assert access.body_bytes_max is not None
         if not has_known_length(environ, access.body_bytes_max):
             return self._behind(environ, start_response)
+        notes().route = environ["PATH_INFO"]
 
         def serve() -> Iterable[bytes]:
             call = wsgi_call(environ)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from schemas.problems import Fault, Refused
+from server.event_log import EVENTS
+from server.request_trace import current_trace_id
+from server.web.notes import notes
 from sync import canonical
+from sync.trace_context import shorten
 
 PROBLEM_TYPE: Final = "application/problem+json"
 
@@ -43,6 +46,7 @@ def explain_failures(
 def render_problem(fault: Fault, more: Mapping[str, Any] | None = None) -> Response:
     """Return the answer for a fault; `more` are further members of the document."""
     problem = fault.problem
+    notes().problem = problem.code
     facts = {name: value for name, value in fault.facts.items() if name not in _OWN_MEMBERS}
     document = {
         "type": "about:blank",
@@ -92,9 +96,8 @@ def _answer_http_error(error: HTTPException) -> Response | HTTPException:
 
 
 def _answer_unexpected(error: Exception) -> Response:
-    trace = secrets.token_hex(8)
-    current_app.logger.error("unexpected failure, trace %s", trace, exc_info=error)
-    return render_problem(Fault("internal", {"trace": trace}))
+    EVENTS.error("failed", exc_info=error)
+    return render_problem(Fault("internal", {"trace": shorten(current_trace_id())}))
 
 
 def _flatten(messages: Any, path: str = "") -> Iterator[tuple[str, str]]:

@@ -37,6 +37,7 @@ _REVIEW_KINDS: Final = ("conflict", "exception")
 _STATES: Final = ("open", "settled")
 _CHECKPOINT_TEXT: Final = r"gongdan-checkpoint\n<organisation>\n<size>\n<root>\n"
 _AFTER: Final = "上一页的 after / The page before's `after`"
+TOLD: Final = "终端自报状态 / What the device tells of itself; see docs/protocol.md, Being watched over"
 
 
 def _strict(*validators: Any, **options: Any) -> StrictText:
@@ -280,6 +281,7 @@ class PullQuery(Request):
     since = fields.Integer(load_default=0)
     epoch = fields.String(load_default="")
     after = fields.String()
+    told = fields.String(metadata={"description": TOLD})
 
 
 class ReceiptQuery(Request):

@@ -23,6 +23,7 @@ from server.web.access import PUSH_BODY_BYTES_MAX
 from server.web.auth import TOKEN_LIFE_S, DeviceIdentity, issue_token, require_device
 from server.web.bodies import Lines, answer_lines, pack_lines, read_json, respond, unpack
 from server.web.call import Call, flask_call
+from server.web.notes import notes
 from server.web.openapi import about, blueprint, in_query, json_body, lines_answer
 from server.web.wiring import Wiring, wired
 from sync import checksum
@@ -43,10 +44,11 @@ _CODING: Final = {
     "schema": {"type": "string", "enum": ["gzip", "zstd"]},
     "description": "压缩方式 / How the body is packed; a zstd frame states its content size",
 }
+_TOLD: Final = {"name": "told", "in": "query", "schema": {"type": "string"}, "description": shapes.TOLD}
 
 
 @sync.post("/push")
-@sync.doc(**about("提交变更集", "decompression_bomb", "disk_full", requestBody=_PUSH_BODY, parameters=[_CODING]))
+@sync.doc(**about("提交变更集", "decompression_bomb", "disk_full", requestBody=_PUSH_BODY, parameters=[_CODING, _TOLD]))
 @sync.doc(responses={"200": lines_answer("每份变更集的回执，同样顺序 / A receipt for each set, in their order")})
 def push() -> Response:
     """Hand in change-sets; what the answer confirms is durable."""
@@ -70,6 +72,7 @@ def answer_push(parts: Wiring, call: Call, device: DeviceIdentity) -> Lines:
     if len(lines) > PUSH_SETS_MAX:
         raise Refused("malformed", detail=f"a push holds at most {PUSH_SETS_MAX} change-sets")
     receipts = parts.reception.submit(device.organisation, device.device, lines)
+    notes().receipts = receipts
     return pack_lines(_spell(receipts), call.header("Accept-Encoding"))
 
 
@@ -79,6 +82,8 @@ def answer_pull(parts: Wiring, call: Call, device: DeviceIdentity) -> Lines:
     query = feed.PageQuery(since, epoch or "", after)
     with reading(parts.engine) as connection:
         head, lines = feed.write_page(connection, device.organisation, device.person, query, utc_now())
+    if head.after is None:
+        notes().synced = head.until
     return pack_lines([write_head(head), *lines], call.header("Accept-Encoding"))
 
 

@@ -8,7 +8,9 @@ from flask import current_app
 from sqlalchemy import Engine
 
 from server.keys import OfficeKey
+from server.metrics import Metrics
 from server.reception import Reception
+from server.services.contacts import Contacts
 from server.services.office import Office
 from server.settings import Settings
 from server.store.devices import KnownDevice
@@ -27,6 +29,8 @@ class Wiring:
     office: Office
     reception: Reception
     attempts: Attempts
+    metrics: Metrics
+    contacts: Contacts
     signers: dict[str, KnownDevice] = field(default_factory=dict)
     """Devices by id whose key made a signature before; a key never changes, their state may."""
 

@@ -8,6 +8,7 @@ import pytest
 from flask import Response
 
 from schemas.problems import PROBLEMS, Fault, Refused
+from server.event_log import JsonLines
 from server.services import devices
 from server.web.errors import PROBLEM_TYPE, RETRY_AFTER_S, render_problem
 from tests.cast import Device
@@ -64,6 +65,7 @@ def test_a_failure_nobody_foresaw_is_logged_under_what_the_answer_names(
         raise ZeroDivisionError("the secret inside")
 
     monkeypatch.setattr(devices, "find_signer", fail)
+    caplog.handler.setFormatter(JsonLines())
     with caplog.at_level(logging.ERROR):
         answer = house.ask(wei, "GET", "/pull?since=0&epoch=")
 

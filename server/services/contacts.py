@@ -1,0 +1,133 @@
+"""What is heard of devices: noted in memory at each call, written to the database once in a while.
+
+Rule 1: a call costs a few assignments; what a device told is read only when it is written.
+Rule 2: a process that is killed forgets what it heard since it last wrote, less than WRITE_EVERY_S; no more.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Engine
+
+from schemas.problems import Refused
+from server.clock import spell_instant, unix_ms
+from server.domain.times import correct
+from server.event_log import EVENTS
+from server.store.contacts import ContactRow, write_contacts
+from server.store.database import writing
+from sync.device_report import DeviceReport, read_report
+
+WRITE_EVERY_S: Final = 30
+"""Soon enough for who watches a fleet; 10,000 devices that call each minute make 5,000 rows each time."""
+
+WAITING_MAX: Final = 200_000
+"""Devices whose contacts may wait to be written, about 100 MB, while the database is away."""
+
+_NOTHING: Final = DeviceReport()
+
+
+@dataclass(slots=True)
+class _Heard:
+    contacted_ms: int
+    synced_ms: int = 0
+    position: int = 0
+    failed_ms: int = 0
+    problem: str = ""
+    told_ms: int = 0
+    told: str = ""
+
+
+class Contacts:
+    """What one process has heard and not written."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Write into the database of `engine`."""
+        self._engine = engine
+        self._heard: dict[tuple[str, str], _Heard] = {}
+        self._guard = threading.Lock()
+        self._stopped = threading.Event()
+        self._writer: threading.Thread | None = None
+
+    def hear(
+        self, organisation: str, device: str, told: str | None = None, synced: int | None = None, problem: str = ""
+    ) -> None:
+        """Note a call of a device: what it told, up to which position it was brought, what it was refused."""
+        now, key = unix_ms(), (organisation, device)
+        with self._guard:
+            heard = self._heard.get(key)
+            if heard is None:
+                if len(self._heard) >= WAITING_MAX:
+                    return
+                heard = self._heard[key] = _Heard(now)
+            heard.contacted_ms = now
+            if told:
+                heard.told_ms, heard.told = now, told
+            if synced is not None:
+                heard.synced_ms, heard.position = now, synced
+            if problem:
+                heard.failed_ms, heard.problem = now, problem
+
+    def write(self) -> int:
+        """Write what was heard since the last time and return of how many devices; nothing is lost on a failure.
+
+        Raises Refused with `database_busy` or `disk_full`.
+        """
+        with self._guard:
+            heard, self._heard = self._heard, {}
+        try:
+            if heard:
+                with writing(self._engine) as connection:
+                    write_contacts(connection, [_row_of(*key, found) for key, found in heard.items()])
+        except BaseException:
+            with self._guard:
+                self._heard = {**heard, **self._heard}
+            raise
+        return len(heard)
+
+    def start(self) -> None:
+        """Write every WRITE_EVERY_S in a thread of its own, and once more at `stop`."""
+        self._writer = threading.Thread(target=self._write_on, name="contacts", daemon=True)
+        self._writer.start()
+
+    def stop(self) -> None:
+        """Write what is left and end the thread."""
+        self._stopped.set()
+        if self._writer is not None:
+            self._writer.join()
+
+    def _write_on(self) -> None:
+        while not self._stopped.is_set():
+            self._stopped.wait(WRITE_EVERY_S)
+            try:
+                self.write()
+            except Refused as refused:
+                EVENTS.warning("contacts_not_written", extra={"facts": {"problem": refused.code}})
+
+
+def _row_of(organisation: str, device: str, heard: _Heard) -> ContactRow:
+    report = (read_report(heard.told) if heard.told else None) or _NOTHING
+    told_at = spell_instant(heard.told_ms) if report is not _NOTHING else None
+    oldest_at = report.oldest_at
+    if oldest_at is not None and told_at is not None:
+        oldest_at = correct(oldest_at, report.offset_ms or 0, told_at)
+    return ContactRow(
+        organisation=organisation,
+        device=device,
+        contacted_at=spell_instant(heard.contacted_ms),
+        synced_at=spell_instant(heard.synced_ms) if heard.synced_ms else None,
+        position=heard.position if heard.synced_ms else None,
+        failed_at=spell_instant(heard.failed_ms) if heard.failed_ms else None,
+        problem=heard.problem or None,
+        told_at=told_at,
+        waiting_sets=report.waiting_sets,
+        oldest_at=oldest_at,
+        waiting_files=report.waiting_files,
+        waiting_bytes=report.waiting_bytes,
+        offset_ms=report.offset_ms,
+        free_bytes=report.free_bytes,
+        schema_version=report.schema_version,
+        client=report.client,
+    )
