@@ -15,7 +15,7 @@ def test_a_process_that_answers_is_alive(house: House) -> None:
 
 
 def test_a_database_with_older_tables_is_not_ready(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readiness, "newest_revisions", lambda: frozenset({"0002"}))
+    monkeypatch.setattr(readiness, "newest_revisions", lambda: frozenset({"of_a_later_release"}))
 
     answer = house.client().get(f"{PREFIX}/health/ready")
 
