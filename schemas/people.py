@@ -2,6 +2,7 @@
 
 from schemas.base import (
     KEY_PATTERN,
+    SHA256_PATTERN,
     Audience,
     Part,
     RecordSchema,
@@ -13,6 +14,7 @@ from schemas.base import (
     reference,
     text,
     truth,
+    whole,
 )
 from schemas.merge_rules import FROZEN, LATEST, OFFICE, UNION
 
@@ -78,5 +80,8 @@ class Device(RecordSchema):
     public_key = pattern("公钥", "Public key", r"[0-9a-f]{64}\Z", required=True, merge=FROZEN)
     name = text("名称", "Name", merge=LATEST)
     state = choice("状态", "State", ("active", "revoked"), required=True, merge=OFFICE)
+    # Sets up to this one are given up: a restored server has lost them, and so has the device.
+    resumed_seq = whole("续接序号", "Goes on after set", merge=OFFICE)
+    resumed_digest = pattern("续接摘要", "Digest of that set", SHA256_PATTERN, merge=OFFICE)
     enrolled_at = instant("登记时间", "Enrolled at", merge=FROZEN)
     tags = many("标签", "Tags", text("标签", "Tag", most=40, required=True), merge=UNION)

@@ -86,6 +86,8 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("too_many_held", 429, "later", "等候前序的变更集太多（上限 {limit}），请先补发缺少的。", "More than {limit} change-sets wait for an earlier one; send the missing one first."),
     Problem("sequence_reused", 409, "ask_person", "同一序号收到了不同内容，终端已被冻结，两份内容都已保全。", "The same sequence number came with other content; the device is frozen and both are kept."),
     Problem("chain_broken", 409, "ask_person", "变更集没有接上该终端的上一份，终端已被冻结，内容已保全。", "The change-set does not follow this device's previous one; the device is frozen and the data kept."),
+    Problem("set_given_up", 409, "ask_person", "服务器恢复后，变更集 {seq} 已被放弃；内容已保全，请联系派工台。", "Change-set {seq} was given up after the server was restored; its data is kept, ask the dispatcher."),
+    Problem("nothing_missing", 409, "never", "这台终端没有缺失的变更集。", "No change-set of this device is missing."),
     # What a change says.
     Problem("kind_unknown", 422, "never", "没有“{kind}”这种记录。", "There is no record kind '{kind}'."),
     Problem("value_invalid", 422, "never", "字段“{field}”的值不合要求：{detail}", "The value of '{field}' is not acceptable: {detail}"),

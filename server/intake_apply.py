@@ -185,6 +185,8 @@ def _take_note(store: Workspace, record: Record) -> None:
         if known is None:
             known = DeviceState(body["person_id"], body["public_key"], body["state"], False, 0, FIRST_PREV)
         known.state = body["state"]
+        if body.get("resumed_seq", 0) > known.seq:
+            known.seq, known.digest = body["resumed_seq"], body["resumed_digest"]
         store.set_device(record.id, known)
     elif record.kind == "signature" and body["outcome"] == "signed":
         store.findings.add_signature(body["order_id"], record.id)

@@ -213,15 +213,15 @@ def take_in(store: Workspace, sender: str, items: Iterable[Item]) -> list[str]:
             answers.append(_keep_unreadable(store, sender, item))
             continue
         answers.append(accept(store, item))
-        _let_in_held(store, item)
+        let_in_held(store, item.changeset.device, item.received_at)
     return answers
 
 
-def _let_in_held(store: Workspace, first: Arrival) -> None:
-    device = first.changeset.device
+def let_in_held(store: Workspace, device: str, received_at: str) -> None:
+    """Take in the sets of a device that were held, as far as they follow the end of its chain."""
     public_key = bytes.fromhex(store.devices[device].public_key)
     while (line := store.held_line(device)) is not None:
-        held = examine(line, store.organisation, lambda _device: public_key, verify_signature, first.received_at)
+        held = examine(line, store.organisation, lambda _device: public_key, verify_signature, received_at)
         store.load([held])
         seq = store.devices[device].seq
         accept(store, held)

@@ -5,7 +5,8 @@ Rule 2: the same sequence number with other bytes, taken in or still held, is a 
 both are kept.
 Rule 3: a revoked or frozen device's further sets are kept aside and change nothing.
 Rule 4: the next number with the right predecessor is accepted; with another predecessor it is a fork.
-Rule 5: a later number is held until those before it have come.
+Rule 5: a number that was given up, after a restore that lost it, is kept aside; the chain has gone on without it.
+Rule 6: a later number is held until those before it have come.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ def decide(
         return Duplicate()
     if head.state == "revoked":
         return Refuse(Fault("device_revoked"))
+    if seq <= head.seq and stored_digest is None:
+        return Refuse(Fault("set_given_up", {"seq": seq}))
     if seq <= head.seq or held_digest not in (None, digest):
         return Refuse(Fault("sequence_reused", {"seq": seq}), freezes=True)
     if head.state == "frozen":

@@ -11,11 +11,13 @@ from printing.labels import draw_code, spell_code
 from server.commands.desk import BY, JSON, Desk, at_desk
 from server.commands.voice import local_time, print_json
 from server.services import devices as device_service
+from server.services.bridging import bridge as bridge_gap
 from server.services.enrolment import issue_code
 from server.services.thawing import thaw as thaw_device
 from server.services.verdicts import expect_taken_in
 from server.store import records
 from server.store.database import reading, writing
+from server.store.devices import list_gaps
 
 
 @click.command()
@@ -46,7 +48,7 @@ def enrol(desk: Desk, person: str, png: Path | None, no_code: bool) -> None:
 @JSON
 @click.pass_context
 def devices(context: click.Context, as_json: bool) -> None:
-    """列出、停用、解冻终端。 / List, revoke and thaw devices."""
+    """列出、停用、解冻、续接终端。 / List, revoke, thaw and bridge devices."""
     if context.invoked_subcommand is None:
         context.invoke(list_devices, as_json=as_json)
 
@@ -58,6 +60,7 @@ def list_devices(desk: Desk, as_json: bool) -> None:
     """列出终端。 / List devices with their people and states."""
     with reading(desk.engine) as connection:
         known = device_service.list_devices(connection, desk.organisation)
+        gaps = list_gaps(connection, desk.organisation)
         wanted = {device.device for device in known} | {device.person for device in known}
         bodies = records.bodies_of(connection, desk.organisation, wanted)
 
@@ -71,6 +74,7 @@ def list_devices(desk: Desk, as_json: bool) -> None:
             "person": desk.voice.name_of(body_of(device.person)),
             "state": "frozen" if device.frozen and device.state == "active" else device.state,
             "change_sets": device.seq,
+            "missing": f"{gap.first}-{gap.last}" if (gap := gaps.get(device.device)) else None,
         }
         for device in known
     ]
@@ -78,6 +82,7 @@ def list_devices(desk: Desk, as_json: bool) -> None:
         print_json(rows)
         return
     titles = (("编号", "Id"), ("名称", "Name"), ("使用人", "Person"), ("状态", "State"), ("变更集", "Change-sets"))
+    titles += (("缺失", "Missing"),)
     desk.voice.table(titles, [[str(value or "") for value in row.values()] for row in rows])
 
 
@@ -101,5 +106,18 @@ def thaw(desk: Desk, device: str, by: str) -> None:
     desk.voice.say("终端已解冻。", "The device may go on.")
 
 
-for _command in (list_devices, revoke, thaw):
+@click.command()
+@click.argument("device")
+@BY
+@at_desk
+def bridge(desk: Desk, device: str, by: str) -> None:
+    """放弃恢复时丢失、终端也不再有的变更集。 / Give up sets that a restore lost and the device has no more."""
+    gap = bridge_gap(desk.engine, desk.office, desk.organisation, desk.person(by), device)
+    desk.voice.say(
+        f"变更集 {gap.first} 至 {gap.last} 已放弃，其后的已接收。",
+        f"Change-sets {gap.first} to {gap.last} are given up; those after them are taken in.",
+    )
+
+
+for _command in (list_devices, revoke, thaw, bridge):
     devices.add_command(_command)

@@ -33,6 +33,7 @@ from server.store.tables import (
 )
 from server.store.workspace import open_workspace
 from sync import chain, codec, receipt
+from sync.changeset import Change
 from sync.transparency import Frontier, leaf_hash, log_entry
 
 REPLAY_GROUP: Final = 200
@@ -151,8 +152,17 @@ def _check_entry(
     heads[changeset.device] = (changeset.seq, sealed.digest)
     if answer.verdict != "refused":
         for change in changeset.changes:
-            if change.kind == "device" and change.op == "create" and fault_by_schema(change) is None:
-                keys.setdefault(change.id, bytes.fromhex(change.set["public_key"]))
+            if change.kind == "device" and fault_by_schema(change) is None:
+                _follow_device(change, keys, heads)
+
+
+def _follow_device(change: Change, keys: dict[str, bytes], heads: dict[str, tuple[int, str]]) -> None:
+    """Take note of a device that is enrolled, or whose chain goes on after sets that were given up."""
+    if change.op == "create":
+        keys.setdefault(change.id, bytes.fromhex(change.set["public_key"]))
+    resumed = change.set.get("resumed_seq", 0)
+    if resumed > heads.get(change.id, (0, ""))[0]:
+        heads[change.id] = (resumed, change.set["resumed_digest"])
 
 
 def _replay_entries(connection: Connection, scratch: Engine, organisation: str) -> Iterator[Discrepancy]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, Table, bindparam, select
+from sqlalchemy import Connection, Row, Table, and_, bindparam, func, select
 
-from server.store.tables import DeviceHead, LogEntry, Organisation
+from server.store.tables import DeviceHead, HeldSet, LogEntry, Organisation
 
 _DEVICES: Table = DeviceHead.__table__  # type: ignore[assignment]
+_HELD: Table = HeldSet.__table__  # type: ignore[assignment]
 _LOG: Table = LogEntry.__table__  # type: ignore[assignment]
 _ORGANISATIONS: Table = Organisation.__table__  # type: ignore[assignment]
 
@@ -41,6 +42,14 @@ class KnownDevice:
     seq: int
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The first and the last number of the sets that are missing before those which came."""
+
+    first: int
+    last: int
+
+
 def find_devices(connection: Connection, device: str) -> list[KnownDevice]:
     """Return the devices of that id, of any organisation.
 
@@ -61,6 +70,28 @@ def list_devices(connection: Connection, organisation: str) -> list[KnownDevice]
     """Return all devices of an organisation, ordered by id."""
     rows = connection.execute(_KNOWN.where(_DEVICES.c.organisation == organisation).order_by(_DEVICES.c.device))
     return [KnownDevice(*row) for row in rows]
+
+
+def list_gaps(connection: Connection, organisation: str) -> dict[str, Gap]:
+    """Return the devices whose next set has not come although later ones have."""
+    first = func.min(_HELD.c.seq).label("held")
+    joined = _HELD.join(
+        _DEVICES, and_(_HELD.c.organisation == _DEVICES.c.organisation, _HELD.c.device == _DEVICES.c.device)
+    )
+    statement = (
+        select(_DEVICES.c.device, _DEVICES.c.seq, first)
+        .select_from(joined)
+        .where(_HELD.c.organisation == organisation)
+        .group_by(_DEVICES.c.device, _DEVICES.c.seq)
+    )
+    rows = connection.execute(statement)
+    return {row.device: Gap(row.seq + 1, row.held - 1) for row in rows if row.held > row.seq + 1}
+
+
+def read_held(connection: Connection, organisation: str, device: str, seq: int) -> bytes:
+    """Return the sealed line of a held set."""
+    where = (_HELD.c.organisation == organisation, _HELD.c.device == device, _HELD.c.seq == seq)
+    return bytes(connection.execute(select(_HELD.c.sealed).where(*where)).scalar_one())
 
 
 def read_receipts(connection: Connection, organisation: str, device: str, from_seq: int, limit: int) -> list[str]:

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from field_client import store_feed
+from schemas.problems import Refused
 from server.keys import new_id
 from server.reception import Reception
+from server.services.bridging import bridge
 from server.services.proofs import replay, verify_log
 from server.store.database import open_engine
 from tests.cast import Device, found_company
@@ -138,3 +141,43 @@ def test_a_device_ahead_of_the_backup_ends_equal_and_hands_in_again_what_was_los
     assert all(behind.store.find(photo) is not None for photo in (*ahead.photos, unsent))
     assert ahead.outcomes == {"done": 4}
     assert_sound(shop, tmp_path)
+
+
+def test_sets_that_neither_side_has_any_more_are_given_up_by_a_person(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_feed, "SETTLED_KEPT", 2)
+    tablet = shop.tablet(tmp_path / "tablet")
+    shop.back_up()
+    photos, lines = [], []
+    for _ in range(6):
+        photos.append(tablet.photograph())
+        lines.append(tablet.store.row("SELECT line FROM outbox ORDER BY seq DESC LIMIT 1")[0])
+        sync(shop, tablet)
+    shop.lose_all_since_the_backup()
+    photos.append(tablet.photograph())
+
+    report = tablet.sync(shop.site.url)
+    listed = run(shop.site, "devices")
+    waiting = tablet.outbox.counts()
+    told = run(shop.site, "devices", "bridge", tablet.id, "--by", shop.firm.dana.person)
+    sync(shop, tablet)
+    late = shop.firm.push(lines[2], sender=tablet.id)
+
+    assert report.fault is None and waiting == {"held": 3}
+    assert "1-4" in listed and "1 to 4" in told
+    assert [shop.firm.has(photo) for photo in photos] == [False] * 4 + [True] * 3
+    assert late[0].fault is not None and late[0].fault.code == "set_given_up"
+    photos.append(tablet.photograph())
+    sync(shop, tablet)
+    assert shop.firm.has(photos[-1])
+    assert_sound(shop, tmp_path)
+
+
+def test_nothing_is_given_up_where_nothing_is_missing(shop: Shop, tmp_path: Path) -> None:
+    tablet = shop.tablet(tmp_path / "tablet")
+
+    with pytest.raises(Refused, match="nothing_missing"):
+        bridge(shop.firm.engine, shop.firm.office, shop.firm.id, shop.firm.dana.person, tablet.id)
+    with pytest.raises(Refused, match="device_unknown"):
+        bridge(shop.firm.engine, shop.firm.office, shop.firm.id, shop.firm.dana.person, new_id())

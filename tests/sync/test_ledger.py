@@ -142,7 +142,7 @@ AHEAD = HELD_MAX + 6
         ("active", AHEAD, "else", None, Refuse(Fault("too_many_held", {"limit": HELD_MAX}))),
         ("active", 5, "else", "same", Duplicate()),
         ("active", 5, "else", "other", Refuse(Fault("sequence_reused", {"seq": 5}), freezes=True)),
-        ("active", 5, "else", None, Refuse(Fault("sequence_reused", {"seq": 5}), freezes=True)),
+        ("active", 5, "else", None, Refuse(Fault("set_given_up", {"seq": 5}))),
         ("frozen", 5, "else", "same", Duplicate()),
         ("frozen", 5, "else", "other", Refuse(Fault("sequence_reused", {"seq": 5}), freezes=True)),
         ("frozen", 6, "head", None, Refuse(Fault("device_frozen"))),
