@@ -18,6 +18,7 @@ from field_client.store import Store
 from field_client.store_feed import Feed
 from field_client.transport import Traffic, Transport
 from field_client.uploads import Uploads
+from field_client.wiping import ask_for_order
 from schemas.problems import Fault, Refused
 from sync import canonical, checksum
 from sync.session import Cursor, Op, PageHead, PullSession, PushSession
@@ -57,6 +58,8 @@ class SyncReport:
     is_consistent: bool | None = None
     """Whether the device holds exactly what the server says; None when that was not compared."""
     fault: Fault | None = None
+    wipe_ordered_at: str | None = None
+    """When the office ordered this device destroyed; whoever began the run closes the device and does it."""
     traffic: Traffic = field(default_factory=Traffic)
 
 
@@ -92,6 +95,7 @@ class SyncRun:
             self.report.fault = refusal.fault
             if refusal.code == "device_revoked":
                 self._store.remember(revoked=spell_instant(started_at))
+                self.report.wipe_ordered_at = ask_for_order(self._store, self._outbox, self._transport)
         self._store.remember(
             offset_ms=self._transport.offset_ms, tried_at=spell_instant(started_at), fault=_spell(self.report.fault)
         )

@@ -132,6 +132,9 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("keyring_damaged", 422, "ask_person", "终端的钥匙文件已损坏，请联系派工台。", "This device's key file is damaged; ask the dispatcher."),
     Problem("not_enrolled", 409, "ask_person", "这台终端尚未登记，请先运行 gongdan-field enrol。", "This device is not enrolled; run gongdan-field enrol first."),
     Problem("already_enrolled", 409, "ask_person", "这台终端已经登记。", "This device is already enrolled."),
+    Problem("device_not_revoked", 409, "never", "这台终端没有被停用。", "This device is not revoked."),
+    Problem("escrow_missing", 409, "later", "终端最后的变更集还没有交到服务器。", "The device's last change-set has not been handed in yet."),
+    Problem("device_wiped", 410, "ask_person", "派工台已停用这台终端，并下令销毁本机数据。钥匙和数据都已销毁；此前的变更集已全部交给服务器保全。", "The office revoked this device and ordered its data destroyed. Key and data are gone; every change-set was handed in to the server before."),
     # Machinery.
     Problem("feed_epoch_changed", 409, "after_pull", "服务器数据已从备份恢复，需要重新核对。", "The server was restored from a backup; what the device holds is checked again."),
     Problem("not_found", 404, "never", "没有找到 {what}。", "{what} was not found."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -14,6 +15,7 @@ from field_client.device_log import tell
 from field_client.runner import Progress, SyncReport, SyncRun
 from field_client.telling import read_device_report
 from field_client.transport import Caller, Transport
+from field_client.wiping import wipe
 from schemas.problems import Refused
 from sync.device_report import spell_report
 from sync.trace_context import shorten
@@ -54,6 +56,8 @@ def sync(pin_file: Path | None, progress: bool | None) -> None:
         report = _run_logged(desk, transport, run)
         meter.end()
         _tell(desk, report)
+        if report.wipe_ordered_at is not None:
+            _destroy(desk, report.wipe_ordered_at)
         if report.fault is not None:
             number = shorten(transport.trace_id)
             click.echo(desk.say(f"热线查询编号：{number}", f"Tell the hotline: {number}"), err=True)
@@ -86,6 +90,18 @@ def import_(pin_file: Path | None, path: Path) -> None:
     with opened_desk(pin_file) as desk:
         settled = import_receipts(path, desk.outbox)
         click.echo(desk.say(f"{settled} 个变更集已有结果。", f"{settled} change-sets are settled."))
+
+
+def _destroy(desk: Desk, ordered_at: str) -> NoReturn:
+    """Destroy this device as the office ordered; say what could not be saved."""
+    unsent = desk.store.row("SELECT count(*) FROM blobs WHERE state = 'kept'") or (0,)
+    desk.store.close()
+    tell("wiped", ordered_at=ordered_at, files=unsent[0])
+    wipe(desk.settings, ordered_at)
+    if unsent[0]:
+        text = desk.say(f"{unsent[0]} 个未上传的文件无法恢复。", f"{unsent[0]} files were never sent and are lost.")
+        click.echo(text, err=True)
+    raise Refused("device_wiped")
 
 
 def _run_logged(desk: Desk, transport: Transport, run: SyncRun) -> SyncReport:

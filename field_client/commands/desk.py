@@ -19,6 +19,7 @@ from field_client.notices import Notice
 from field_client.outbox import Identity, Outbox, wall_ms
 from field_client.settings import Settings, read_settings
 from field_client.store import Store
+from field_client.wiping import refuse_wiped
 from field_client.work import Workbench
 from schemas import kind_of
 from schemas.evidence import PHOTO_PURPOSE_LABELS
@@ -121,6 +122,7 @@ def read_pin(settings: Settings, pin_file: Path | None, *, is_new: bool = False)
 def opened_desk(pin_file: Path | None) -> Iterator[Desk]:
     """Open the device with the person's PIN; raises Refused with `not_enrolled`, `pin_wrong` and the like."""
     settings, say = load_settings()
+    refuse_wiped(settings)
     if not settings.keyring.exists():
         raise Refused("not_enrolled")
     open_device_log(settings.log, settings.log_level)

@@ -18,6 +18,7 @@ from field_client.outbox import parse_instant, wall_ms
 from field_client.settings import Settings
 from field_client.store import Store
 from field_client.transport import Transport
+from field_client.wiping import begin_anew
 from schemas.problems import Refused
 
 _INVITATION: Final = re.compile(r"gongdan-enrol:(https?://[^#\s]+)#([A-Za-z0-9-]{1,64})\Z")
@@ -39,6 +40,7 @@ def enrol(pin_file: Path | None, invitation: str | None, image: Path | None, nam
     settings, say = load_settings()
     if (invitation is None) == (image is None):
         raise click.UsageError(say("请给出登记文本，或 --image 照片", "give either the text or --image"))
+    begin_anew(settings)
     base_url, code = parse_invitation(invitation or _read_image(image))
     keyring = _open_or_make_keyring(settings, pin_file)
     store = Store(settings.database, keyring.database_key)

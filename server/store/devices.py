@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Row, Table, and_, bindparam, func, select
 
-from server.store.tables import DeviceHead, HeldSet, LogEntry, Organisation
+from server.store.tables import DeviceHead, HeldSet, KeptAside, LogEntry, Organisation
 
 _DEVICES: Table = DeviceHead.__table__  # type: ignore[assignment]
 _HELD: Table = HeldSet.__table__  # type: ignore[assignment]
 _LOG: Table = LogEntry.__table__  # type: ignore[assignment]
+_ASIDE: Table = KeptAside.__table__  # type: ignore[assignment]
 _ORGANISATIONS: Table = Organisation.__table__  # type: ignore[assignment]
 
 _KNOWN = select(
@@ -99,6 +100,19 @@ def read_receipts(connection: Connection, organisation: str, device: str, from_s
     where = (_LOG.c.organisation == organisation, _LOG.c.device == device, _LOG.c.seq >= from_seq)
     rows = connection.execute(select(_LOG.c.receipt).where(*where).order_by(_LOG.c.seq).limit(limit))
     return list(rows.scalars())
+
+
+def has_set(connection: Connection, organisation: str, device: str, digest: str) -> bool:
+    """Tell whether a device's sealed set is kept here: taken in, held, or put aside."""
+    return any(
+        connection.execute(
+            select(table.c.digest).where(
+                table.c.organisation == organisation, table.c.device == device, table.c.digest == digest
+            )
+        ).first()
+        is not None
+        for table in (_ASIDE, _HELD, _LOG)
+    )
 
 
 def read_organisation(connection: Connection, organisation: str) -> Row[tuple[str, str, int, str, str, str]]:

@@ -65,6 +65,7 @@ ACCESS: Final[dict[str, Access]] = {
     "DELETE /session": ANYBODY,
     "POST /token": DEVICE,
     "POST /push": Access("device", body_bytes_max=PUSH_BODY_BYTES_MAX, revoked_too=True),
+    "POST /wipe": Access("device", revoked_too=True),
     "GET /pull": DEVICE,
     "GET /receipts": DEVICE,
     "POST /scope/buckets": DEVICE,

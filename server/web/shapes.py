@@ -9,6 +9,7 @@ from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validat
 from schemas.base import (
     DAY_PATTERN,
     KEY_PATTERN,
+    SHA256_PATTERN,
     UUID_PATTERN,
     WHOLE_NUMBER_MAX,
     StrictText,
@@ -26,6 +27,7 @@ from server.services.reviews_read import PAGE_REVIEWS_MAX
 from sync.changeset import CHANGES_MAX
 from sync.checksum import BUCKETS
 from sync.receipt import VERDICTS
+from sync.wipe_order import NONCE_PATTERN
 
 SCOPE_IDS_MAX: Final = 500
 """Records asked for by id in one request: about 600 KB of answer."""
@@ -36,6 +38,7 @@ INTENT_PATTERN: Final = r"[a-z][a-z0-9_.]{0,63}\Z"
 _REVIEW_KINDS: Final = ("conflict", "exception")
 _STATES: Final = ("open", "settled")
 _CHECKPOINT_TEXT: Final = r"gongdan-checkpoint\n<organisation>\n<size>\n<root>\n"
+_WIPE_TEXT: Final = r"gongdan-wipe\n<organisation>\n<device>\n<nonce>\n<seq>\n<digest>\n<ordered_at>\n"
 _AFTER: Final = "上一页的 after / The page before's `after`"
 TOLD: Final = "终端自报状态 / What the device tells of itself; see docs/protocol.md, Being watched over"
 
@@ -309,6 +312,21 @@ class Token(Answer):
 
     token = fields.String()
     expires_in_s = fields.Integer()
+
+
+class Wipe(Request):
+    """A revoked device's question whether to destroy its keys, and the end of its chain."""
+
+    nonce = pattern("随机数", "Drawn for this question: 32 bytes in hexadecimal", NONCE_PATTERN, required=True)
+    seq = whole("序号", "Number of its last set, 0 when there is none", required=True)
+    digest = pattern("摘要", "Digest of its last set", SHA256_PATTERN, required=True)
+
+
+class WipeOrder(Answer):
+    """The office's order."""
+
+    ordered_at = fields.String()
+    signature = fields.String(metadata={"description": f"Ed25519 over `{_WIPE_TEXT}`, in hexadecimal"})
 
 
 class Problem(Answer):

@@ -15,7 +15,7 @@ from marshmallow import ValidationError
 from schemas.base import WHOLE_NUMBER_MAX
 from schemas.problems import Refused
 from server.clock import utc_now
-from server.services import devices
+from server.services import devices, wiping
 from server.store import feed
 from server.store.database import reading
 from server.web import shapes
@@ -28,6 +28,7 @@ from server.web.openapi import about, blueprint, in_query, json_body, lines_answ
 from server.web.wiring import Wiring, wired
 from sync import checksum
 from sync.session import PUSH_SETS_MAX, write_head
+from sync.wipe_order import WipeQuestion
 
 CHANGE_SETS_TYPE: Final = "application/vnd.gongdan.change-sets"
 
@@ -138,6 +139,22 @@ def scope_fetch() -> Response:
     with reading(wired().engine) as connection:
         lines = feed.write_records(connection, device.organisation, device.person, ids)
     return answer_lines(lines)
+
+
+_WIPE_PROBLEMS: Final = ("value_invalid", "device_not_revoked", "escrow_missing")
+
+
+@sync.post("/wipe")
+@sync.doc(**about("询问是否销毁", *_WIPE_PROBLEMS, requestBody=json_body(shapes.Wipe)))
+@sync.alt_response(200, schema=shapes.WipeOrder)
+def ask_to_wipe() -> dict[str, Any]:
+    """Ask, as a revoked device that has handed everything in, for the signed order to destroy its keys."""
+    device, parts = require_device(), wired()
+    asked = _read_json(shapes.Wipe)
+    question = WipeQuestion(device.organisation, device.device, asked["nonce"], asked["seq"], asked["digest"])
+    with reading(parts.engine) as connection:
+        ordered_at, signature = wiping.order_wipe(connection, parts.key, question)
+    return {"ordered_at": ordered_at, "signature": signature}
 
 
 @sync.post("/token")

@@ -61,6 +61,8 @@ class Office:
     blobs: dict[str, bytes] = field(default_factory=dict)
     enrols: dict[str, str] = field(default_factory=dict)
     """What whoever enrols is told; nobody can while it is empty."""
+    orders_wipe: Callable[[dict[str, Any]], Any] | None = None
+    """What a revoked device that asks whether to destroy its keys is answered."""
     uploads: dict[str, tuple[str, int, bytearray]] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
     queries: list[tuple[str, dict[str, str]]] = field(default_factory=list)
@@ -248,7 +250,7 @@ class _Desk(BaseHTTPRequestHandler):
             raise Refused("request_not_signed")
         if abs(signed.created * 1000 - SERVER_TIME_MS) > 300_000:
             raise Refused("request_expired", server_time=SERVER_TIME)
-        if self.office.head.state == "revoked":
+        if self.office.head.state == "revoked" and not path.endswith("/wipe"):
             raise Refused("device_revoked")
 
     def _dispatch(self, path: str, query: dict[str, str], body: bytes) -> None:
@@ -272,6 +274,8 @@ class _Desk(BaseHTTPRequestHandler):
             office.public_key = bytes.fromhex(json.loads(body)["public_key"])
             facts = {"server_key": "ab" * 32, "epoch": office.epoch, "server_time": SERVER_TIME}
             self._send_json(office.enrols | facts)
+        elif path == "/wipe" and office.orders_wipe is not None:
+            self._send_json(office.orders_wipe(json.loads(body)))
         elif path == "/token":
             self._send_json({"token": "pass", "expires_in_s": 900})
         elif path == "/blobs/states":
