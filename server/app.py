@@ -20,6 +20,7 @@ from server.services.contacts import Contacts
 from server.services.office import Office
 from server.settings import Settings, read_settings
 from server.store.database import engine_options, prepare_engine
+from server.store.file_storage import open_files
 from server.store.tables import db
 from server.web.access import JSON_BYTES_MAX
 from server.web.attempts import Attempts
@@ -67,7 +68,17 @@ def create_app(settings: Settings) -> Flask:
     prepare_engine(engine)
     metrics = Metrics()
     reception = Reception(engine, metrics.commit_sets.observe)
-    parts = Wiring(settings, engine, key, Office(engine, key), reception, Attempts(), metrics, Contacts(engine))
+    parts = Wiring(
+        settings,
+        engine,
+        key,
+        Office(engine, key),
+        reception,
+        Attempts(),
+        metrics,
+        Contacts(engine),
+        open_files(settings),
+    )
     app.extensions[EXTENSION] = parts
     register_errors(app)
     app.before_request(admit)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,52 @@ OPTIONS: Final = (
     Option("GONGDAN_METRICS_TOKEN", "", "What a reader of the metrics must show; needed off this machine."),
     Option("GONGDAN_METRICS_DEVICES", "50", "Devices that have figures of their own among the metrics."),
     Option("GONGDAN_DISK_FREE_BYTES_MIN", "536870912", "Free room on the disk below which the server is not ready."),
+    Option("GONGDAN_DEVICE_UPLOADS_MAX", "100", "Uploads a device may leave unfinished."),
+    Option("GONGDAN_DEVICE_UPLOAD_BYTES_MAX", "2147483648", "Bytes of a device's unfinished uploads."),
+    Option("GONGDAN_ORGANISATION_UPLOADS_MAX", "10000", "Uploads an organisation may leave unfinished."),
+    Option("GONGDAN_ORGANISATION_UPLOAD_BYTES_MAX", "107374182400", "Bytes of its unfinished uploads."),
+    Option("GONGDAN_BLOBS", "", "s3://bucket/prefix for files; empty means the data folder."),
+    Option("GONGDAN_BLOBS_ENDPOINT", "", "URL of the S3 service; empty means Amazon's."),
+    Option("GONGDAN_BLOBS_REGION", "us-east-1", "Region of the bucket."),
+    Option("GONGDAN_BLOBS_KEY_ID", "", "Access key of the bucket."),
+    Option("GONGDAN_BLOBS_SECRET", "", "Secret key of the bucket."),
+    Option("GONGDAN_BLOBS_TIMEOUT_S", "20", "Seconds to wait for one answer of the bucket."),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class BucketAddress:
+    """A bucket of S3-compatible storage: objects are kept below `prefix`, which may be empty."""
+
+    bucket: str
+    prefix: str
+    endpoint: str
+    region: str
+    key_id: str = field(repr=False)
+    secret: str = field(repr=False)
+    timeout_s: float
+
+    @property
+    def is_virtual_hosted(self) -> bool:
+        """Whether the bucket's name is the first part of the endpoint's host, as some services demand."""
+        return (urlsplit(self.endpoint).hostname or "").startswith(f"{self.bucket}.")
+
+    @property
+    def url(self) -> str:
+        """The URL of the bucket."""
+        if self.is_virtual_hosted:
+            return self.endpoint
+        return f"{self.endpoint or f'https://s3.{self.region}.amazonaws.com'}/{self.bucket}"
+
+
+@dataclass(frozen=True, slots=True)
+class UploadQuotas:
+    """How many uploads may be unfinished at a time, and how many bytes they may announce together."""
+
+    device_uploads: int
+    device_bytes: int
+    organisation_uploads: int
+    organisation_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +100,8 @@ class Settings:
     metrics_token: str
     metrics_devices: int
     disk_free_bytes_min: int
+    upload_quotas: UploadQuotas
+    bucket: BucketAddress | None
 
     @property
     def is_sqlite(self) -> bool:
@@ -69,7 +117,7 @@ class Settings:
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read the options from environment variables.
 
-    Raises ValueError when a number is not one or a word is not among those allowed.
+    Raises ValueError when a number is not one, a word is not among those allowed, or options do not fit together.
     """
     values = {option.variable: environment.get(option.variable) or option.default for option in OPTIONS}
     data = Path(values["GONGDAN_DATA"]).absolute()
@@ -88,6 +136,39 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         metrics_token=values["GONGDAN_METRICS_TOKEN"],
         metrics_devices=int(values["GONGDAN_METRICS_DEVICES"]),
         disk_free_bytes_min=int(values["GONGDAN_DISK_FREE_BYTES_MIN"]),
+        upload_quotas=_read_quotas(values),
+        bucket=_read_bucket(values),
+    )
+
+
+def _read_quotas(values: Mapping[str, str]) -> UploadQuotas:
+    quotas = UploadQuotas(
+        device_uploads=int(values["GONGDAN_DEVICE_UPLOADS_MAX"]),
+        device_bytes=int(values["GONGDAN_DEVICE_UPLOAD_BYTES_MAX"]),
+        organisation_uploads=int(values["GONGDAN_ORGANISATION_UPLOADS_MAX"]),
+        organisation_bytes=int(values["GONGDAN_ORGANISATION_UPLOAD_BYTES_MAX"]),
+    )
+    if min(quotas.device_bytes, quotas.organisation_bytes) < int(values["GONGDAN_BLOB_BYTES_MAX"]):
+        raise ValueError("GONGDAN_BLOB_BYTES_MAX is above a quota of unfinished bytes: such a file could never come")
+    return quotas
+
+
+def _read_bucket(values: Mapping[str, str]) -> BucketAddress | None:
+    if not values["GONGDAN_BLOBS"]:
+        return None
+    address = urlsplit(values["GONGDAN_BLOBS"])
+    if address.scheme != "s3" or not address.netloc or address.query or address.fragment:
+        raise ValueError("GONGDAN_BLOBS is s3://bucket/prefix, or empty")
+    if not (values["GONGDAN_BLOBS_KEY_ID"] and values["GONGDAN_BLOBS_SECRET"]):
+        raise ValueError("GONGDAN_BLOBS needs GONGDAN_BLOBS_KEY_ID and GONGDAN_BLOBS_SECRET")
+    return BucketAddress(
+        bucket=address.netloc,
+        prefix=address.path.strip("/"),
+        endpoint=values["GONGDAN_BLOBS_ENDPOINT"].rstrip("/"),
+        region=values["GONGDAN_BLOBS_REGION"],
+        key_id=values["GONGDAN_BLOBS_KEY_ID"],
+        secret=values["GONGDAN_BLOBS_SECRET"],
+        timeout_s=float(values["GONGDAN_BLOBS_TIMEOUT_S"]),
     )
 
 

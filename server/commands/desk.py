@@ -17,8 +17,8 @@ from server.services.blobs import BlobDesk
 from server.services.names import find_organisation, find_person
 from server.services.office import Office
 from server.settings import Settings, read_settings
-from server.store.blob_files import DiskFiles
 from server.store.database import open_engine, reading
+from server.store.file_storage import open_files
 from server.store.migrate import is_current
 
 
@@ -70,8 +70,14 @@ class Desk:
     @property
     def blobs(self) -> BlobDesk:
         """Where files are taken in."""
-        files = DiskFiles(self.settings.blob_folder)
-        return BlobDesk(self.engine, files, self.settings.blob_bytes_max, self.settings.upload_hours)
+        settings = self.settings
+        return BlobDesk(
+            self.engine,
+            open_files(settings),
+            settings.blob_bytes_max,
+            settings.upload_hours,
+            quotas=settings.upload_quotas,
+        )
 
     def person(self, called: str) -> str:
         """Return the id of a person. Raises Refused with `not_found`."""

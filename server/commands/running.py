@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 
 import click
@@ -10,13 +11,12 @@ from granian.log import LogLevels
 from granian.server import Server
 from sqlalchemy.engine import make_url
 
-from server.clock import utc_now
 from server.commands.desk import Desk, NotReady, at_desk
 from server.demo.people import LOGINS
 from server.demo.seeding import PASSWORD, seed
 from server.event_log import WEB_SERVER_LOG, open_event_log
+from server.jobs import keep_clear
 from server.metrics import forget_ended
-from server.services.blobs import remove_expired
 from server.services.office import organisations
 from server.store import migrate as migrations
 from server.store.database import reading
@@ -37,7 +37,6 @@ def serve(desk: Desk) -> None:
     forget_ended(settings.data)
     with reading(desk.engine) as connection:
         is_empty = not organisations(connection)
-    remove_expired(desk.engine, desk.blobs.files, utc_now())
     desk.bare_engine.dispose()
     say, url = desk.voice.say, settings.base_url
     say(
@@ -50,6 +49,10 @@ def serve(desk: Desk) -> None:
         "下一步（另开一个终端）：gongdan-server enrol --person wei，再按提示在终端上运行 gongdan-field enrol。",
         "Next, in another terminal: gongdan-server enrol --person wei, then gongdan-field enrol on the device.",
     )
+    clearing = threading.Thread(
+        target=keep_clear, args=(desk.engine, desk.blobs.files, threading.Event()), name="clearing", daemon=True
+    )
+    clearing.start()
     Server(
         "server.app:wsgi",
         address=address or "127.0.0.1",

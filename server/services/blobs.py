@@ -18,17 +18,18 @@ from sqlalchemy import Connection, Engine
 from schemas.problems import Refused
 from server.clock import spell_instant, unix_ms
 from server.keys import new_id
+from server.settings import UploadQuotas, read_settings
 from server.store import blobs
 from server.store.blob_files import BlobFiles, Checksum, Part, Place
-from server.store.blobs import UploadRow
+from server.store.blobs import Unfinished, UploadRow
 from server.store.database import glimpsing, reading, transact
 from sync.blobs import BlobState
 
-UNFINISHED_MAX: Final = 100
-"""Uploads a device may leave unfinished: it sends a few at a time, and a busy week's photos still fit."""
-
 REMEMBERED_HOURS: Final = 24
 """How long a finished upload answers for itself: a client that lost the last answer asks within a day."""
+
+ABANDONED_HOURS: Final = 24
+"""How old traces of writes are before they count as abandoned: no request lives nearly as long."""
 
 _HOUR_MS: Final = 3_600_000
 
@@ -75,12 +76,14 @@ class BlobDesk:
     bytes_max: int
     upload_hours: int
     read_ms: Callable[[], int] = unix_ms
+    quotas: UploadQuotas = read_settings({}).upload_quotas
 
     def create(self, owner: Owner, size_bytes: int, sha256: str | None, note: str = "") -> UploadState:
         """Begin an upload, or return the one this device has begun for the same file.
 
         The offset is the size when the file is there already. Raises Refused with `blob_too_large`,
-        `blob_hash_differs` when the file is there with another size, or `upload_quota_reached`.
+        `blob_hash_differs` when the file is there with another size, `upload_quota_reached` or
+        `organisation_quota_reached`. Devices that begin at the same moment can pass a quota by one upload each.
         """
         if size_bytes > self.bytes_max:
             raise Refused("blob_too_large", limit=self.bytes_max)
@@ -117,7 +120,7 @@ class BlobDesk:
 
         What came of a body that ends early is kept. Raises Refused with `upload_unknown`,
         `upload_offset_differs`, `blob_too_large` beyond the upload's size, `blob_hash_differs` (of the chunk:
-        the chunk is dropped; of the file: the upload is), or `disk_full`.
+        the chunk is dropped; of the file: the upload is), or as the store of files does.
         """
         row = self._find(owner, upload)
         state = self._bring_up_to_date(row)
@@ -128,7 +131,7 @@ class BlobDesk:
         if state.is_finished:
             return state
         kept = self.files.append(
-            Part(row.place, offset, row.size_bytes), _limit(blocks, offset, row.size_bytes), checksum
+            Part(row.place, offset, row.size_bytes, row.sha256), _limit(blocks, offset, row.size_bytes), checksum
         )
         if kept.offset < row.size_bytes:
             return replace(state, offset=kept.offset)
@@ -145,9 +148,8 @@ class BlobDesk:
             uploads = blobs.find_uploads_of(connection, organisation, hashes)
         states: dict[str, BlobState] = dict.fromkeys(hashes, "missing")
         states |= {sha256: "received" for sha256, place in uploads if self.files.kept(place)}
-        for sha256, size_bytes in verified.items():
-            if self.files.size(organisation, sha256) == size_bytes:
-                states[sha256] = "verified"
+        there = self.files.sizes(organisation, list(verified))
+        states |= {sha256: "verified" for sha256, size in there.items() if size == verified[sha256]}
         return states
 
     def open(self, organisation: str, sha256: str) -> OpenBlob:
@@ -168,13 +170,36 @@ class BlobDesk:
         def work(connection: Connection) -> UploadRow:
             begun = blobs.find_begun(connection, row, now) if row.sha256 else None
             if begun is None:
-                unfinished = blobs.count_unfinished(connection, row.organisation, row.device, now)
-                if needs_room and unfinished >= UNFINISHED_MAX:
-                    raise Refused("upload_quota_reached")
+                if needs_room:
+                    unfinished = blobs.count_unfinished(connection, row.organisation, row.device, now)
+                    self._refuse_beyond(unfinished, row.size_bytes)
                 blobs.insert_upload(connection, row)
             return begun or row
 
         return transact(self.engine, work)
+
+    def _refuse_beyond(self, unfinished: Unfinished, size_bytes: int) -> None:
+        quotas = self.quotas
+        for code, uploads, uploads_max, total, bytes_max in (
+            (
+                "upload_quota_reached",
+                unfinished.device_uploads,
+                quotas.device_uploads,
+                unfinished.device_bytes,
+                quotas.device_bytes,
+            ),
+            (
+                "organisation_quota_reached",
+                unfinished.organisation_uploads,
+                quotas.organisation_uploads,
+                unfinished.organisation_bytes,
+                quotas.organisation_bytes,
+            ),
+        ):
+            if uploads >= uploads_max:
+                raise Refused(code, limit=uploads_max)
+            if total + size_bytes > bytes_max:
+                raise Refused(code, limit=f"{bytes_max} B")
 
     def _find(self, owner: Owner, upload: str) -> UploadRow:
         with glimpsing(self.engine) as connection:
@@ -202,8 +227,10 @@ class BlobDesk:
                 self._forget(row)
             raise
         if sha256 is None:
-            # Another request for the same upload has just finished or deleted it.
-            return _state_of(self._find(Owner(row.organisation, row.device), row.upload), row.size_bytes)
+            # Another request for the same upload has just finished or deleted it, or is about to.
+            found = self._find(Owner(row.organisation, row.device), row.upload)
+            is_there = found.sha256 and self.files.size(row.organisation, found.sha256) == row.size_bytes
+            return _state_of(found, row.size_bytes if is_there else self.files.kept(row.place))
         return self._mark_verified(row, sha256)
 
     def _mark_verified(self, row: UploadRow, sha256: str) -> UploadState:
@@ -222,6 +249,33 @@ class BlobDesk:
 
     def _instant_in(self, hours: int) -> str:
         return spell_instant(self.read_ms() + hours * _HOUR_MS)
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """What was removed: uploads whose time was over, uploads nobody knows of, writes that were never completed."""
+
+    expired: int
+    unknown: int
+    incomplete: int
+
+
+def clear_uploads(engine: Engine, files: BlobFiles, now_ms: int) -> Cleared:
+    """Remove what uploads of all organisations have left behind. Raises Refused as the store of files does.
+
+    A write that was under way when its upload was removed can arrive after it, and a server that was killed
+    completes nothing: both leave bytes that no row names.
+    """
+    abandoned_s = (now_ms - ABANDONED_HOURS * _HOUR_MS) / 1000
+    expired = remove_expired(engine, files, spell_instant(now_ms))
+    unknown = 0
+    for place in files.list_uploads(abandoned_s):
+        with glimpsing(engine) as connection:
+            is_known = blobs.is_known(connection, place)
+        if not is_known:
+            files.delete(place)
+            unknown += 1
+    return Cleared(expired, unknown, files.clear_incomplete(abandoned_s))
 
 
 def remove_expired(engine: Engine, files: BlobFiles, now: str) -> int:

@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import Engine
 
 from schemas.problems import Refused
+from server.store.blob_files import BlobFiles
 from server.store.database import reading
 from server.store.schema_state import applied_revisions, newest_revisions
 
@@ -34,3 +35,14 @@ def check_disk(folder: Path) -> dict[str, str]:
     except OSError:
         return {"disk": "not_writable"}
     return {"disk": OK}
+
+
+def check_files(files: BlobFiles) -> dict[str, str]:
+    """Return whether uploaded files can be stored and read."""
+    try:
+        files.check()
+    except Refused as refused:
+        return {"files": refused.code}
+    except OSError:
+        return {"files": "not_writable"}
+    return {"files": OK}

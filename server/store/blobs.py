@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Table, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, case, delete, func, insert, select, update
 
 from server.store import bulk
 from server.store.blob_files import Place
@@ -29,9 +29,10 @@ _IS_ALIVE_OF = and_(
     _UPLOADS.c.device == bindparam("device"),
     _UPLOADS.c.expires_at > bindparam("now"),
 )
-_FIND = select(_UPLOADS).where(_IS_AT, _UPLOADS.c.device == bindparam("device"))
+_COLUMNS = [column for column in _UPLOADS.c if column.name != "finished_at"]
+_FIND = select(*_COLUMNS).where(_IS_AT, _UPLOADS.c.device == bindparam("device"))
 _FIND_BEGUN = (
-    select(_UPLOADS)
+    select(*_COLUMNS)
     .where(
         _IS_ALIVE_OF,
         _UPLOADS.c.sha256 == bindparam("sha256"),
@@ -39,15 +40,31 @@ _FIND_BEGUN = (
     )
     .order_by(_UPLOADS.c.upload)
 )
-_COUNT_UNFINISHED = (
-    select(func.count())
-    .select_from(_UPLOADS)
-    .where(_IS_ALIVE_OF, ~select(_BLOBS.c.sha256).where(_IS_VERIFIED).exists())
+_IS_OURS = _UPLOADS.c.device == bindparam("device")
+_COUNT_UNFINISHED = select(
+    func.count(case((_IS_OURS, 1))),
+    func.coalesce(func.sum(case((_IS_OURS, _UPLOADS.c.size_bytes))), 0),
+    func.count(),
+    func.coalesce(func.sum(_UPLOADS.c.size_bytes), 0),
+).where(
+    _UPLOADS.c.organisation == bindparam("organisation"),
+    _UPLOADS.c.finished_at.is_(None),
+    _UPLOADS.c.expires_at > bindparam("now"),
+    ~select(_BLOBS.c.sha256).where(_IS_VERIFIED).exists(),
 )
 _INSERT = insert(_UPLOADS)
-_CLOSE = update(_UPLOADS).where(_IS_AT).values(sha256=bindparam("found_sha256"), expires_at=bindparam("new_expires_at"))
+_CLOSE = (
+    update(_UPLOADS)
+    .where(_IS_AT)
+    .values(
+        sha256=bindparam("found_sha256"),
+        expires_at=bindparam("new_expires_at"),
+        finished_at=bindparam("new_finished_at"),
+    )
+)
 _DELETE = delete(_UPLOADS).where(_IS_AT)
 _LIST_EXPIRED = select(_UPLOADS.c.organisation, _UPLOADS.c.upload).where(_UPLOADS.c.expires_at <= bindparam("now"))
+_IS_KNOWN = select(_UPLOADS.c.upload).where(_IS_AT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +84,20 @@ class UploadRow:
         return Place(self.organisation, self.upload)
 
 
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """Unfinished uploads and the bytes they announced: of a device, and of its organisation."""
+
+    device_uploads: int
+    device_bytes: int
+    organisation_uploads: int
+    organisation_bytes: int
+
+
 def insert_upload(connection: Connection, row: UploadRow) -> None:
     """Store an upload that begins."""
     values = (row.organisation, row.upload, row.device, row.sha256, row.size_bytes, row.expires_at)
-    connection.execute(_INSERT, dict(zip(_UPLOADS.c.keys(), values, strict=True)))
+    connection.execute(_INSERT, dict(zip((column.name for column in _COLUMNS), values, strict=True)))
 
 
 def find_upload(connection: Connection, place: Place, device: str) -> UploadRow | None:
@@ -86,10 +113,10 @@ def find_begun(connection: Connection, row: UploadRow, now: str) -> UploadRow | 
     return UploadRow(*found) if found else None
 
 
-def count_unfinished(connection: Connection, organisation: str, device: str, now: str) -> int:
-    """Return how many uploads of a device have begun, not expired, and not come to a verified file."""
+def count_unfinished(connection: Connection, organisation: str, device: str, now: str) -> Unfinished:
+    """Return what has begun, not expired, and not come to a verified file."""
     wanted = {"organisation": organisation, "device": device, "now": now}
-    return connection.execute(_COUNT_UNFINISHED, wanted).scalar_one()
+    return Unfinished(*map(int, connection.execute(_COUNT_UNFINISHED, wanted).one()))
 
 
 def find_uploads_of(connection: Connection, organisation: str, hashes: Sequence[str]) -> list[tuple[str, Place]]:
@@ -108,12 +135,18 @@ def find_verified(connection: Connection, organisation: str, hashes: Sequence[st
 def mark_verified(connection: Connection, row: UploadRow, sha256: str, now: str, expires_at: str) -> None:
     """Record that the file of an upload is there, and until when the upload itself is remembered."""
     bulk.upsert(connection, _BLOBS, [(row.organisation, sha256, "verified", row.size_bytes, now, None)])
-    connection.execute(_CLOSE, {**_at(row.place), "found_sha256": sha256, "new_expires_at": expires_at})
+    closed = {"found_sha256": sha256, "new_expires_at": expires_at, "new_finished_at": now}
+    connection.execute(_CLOSE, {**_at(row.place), **closed})
 
 
 def delete_upload(connection: Connection, place: Place) -> None:
     """Forget an upload; nothing happens when it is unknown."""
     connection.execute(_DELETE, _at(place))
+
+
+def is_known(connection: Connection, place: Place) -> bool:
+    """Return whether an upload is known, of whatever device."""
+    return connection.execute(_IS_KNOWN, _at(place)).first() is not None
 
 
 def list_expired(connection: Connection, now: str) -> list[Place]:

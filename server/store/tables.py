@@ -282,7 +282,7 @@ class Blob(db.Model):  # type: ignore[name-defined]
 
 
 class Upload(db.Model):  # type: ignore[name-defined]
-    """A file on its way."""
+    """A file on its way; `finished_at` is set when its bytes were found to be right."""
 
     __tablename__ = "uploads"
     organisation: Mapped[str] = _key()
@@ -291,9 +291,17 @@ class Upload(db.Model):  # type: ignore[name-defined]
     sha256: Mapped[str | None] = mapped_column(String(64))
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     expires_at: Mapped[str] = mapped_column(String(24))
+    finished_at: Mapped[str | None] = mapped_column(String(24))
     __table_args__ = (
         Index("uploads_by_device", "organisation", "device"),
         Index("uploads_by_hash", "organisation", "sha256"),
+        # Counted whenever an upload begins; what is finished is remembered for a day and is many times as much.
+        Index(
+            "uploads_unfinished",
+            "organisation",
+            sqlite_where=text("finished_at IS NULL"),
+            postgresql_where=text("finished_at IS NULL"),
+        ),
     )
 
 

@@ -13,11 +13,10 @@ from werkzeug.wsgi import wrap_file
 from schemas.base import SHA256_PATTERN, UUID_PATTERN
 from schemas.problems import Fault, Refused
 from server.services.blobs import BlobDesk, Owner
-from server.store.blob_files import DiskFiles
 from server.web import blob_docs, tus_headers
 from server.web.access import PREFIX
 from server.web.auth import caller_organisation, require_device
-from server.web.blob_docs import about_upload
+from server.web.blob_docs import STORAGE_PROBLEMS, about_upload
 from server.web.errors import render_problem
 from server.web.openapi import blueprint
 from server.web.wiring import wired
@@ -38,6 +37,7 @@ _CHUNK_PROBLEMS: Final = (
     "blob_too_large",
     "blob_hash_differs",
     "disk_full",
+    *STORAGE_PROBLEMS,
 )
 _UUID = re.compile(UUID_PATTERN)
 _SHA256 = re.compile(SHA256_PATTERN)
@@ -74,8 +74,10 @@ def show_server(upload: str = "") -> Response:  # noqa: ARG001 - one of the two 
         "blob_too_large",
         "blob_hash_differs",
         "upload_quota_reached",
+        "organisation_quota_reached",
         "upload_offset_differs",
         "disk_full",
+        *STORAGE_PROBLEMS,
         more=("Location",),
         body=True,
     )
@@ -108,6 +110,7 @@ def create() -> Response:
         (),
         "upload_unknown",
         "blob_hash_differs",
+        *STORAGE_PROBLEMS,
         more=("Upload-Length", "Upload-Metadata"),
     )
 )
@@ -136,7 +139,7 @@ def receive(upload: str) -> Response:
 
 
 @blob.route("/blobs/uploads/<upload>", methods=["DELETE"], provide_automatic_options=False)
-@blob.doc(**about_upload("取消上传", ("204",), (), "upload_unknown"))
+@blob.doc(**about_upload("取消上传", ("204",), (), "upload_unknown", *STORAGE_PROBLEMS))
 def terminate(upload: str) -> Response:
     """Forget an upload; a file that is complete stays."""
     _desk().terminate(_identify_owner(), _check_id(upload))
@@ -201,8 +204,9 @@ def send(sha256: str) -> Response:
 def _desk() -> BlobDesk:
     parts = wired()
     settings = parts.settings
-    files = DiskFiles(settings.blob_folder)
-    return BlobDesk(parts.engine, files, settings.blob_bytes_max, settings.upload_hours)
+    return BlobDesk(
+        parts.engine, parts.files, settings.blob_bytes_max, settings.upload_hours, quotas=settings.upload_quotas
+    )
 
 
 def _is_tus() -> bool:

@@ -31,6 +31,9 @@ _WHOLE: Final = "^[0-9]{1,15}$"
 _FORMS: Final = {"Tus-Resumable": r"^1\.0\.0$", "Upload-Length": _WHOLE, "Upload-Offset": _WHOLE}
 _REQUIRED: Final = frozenset({"Tus-Resumable", "Upload-Length"})
 
+STORAGE_PROBLEMS: Final = ("file_storage_away", "file_storage_refused")
+"""What every request can be told when files are kept in a bucket."""
+
 _PROGRESS: Final = ("Tus-Resumable", "Upload-Offset", "Upload-Expires", "Repr-Digest")
 _BYTES_BODY: Final = {"content": {BYTES_TYPE: {"schema": {"type": "string", "format": "binary"}}}}
 
@@ -49,6 +52,7 @@ SERVER: Final = about(
 
 STATES: Final = about(
     "查询文件状态",
+    *STORAGE_PROBLEMS,
     requestBody={
         "required": True,
         "content": {
@@ -97,6 +101,7 @@ _FILE: Final = {
 FILE: Final = about(
     "下载文件",
     "blob_unknown",
+    *STORAGE_PROBLEMS,
     responses={
         "200": {"description": "文件 / The file", **_FILE},
         "206": {"description": "所请求的部分 / The range asked for", **_FILE},

@@ -21,7 +21,7 @@ RETRY_AFTER_S: Final = 5
 """What a client waits when the fault itself does not say: longer than a database restart takes to begin."""
 
 _OWN_MEMBERS: Final = frozenset({"type", "status", "code", "title", "title_zh", "detail", "retry"})
-_WAITING: Final = frozenset({"database_busy", "disk_full"})
+_WAITING: Final = frozenset({"database_busy", "disk_full", "file_storage_away", "file_storage_refused"})
 
 
 def register_errors(app: Flask) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from server.services.readiness import OK, check_database, check_disk
+from server.services.readiness import OK, check_database, check_disk, check_files
 from server.web import shapes
 from server.web.openapi import about, blueprint
 from server.web.wiring import wired
@@ -25,9 +25,9 @@ def live() -> dict[str, Any]:
 @health.alt_response(200, schema=shapes.Health)
 @health.alt_response(503, schema=shapes.Health)
 def ready() -> tuple[dict[str, Any], int]:
-    """Tell whether database, migrations and disk are as they must be; 503 when they are not."""
+    """Tell whether database, migrations, disk and file storage are as they must be; 503 when they are not."""
     parts = wired()
-    checks = {**check_database(parts.engine), **check_disk(parts.settings.data)}
+    checks = {**check_database(parts.engine), **check_disk(parts.settings.data), **check_files(parts.files)}
     if all(state == OK for state in checks.values()):
         return {"status": OK, "checks": checks}, 200
     return {"status": "not_ready", "checks": checks}, 503

@@ -13,6 +13,7 @@ from server.reception import Reception
 from server.services.contacts import Contacts
 from server.services.office import Office
 from server.settings import Settings
+from server.store.blob_files import BlobFiles
 from server.store.devices import KnownDevice
 from server.web.attempts import Attempts
 
@@ -31,6 +32,7 @@ class Wiring:
     attempts: Attempts
     metrics: Metrics
     contacts: Contacts
+    files: BlobFiles
     signers: dict[str, KnownDevice] = field(default_factory=dict)
     """Devices by id whose key made a signature before; a key never changes, their state may."""
 

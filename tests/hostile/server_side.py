@@ -17,8 +17,8 @@ from server.services import bundles
 from server.services.blobs import BlobDesk
 from server.services.office import Office
 from server.settings import read_settings
-from server.store.blob_files import DiskFiles
 from server.store.database import open_engine
+from server.store.disk_files import DiskFiles
 from server.store.migrate import upgrade
 from sync import canonical, chain, receipt
 from sync.chain import LINE_BYTES_MAX

@@ -18,8 +18,8 @@ from server.keys import new_id
 from server.reception import Reception
 from server.services.blobs import BlobDesk
 from server.services.proofs import replay, verify_log
-from server.store.blob_files import DiskFiles
 from server.store.database import open_engine
+from server.store.disk_files import DiskFiles
 from sync import receipt
 from tests.cast import Device, found_company
 from tests.operating.caller import Caller

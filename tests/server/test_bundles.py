@@ -12,8 +12,8 @@ from schemas.problems import Refused
 from server.clock import utc_now
 from server.services.blobs import BlobDesk
 from server.services.bundles import FORMAT, Imported, import_bundle, list_receipts, write_answer
-from server.store.blob_files import DiskFiles
 from server.store.database import reading
+from server.store.disk_files import DiskFiles
 from sync import receipt
 from tests.cast import Device
 from tests.server.builders import Firm, fitted, photo, update

@@ -1,24 +1,36 @@
-"""One server process for the tests that do it no harm, and one each for those that do."""
+"""One server process for the tests that do it no harm, and one each for those that do; files on disk or in a bucket."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from server.settings import BucketAddress
+from tests.radosgw import Radosgw
 from tests.server.blobs.tus import Caller, Server, running_server
 
+KINDS = ("disk", "bucket")
 
-@pytest.fixture(scope="package")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+
+def choose_bucket(request: pytest.FixtureRequest) -> BucketAddress | None:
+    """Return a bucket when the parameter of a fixture asks for one."""
+    if request.param == "disk":
+        return None
+    gateway: Radosgw = request.getfixturevalue("radosgw")
+    return gateway.create_bucket()
+
+
+@pytest.fixture(scope="package", params=KINDS)
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that many tests share; each uploads files of its own."""
-    with running_server(tmp_path_factory.mktemp("server")) as server:
+    with running_server(tmp_path_factory.mktemp("server"), choose_bucket(request)) as server:
         yield server
 
 
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[Server]:
+@pytest.fixture(params=KINDS)
+def own_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     """A server that only this test uses, and may kill."""
-    with running_server(tmp_path / "data") as server:
+    with running_server(tmp_path / "data", choose_bucket(request)) as server:
         yield server
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from server.store.s3_gathering import SEGMENT_BYTES
 from server.web.blob_api import BLOCK_BYTES
 from tests.server.blobs.tus import PREFIX, UPLOADS, Caller, Server, hash_of, make_server
 
@@ -31,15 +32,21 @@ def read_status(connection: socket.socket) -> int:
 
 
 def wait_for_bytes(server: Server, path: str, size_bytes: int) -> None:
-    """Return when the server has at least so many bytes of an upload on disk; fail when they do not come."""
-    name = path.rsplit("/", 1)[1]
-    file = server.settings.blob_folder / server.ours.organisation / "uploads" / name
+    """Return when the server has stored at least so many bytes of an upload; fail when they do not come."""
     pause = threading.Event()
     for _ in range(WAIT_TRIES):
-        if file.stat().st_size >= size_bytes:
+        if count_bytes(server, path) >= size_bytes:
             return
         pause.wait(WAIT_PAUSE_S)
-    raise AssertionError(f"{file.stat().st_size} of {size_bytes} bytes came")
+    raise AssertionError(f"{count_bytes(server, path)} of {size_bytes} bytes came")
+
+
+def count_bytes(server: Server, path: str) -> int:
+    """Return how many bytes of an upload are on disk, or after asking how far it is, in the bucket."""
+    if server.settings.bucket:
+        return server.caller("wei").head(path).offset
+    name = path.rsplit("/", 1)[1]
+    return (server.settings.blob_folder / server.ours.organisation / "uploads" / name).stat().st_size
 
 
 def test_what_came_before_the_link_broke_is_kept(server: Server, wei: Caller, data: bytes) -> None:
@@ -89,12 +96,13 @@ def test_a_silent_client_does_not_hold_up_the_next(server: Server, wei: Caller, 
         finished = wei.send(path, kept, data[kept:])
         silent.sendall(data[MEGABYTE:])
 
-        assert read_status(silent) == 409
+        # In a bucket the same bytes may come twice; what counts is that the second time changes nothing.
+        assert read_status(silent) in ({204, 409} if server.settings.bucket else {409})
     assert (finished.status, finished.offset) == (204, len(data))
     assert wei.ask("GET", f"{PREFIX}/blobs/{hash_of(data)}").body == data
 
 
-def test_of_two_requests_for_the_same_bytes_one_goes_on(wei: Caller, data: bytes) -> None:
+def test_of_two_requests_for_the_same_bytes_one_goes_on(server: Server, wei: Caller, data: bytes) -> None:
     path = wei.begin(data)
     connections = [wei.open_patch(path, 0, len(data)) for _ in range(2)]
     senders = [threading.Thread(target=send_all, args=(connection, data)) for connection in connections]
@@ -105,7 +113,8 @@ def test_of_two_requests_for_the_same_bytes_one_goes_on(wei: Caller, data: bytes
         sender.join()
     statuses = sorted(read_status(connection) for connection in connections)
 
-    assert statuses in ([204, 409], [0, 204])
+    # In a bucket pieces may lie over each other; on disk there is one end, and one request at it.
+    assert statuses in ([204, 409], [0, 204], *([[204, 204]] if server.settings.bucket else []))
     assert wei.head(path).offset == len(data)
     assert wei.ask("GET", f"{PREFIX}/blobs/{hash_of(data)}").body == data
 
@@ -171,7 +180,8 @@ def test_memory_does_not_grow_with_the_file(own_server: Server) -> None:
     wei.send(wei.begin(data), 0, data)
 
     assert wei.states(hash_of(data)) == {hash_of(data): "verified"}
-    assert read_peak_kb(own_server.worker_pid()) - before < 4_000
+    held_kb = SEGMENT_BYTES * 2 // 1024 if own_server.settings.bucket else 0
+    assert read_peak_kb(own_server.worker_pid()) - before < 4_000 + held_kb
 
 
 def read_peak_kb(pid: int) -> int:

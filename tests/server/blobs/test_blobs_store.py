@@ -1,4 +1,4 @@
-"""The use cases of files on both databases: every step a crash may fall between, expiry, and any way to cut a file."""
+"""The use cases of files on both databases and both stores: every step a crash may fall between, expiry, any cuts."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from server.clock import spell_instant
 from server.keys import new_id
 from server.services.blobs import BlobDesk, Owner, UploadState, remove_expired
 from server.store import blobs
-from server.store.blob_files import DiskFiles
+from server.store.blob_files import BlobFiles
 from server.store.database import open_engine, writing
 from server.store.migrate import upgrade
+from tests.server.blobs.kept import InBucket, InFolder, Keeping
 from tests.server.blobs.tus import hash_of
 
 NOON_MS = 1_795_262_400_000
@@ -35,13 +36,13 @@ class Desk:
     """A desk whose clock a test turns."""
 
     engine: Engine
-    folder: Path
+    keeping: Keeping
     now_ms: int = NOON_MS
     wei: Owner = field(default_factory=lambda: Owner(new_id(), new_id()))
 
     @property
-    def files(self) -> DiskFiles:
-        return DiskFiles(self.folder)
+    def files(self) -> BlobFiles:
+        return self.keeping.open()
 
     @property
     def desk(self) -> BlobDesk:
@@ -56,17 +57,15 @@ class Desk:
     def state(self, sha256: str) -> str:
         return self.desk.read_states(self.wei.organisation, [sha256])[sha256]
 
-    def files_on_disk(self) -> list[Path]:
-        return [path for path in self.folder.rglob("*") if path.is_file()]
 
-
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql", "bucket"])
 def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
-    """A desk on each kind of database."""
+    """A desk on each kind of database, and one that keeps files in a bucket."""
     url = f"sqlite:///{tmp_path / 'office.sqlite'}"
-    engine = open_engine(url if request.param == "sqlite" else request.getfixturevalue("postgres_database"))
+    engine = open_engine(request.getfixturevalue("postgres_database") if request.param == "postgresql" else url)
     upgrade(engine)
-    yield Desk(engine, tmp_path / "blobs")
+    is_bucket = request.param == "bucket"
+    yield Desk(engine, InBucket(request.getfixturevalue("bucket")) if is_bucket else InFolder(tmp_path / "blobs"))
     engine.dispose()
 
 
@@ -97,18 +96,26 @@ def test_a_file_a_record_expects_becomes_verified(office: Desk) -> None:
     assert (before, office.state(hash_of(DATA))) == ("missing", "verified")
 
 
-STEPS = [
-    "server.store.blob_files.DiskFiles.begin",
-    "server.store.blob_files._sync_folder",
-    "server.store.blob_files.os.fsync",
-    "server.store.blob_files.DiskFiles.finish",
-    "server.store.blob_files.DiskFiles._rename",
+ON_DISK = [
+    "server.store.disk_files.DiskFiles.begin",
+    "server.store.disk_files._sync_folder",
+    "server.store.disk_files.os.fsync",
+    "server.store.disk_files.DiskFiles.finish",
+    "server.store.disk_files.DiskFiles._rename",
     "server.store.blobs.mark_verified",
 ]
+IN_BUCKET = [
+    "server.store.s3_files.S3Files.begin",
+    "server.store.s3_bucket.Bucket.put",
+    "server.store.s3_files.S3Files.finish",
+    "server.store.blobs.mark_verified",
+]
+STEPS = [(kind, step) for kind in ("sqlite", "postgresql") for step in ON_DISK]
+STEPS += [("bucket", step) for step in IN_BUCKET]
 
 
 @pytest.mark.parametrize("named", [True, False])
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(("office", "step"), STEPS, indirect=["office"])
 def test_an_upload_goes_on_after_a_power_cut_at_any_step(
     office: Desk, monkeypatch: pytest.MonkeyPatch, step: str, named: bool
 ) -> None:
@@ -130,36 +137,45 @@ def test_an_upload_goes_on_after_a_power_cut_at_any_step(
     assert office.state(hash_of(DATA)) == "verified"
 
 
+@pytest.mark.parametrize(
+    ("office", "put"),
+    [
+        ("sqlite", "server.store.disk_files.DiskFiles._rename"),
+        ("postgresql", "server.store.disk_files.DiskFiles._rename"),
+        ("bucket", "server.store.s3_files.S3Files._put_together"),
+    ],
+    indirect=["office"],
+)
 def test_an_upload_cut_off_before_it_was_recorded_is_finished_by_who_asks(
-    office: Desk, monkeypatch: pytest.MonkeyPatch
+    office: Desk, monkeypatch: pytest.MonkeyPatch, put: str
 ) -> None:
     upload = office.begin()
-    for step in ("server.store.blob_files.DiskFiles._rename", "server.store.blobs.mark_verified"):
+    office.send(upload, 0, DATA[:100])
+    for step in (put, "server.store.blobs.mark_verified"):
         with monkeypatch.context() as broken, pytest.raises(PowerCutError):
             broken.setattr(step, lambda *_: (_ for _ in ()).throw(PowerCutError))
-            office.send(upload, 0, DATA) if "rename" in step else office.desk.find(office.wei, upload)
+            office.send(upload, 100, DATA[100:]) if step == put else office.desk.find(office.wei, upload)
 
     assert office.state(hash_of(DATA)) == "missing"
     assert office.desk.find(office.wei, upload).is_finished
     assert office.state(hash_of(DATA)) == "verified"
 
 
-def test_bytes_spoilt_on_disk_are_found_before_they_count(office: Desk) -> None:
+def test_bytes_spoilt_where_they_are_kept_are_found_before_they_count(office: Desk) -> None:
     upload = office.begin()
     office.send(upload, 0, DATA[:5000])
-    part = office.folder / office.wei.organisation / "uploads" / upload
-    part.write_bytes(b"x" + part.read_bytes()[1:])
+    office.keeping.spoil(upload)
 
     with pytest.raises(Refused, match="blob_hash_differs"):
         office.send(upload, 5000, DATA[5000:])
 
     assert office.state(hash_of(DATA)) == "missing"
-    assert office.files_on_disk() == []
+    assert office.keeping.names() == []
 
 
 def test_a_verified_file_that_is_lost_counts_as_missing_and_may_come_again(office: Desk) -> None:
     office.send(office.begin(), 0, DATA)
-    (office.folder / office.wei.organisation / hash_of(DATA)[:2] / hash_of(DATA)).unlink()
+    office.keeping.lose(hash_of(DATA))
 
     state = office.state(hash_of(DATA))
     with pytest.raises(Refused, match="blob_unknown"):
@@ -190,7 +206,7 @@ def test_an_upload_expires_and_leaves_nothing(office: Desk) -> None:
 
     assert alive.offset == 10
     assert (removed_early, removed) == (0, 1)
-    assert office.files_on_disk() == []
+    assert office.keeping.names() == []
 
 
 def test_a_finished_upload_is_forgotten_after_a_day_and_its_file_stays(office: Desk) -> None:
@@ -201,7 +217,7 @@ def test_a_finished_upload_is_forgotten_after_a_day_and_its_file_stays(office: D
 
     assert removed == 1
     assert office.state(hash_of(DATA)) == "verified"
-    assert [path.name for path in office.files_on_disk()] == [hash_of(DATA)]
+    assert office.keeping.names() == [hash_of(DATA)]
 
 
 def test_finished_uploads_do_not_count_as_unfinished(office: Desk) -> None:
@@ -210,7 +226,7 @@ def test_finished_uploads_do_not_count_as_unfinished(office: Desk) -> None:
 
     with writing(office.engine) as connection:
         now = spell_instant(office.now_ms)
-        assert blobs.count_unfinished(connection, office.wei.organisation, office.wei.device, now) == 1
+        assert blobs.count_unfinished(connection, office.wei.organisation, office.wei.device, now).device_uploads == 1
 
 
 def test_the_same_ids_in_another_organisation_are_another_upload(office: Desk) -> None:
@@ -229,8 +245,8 @@ def test_the_same_ids_in_another_organisation_are_another_upload(office: Desk) -
 
 
 @pytest.mark.parametrize("name", ["../x", "", "a" * 63, "A" * 64, "a" * 64 + "\n", "a" * 62 + "/."])
-def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
-    files = DiskFiles(tmp_path)
+def test_no_name_leads_out_of_the_folder(office: Desk, name: str) -> None:
+    files = office.files
 
     for attempt in (lambda: files.open(new_id(), name), lambda: files.size(name, "a" * 64)):
         with pytest.raises(ValueError, match="not a name"):
@@ -264,5 +280,5 @@ def sqlite_office(tmp_path: Path) -> Iterator[Desk]:
     """A desk on SQLite, which many examples share."""
     engine = open_engine(f"sqlite:///{tmp_path / 'office.sqlite'}")
     upgrade(engine)
-    yield Desk(engine, tmp_path / "blobs")
+    yield Desk(engine, InFolder(tmp_path / "blobs"))
     engine.dispose()

@@ -20,7 +20,7 @@ from typing import Any
 
 from server.keys import open_office_key
 from server.services.office import Office
-from server.settings import Settings, read_settings
+from server.settings import BucketAddress, Settings, read_settings
 from server.store.database import open_engine
 from server.store.migrate import upgrade
 from tests.cast import Company, Device, enrol_device, found_company
@@ -210,12 +210,31 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "GONGDAN_DATA": str(settings.data),
         "GONGDAN_DATABASE": settings.database_url,
         "GONGDAN_BLOB_BYTES_MAX": str(settings.blob_bytes_max),
+        **(spell_bucket(settings.bucket) if settings.bucket else {}),
     }
 
 
-def make_server(folder: Path, **more: Any) -> Server:
-    """Found two companies, ours with Wei and Lin, theirs with Mallory, each with a device."""
-    settings = read_settings({"GONGDAN_DATA": str(folder), "GONGDAN_BLOB_BYTES_MAX": str(BLOB_BYTES_MAX)})
+def spell_bucket(address: BucketAddress) -> dict[str, str]:
+    """Return the environment that names a bucket."""
+    return {
+        "GONGDAN_BLOBS": f"s3://{address.bucket}/{address.prefix}",
+        "GONGDAN_BLOBS_ENDPOINT": address.endpoint,
+        "GONGDAN_BLOBS_REGION": address.region,
+        "GONGDAN_BLOBS_KEY_ID": address.key_id,
+        "GONGDAN_BLOBS_SECRET": address.secret,
+        "GONGDAN_BLOBS_TIMEOUT_S": str(address.timeout_s),
+    }
+
+
+def make_server(
+    folder: Path, bucket: BucketAddress | None = None, blob_bytes_max: int = BLOB_BYTES_MAX, **more: Any
+) -> Server:
+    """Found two companies, ours with Wei and Lin, theirs with Mallory, each with a device.
+
+    Files are kept in the data folder unless a bucket is named.
+    """
+    named = spell_bucket(bucket) if bucket else {}
+    settings = read_settings({"GONGDAN_DATA": str(folder), "GONGDAN_BLOB_BYTES_MAX": str(blob_bytes_max), **named})
     folder.mkdir(parents=True, exist_ok=True)
     engine = open_engine(settings.database_url)
     upgrade(engine)
@@ -231,9 +250,9 @@ def make_server(folder: Path, **more: Any) -> Server:
 
 
 @contextlib.contextmanager
-def running_server(folder: Path, **more: Any) -> Iterator[Server]:
+def running_server(folder: Path, bucket: BucketAddress | None = None, **more: Any) -> Iterator[Server]:
     """Yield a started server."""
-    server = make_server(folder, **more)
+    server = make_server(folder, bucket, **more)
     server.start()
     try:
         yield server

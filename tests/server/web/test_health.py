@@ -20,7 +20,7 @@ def test_a_database_with_older_tables_is_not_ready(house: House, monkeypatch: py
     answer = house.client().get(f"{PREFIX}/health/ready")
 
     assert answer.status_code == 503
-    assert answer.json["checks"] == {"database": "ok", "migrations": "pending", "disk": "ok"}
+    assert answer.json["checks"] == {"database": "ok", "migrations": "pending", "disk": "ok", "files": "ok"}
 
 
 def test_a_database_that_cannot_be_read_is_not_ready(house: House) -> None:
