@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import gc
 import hashlib
 import hmac
@@ -100,7 +99,6 @@ def wsgi() -> Flask:
     app = create_app(settings)
     parts: Wiring = app.extensions[EXTENSION]
     parts.contacts.start()
-    atexit.register(parts.contacts.stop)
     _spare_the_collector()
     return app
 

@@ -34,6 +34,7 @@ SERVER_MAY_IMPORT = {
     "request_trace": set(),
     "event_log": {"clock", "request_trace"},
     "metrics": set(),
+    "exposition": {"settings", "metrics", "services"},
     "keys": {"settings", "clock"},
     # The time and new ids are passed down to the store, so that a rebuild from the log gives the same rows.
     "store": {"settings", "domain"},
@@ -48,7 +49,7 @@ SERVER_MAY_IMPORT = {
     "web": UP_TO_SERVICES,
     "demo": UP_TO_SERVICES,
     "app": UP_TO_SERVICES | {"jobs", "web"},
-    "commands": UP_TO_SERVICES | {"jobs", "web", "demo", "app"},
+    "commands": UP_TO_SERVICES | {"jobs", "web", "demo", "app", "exposition"},
     "__main__": UP_TO_SERVICES | {"jobs", "web", "demo", "app", "commands"},
 }
 

@@ -48,8 +48,6 @@ class Contacts:
         self._engine = engine
         self._heard: dict[tuple[str, str], _Heard] = {}
         self._guard = threading.Lock()
-        self._stopped = threading.Event()
-        self._writer: threading.Thread | None = None
 
     def hear(
         self, organisation: str, device: str, told: str | None = None, synced: int | None = None, problem: str = ""
@@ -88,19 +86,14 @@ class Contacts:
         return len(heard)
 
     def start(self) -> None:
-        """Write every WRITE_EVERY_S in a thread of its own, and once more at `stop`."""
-        self._writer = threading.Thread(target=self._write_on, name="contacts", daemon=True)
-        self._writer.start()
-
-    def stop(self) -> None:
-        """Write what is left and end the thread."""
-        self._stopped.set()
-        if self._writer is not None:
-            self._writer.join()
+        """Write every WRITE_EVERY_S in a thread of its own, and once more when the process ends."""
+        # No daemon: a process waits for its threads before it ends, and this one waits for the main thread.
+        threading.Thread(target=self._write_on, name="contacts").start()
 
     def _write_on(self) -> None:
-        while not self._stopped.is_set():
-            self._stopped.wait(WRITE_EVERY_S)
+        main = threading.main_thread()
+        while main.is_alive():
+            main.join(WRITE_EVERY_S)
             try:
                 self.write()
             except Refused as refused:
