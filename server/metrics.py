@@ -105,8 +105,20 @@ def forget_ended(data: Path) -> None:
     """Remove the files of processes that have ended; to be called when a server starts."""
     for file in counts_folder(data).glob("*_*.db"):
         pid = file.stem.rpartition("_")[2]
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+        if pid.isdigit() and not _is_running(int(pid)):
             file.unlink(missing_ok=True)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        # One that has ended keeps its number until its parent has looked.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except ProcessLookupError:
+        return False
+    except OSError:
+        # It is somebody else's, or this system tells nothing of processes: its file stays.
+        return True
 
 
 def summarise(receipts: Iterable[str]) -> tuple[dict[str, int], list[str], list[int]]:
