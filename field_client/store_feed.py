@@ -56,6 +56,7 @@ class Feed:
     def stage(self, session: PullSession, lines: Iterable[bytes]) -> PageHead:
         """Store one page; with the last one, make the whole run take effect.
 
+        A run from position 0 is all there is: what it does not name is let go with it.
         Raises Refused with `answer_not_understood`, and then nothing of the page is stored.
         """
         # Read to its end first: a slow link must not hold the database against the person at work.
@@ -69,7 +70,9 @@ class Feed:
             cursor = session.advance(head)
             try:
                 if session.done:
+                    unnamed = self._find_unnamed() if before.position == 0 else []
                     self._remember_total(*apply_incoming(self.store, *self.total))
+                    self.evict(unnamed)
                     self._forget_settled(head.until)
                     self.store.remember(witness=head.witness)
                 self._remember(cursor)
@@ -79,7 +82,7 @@ class Feed:
         return head
 
     def restart(self, cursor: Cursor) -> None:
-        """Begin again from a snapshot; what it turns out not to hold goes with the repair at its end."""
+        """Begin again from a snapshot; what was held stays to be seen until it is complete."""
         with self.store.transaction():
             self.store.db.execute("DELETE FROM incoming")
             # Files may be missing from the backup too: the next run asks for each again.
@@ -113,6 +116,10 @@ class Feed:
         with self.store.transaction():
             digests = [digest for _, digest in self.digests()]
             self._remember_total(checksum.add(0, *digests), len(digests))
+
+    def _find_unnamed(self) -> list[str]:
+        sql = "SELECT id FROM records WHERE base IS NOT NULL AND id NOT IN (SELECT id FROM incoming WHERE name = 'put')"
+        return [found for (found,) in self.store.rows(sql)]
 
     def _insert(self, staged: Iterable[Staged]) -> None:
         rows: list[Staged] = []

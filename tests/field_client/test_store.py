@@ -12,7 +12,7 @@ from field_client.store_feed import Feed
 from field_client.work import start
 from schemas.problems import Refused
 from sync import canonical, checksum
-from sync.session import PullSession
+from sync.session import Cursor, PullSession
 from tests.field_client.office import Office, digest_of
 from tests.field_client.scope import BATCH, MACHINE, ORDER, WEI, Tablet, uuid
 
@@ -175,6 +175,24 @@ def test_pages_take_effect_together_and_a_cut_off_run_goes_on(empty_tablet: Tabl
     assert resumed.cursor.position == office.position
     assert feed.total == checksum_of(office)
     assert empty_tablet.store.values_of(WEI)["name"] == "魏工"
+
+
+def test_after_a_restore_what_is_gone_goes_with_the_last_page(tablet: Tablet, office: Office) -> None:
+    feed = Feed(tablet.store)
+    backup = Office(epoch=uuid(7), page_size=3)
+    for record_id, row in office.rows.items():
+        if record_id != ORDER:
+            backup.write(row.kind, record_id, row.values)
+    feed.restart(Cursor(backup.epoch))
+    session = PullSession(feed.cursor)
+
+    seen = []
+    while (query := session.next_query()) is not None:
+        feed.stage(session, backup.page(query))
+        seen.append(tablet.store.find(ORDER) is not None)
+
+    assert seen == [*[True] * (len(seen) - 1), False]
+    assert feed.total == checksum_of(backup)
 
 
 def test_a_page_cut_short_stores_nothing(empty_tablet: Tablet, office: Office) -> None:
