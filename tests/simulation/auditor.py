@@ -13,6 +13,7 @@ import hashlib
 import json
 import sqlite3
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,14 @@ _LOG = (
 _RECORDS = "SELECT id, kind, body, deleted FROM records WHERE position > ?"
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How things stood when a backup was made."""
+
+    truth: Truth
+    live: dict[str, Version]
+
+
 class Auditor:
     """See the module's text."""
 
@@ -37,8 +46,10 @@ class Auditor:
         self.file, self.office_key = file, office_key
         self.truth = Truth()
         self.live: dict[str, Version] = {}
-        self.snapshots: dict[int, dict[str, Version]] = {0: {}}
-        self.db = sqlite3.connect(file, isolation_level=None)
+        self.epoch = ""
+        self.snapshots: dict[tuple[str, int], dict[str, Version]] = {}
+        self.marked: Mark | None = None
+        self._open()
         self.look()
 
     def close(self) -> None:
@@ -56,15 +67,37 @@ class Auditor:
         stored = {row[0]: row[1:] for row in self.db.execute(_RECORDS, (last,))}
         self._name_reviews(stored)
         self._compare(stored)
-        self.snapshots[self.truth.position] = dict(self.live)
+        self._keep_snapshot()
+
+    def mark(self) -> None:
+        """Remember how things stand: the server's database is being backed up."""
+        self.marked = Mark(self.truth.copy(), dict(self.live))
+
+    def rewind(self) -> None:
+        """Go back to where the backup was made: the server's database was restored from it."""
+        assert self.marked is not None
+        self.truth, self.live = self.marked.truth.copy(), dict(self.marked.live)
+        self._open()
+        self._keep_snapshot()
+        self.look()
+
+    def _open(self) -> None:
+        self.db = sqlite3.connect(self.file, isolation_level=None)
+        ((self.epoch,),) = self.db.execute("SELECT epoch FROM organisations")
+        self.snapshots[self.epoch, 0] = {}
+
+    def _keep_snapshot(self) -> None:
+        self.snapshots[self.epoch, self.truth.position] = dict(self.live)
 
     def live_bodies(self) -> dict[str, tuple[str, Body]]:
         """Return kind and body of every record as it stands."""
         return {key: (kind, body) for key, (kind, body, _) in self.live.items()}
 
-    def scope(self, person: str, position: int) -> dict[str, tuple[str, str]]:
+    def scope(self, person: str, epoch: str, position: int) -> dict[str, tuple[str, str]]:
         """Return kind and canonical body of all that a person's devices should hold at a position."""
-        versions = self.snapshots[position]
+        if position == 0:
+            return {}
+        versions = self.snapshots[epoch, position]
         held = held_by({key: (kind, body) for key, (kind, body, _) in versions.items()}, person)
         return {key: (versions[key][0], versions[key][2]) for key in held}
 

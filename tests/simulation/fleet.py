@@ -22,13 +22,14 @@ from server.services import enrolment
 from server.store.database import writing
 from tests.simulation.auditor import Auditor
 from tests.simulation.dispatcher import Dispatcher
+from tests.simulation.events import Events
 from tests.simulation.firm import Firm
 from tests.simulation.headquarters import Headquarters, Premises
 from tests.simulation.ledger import Ledger
 from tests.simulation.radio import BASE_URL, Answer, Radio, Request
 from tests.simulation.tablet import Tablet
 from tests.simulation.weather import Weather, draw_weather
-from tests.simulation.world import DAY_MS, HOUR_MS, MINUTE_MS, Broken, World
+from tests.simulation.world import HOUR_MS, MINUTE_MS, Broken, World
 
 CALM_MS: Final = 12 * HOUR_MS
 """A healed network drains within this: every device syncs every quarter of an hour."""
@@ -72,11 +73,7 @@ class Fleet:
             "work": lambda chance: chance.choice(self.tablets).act(chance),
             "sync": lambda chance: chance.choice(self.tablets).sync(),
             "office": self.work_at_office,
-            "no network": self.cut_network,
-            "weeks away": self.go_away,
-            "device clock jumps": self.turn_device_clock,
-            "server clock jumps": self.turn_server_clock,
-            "server restarts": lambda chance: self.hq.stop(chance.randint(1, 60) * MINUTE_MS),
+            **Events(self).by_name,
         }
 
     def answer(self, request: Request) -> Answer | None:
@@ -118,6 +115,7 @@ class Fleet:
         name = f"t{len(self.tablets)}"
         radio = Radio(self.world, name, self.answer)
         tablet = Tablet(self.world, name, self.folder / name, radio, self.auditor, self.ledger)
+        tablet.engineer = engineer
         self.tablets.append(tablet)
         self.give_code(tablet, self.firm.engineers[engineer])
 
@@ -141,35 +139,10 @@ class Fleet:
         self.dispatcher.act(chance)
         self.auditor.look()
 
-    def cut_network(self, chance: random.Random) -> None:
-        """Leave a device, or all of them, without a network for some hours."""
-        cut = chance.choice([self.tablets, *[[tablet] for tablet in self.tablets] * 2])
-        for tablet in cut:
-            tablet.radio.is_cut = True
-            self.world.plan(chance.randint(1, 48) * HOUR_MS, lambda found=tablet: self.reconnect(found))
-
-    def go_away(self, chance: random.Random) -> None:
-        """Leave a device without a network for weeks, while its engineer works on."""
-        tablet = chance.choice(self.tablets)
-        tablet.radio.is_cut = True
-        self.world.plan(chance.randint(7, 40) * DAY_MS, lambda: self.reconnect(tablet))
-        for _ in range(chance.randint(5, 40)):
-            act = random.Random(chance.random())
-            self.world.plan(chance.randint(1, 7 * DAY_MS), lambda drawn=act: tablet.act(drawn))
-
-    def reconnect(self, tablet: Tablet) -> None:
-        """Give a device its network back."""
-        self.world.tell(tablet.name, "has a network")
-        tablet.radio.is_cut = False
-
-    def turn_device_clock(self, chance: random.Random) -> None:
-        """Set a device's clock wrong, or right again."""
-        tablet = chance.choice(self.tablets)
-        tablet.clock_ms = chance.choice([0, chance.randint(-400, 400) * DAY_MS, chance.randint(-20, 20) * MINUTE_MS])
-
-    def turn_server_clock(self, chance: random.Random) -> None:
-        """Set the server's clock wrong, or right again."""
-        self.hq.clock_ms = chance.choice([0, chance.randint(-3, 3) * DAY_MS, chance.randint(-20, 20) * MINUTE_MS])
+    def state_of(self, tablet: Tablet) -> str | None:
+        """Return what the log says of a device: ``active``, ``revoked``, or None when it knows of none such."""
+        fact = self.auditor.truth.facts.get(tablet.device)
+        return fact.body["state"] if fact else None
 
     def calm_down(self) -> None:
         """End all misfortune, and see that everything arrives in time."""
@@ -197,8 +170,12 @@ class Fleet:
 
     def is_quiet(self) -> bool:
         """Tell whether everything has arrived everywhere."""
-        end = self.auditor.truth.position
-        return all(t.is_gone or (t.is_settled() and t.store.recall("position", 0) == end) for t in self.tablets)
+        return all(tablet.is_gone or (tablet.is_settled() and self.is_abreast(tablet)) for tablet in self.tablets)
+
+    def is_abreast(self, tablet: Tablet) -> bool:
+        """Tell whether a device has pulled all there is; a revoked one gets nothing more."""
+        is_revoked = self.state_of(tablet) == "revoked"
+        return is_revoked or tablet.place() == (self.auditor.epoch, self.auditor.truth.position)
 
     def check_end(self) -> None:
         """Hold everything to everything."""
@@ -210,14 +187,16 @@ class Fleet:
                 tablet.check_checksum(tablet.check_scope())
         for device, promises in self.ledger.saved.items():
             for promise in promises:
-                if promise.digest not in self.auditor.truth.digests and not self.is_lost(device):
+                if not self.is_lost(device) and not self.ledger.is_kept(promise.digest):
                     raise Broken(f"saved and lost: set {promise.seq} of {device}")
-        if self.ledger.refusals:
-            raise Broken(f"work of honest people was refused: {self.ledger.refusals}")
+        refusals = self.ledger.unjust_refusals()
+        if refusals:
+            raise Broken(f"work of honest people was refused: {refusals}")
 
     def is_lost(self, device: str) -> bool:
-        """Tell whether a device is gone with what it had."""
-        return any(tablet.device == device and tablet.is_gone for tablet in self.tablets)
+        """Tell whether a device is gone with what it had, or may not hand in again what a restored server forgot."""
+        (tablet,) = [tablet for tablet in self.tablets if tablet.device == device]
+        return tablet.is_gone or (self.state_of(tablet) == "revoked" and self.ledger.forgotten > 0)
 
     def close(self) -> None:
         """Close all files."""

@@ -21,6 +21,7 @@ from sqlalchemy import Engine, event
 
 from server.app import create_app
 from server.reception import Reception
+from server.services import restoring
 from server.services.office import Office
 from server.settings import read_settings
 from server.store.migrate import upgrade
@@ -65,10 +66,14 @@ class Premises:
 
     def replace_database(self, source: Path) -> None:
         """Put a copy of a database in the place of the one there is."""
-        self.engine.dispose()
-        for ending in ("-wal", "-shm"):
-            self.file.with_name(self.file.name + ending).unlink(missing_ok=True)
+        self.clear_database()
         shutil.copyfile(source, self.file)
+
+    def clear_database(self) -> None:
+        """Remove the database."""
+        self.engine.dispose()
+        for ending in ("", "-wal", "-shm"):
+            self.file.with_name(self.file.name + ending).unlink(missing_ok=True)
 
     def start_process(self) -> Wiring:
         """Begin with nothing in memory, as after a start of the server."""
@@ -89,6 +94,8 @@ class Headquarters:
         """How far the server's clock is off."""
         self.is_down = False
         self._commits = 0
+        self._backup = premises.folder / "backup.sqlite"
+        self._backup.unlink(missing_ok=True)
         premises.replace_database(premises.template)
         shutil.rmtree(premises.settings.blob_folder, ignore_errors=True)
         self.parts = premises.start_process()
@@ -128,6 +135,17 @@ class Headquarters:
             self.world.tell("server starts")
             self.parts = self.premises.start_process()
             self.is_down = False
+
+    def back_up(self) -> None:
+        """Copy the database, as the product does, in the place of the copy before."""
+        self._backup.unlink(missing_ok=True)
+        restoring.back_up(self.engine, self._backup)
+
+    def restore(self) -> None:
+        """Lose the database and begin again from the copy, as the product does."""
+        self.premises.clear_database()
+        restoring.restore(self._backup, self.premises.file)
+        self.parts = self.premises.start_process()
 
     @contextmanager
     def fragile(self) -> Iterator[None]:

@@ -23,6 +23,10 @@ KEPT_BY_DEVICE: Final = 500
 """Settled sets that a device keeps, by its documentation."""
 
 
+FORGOTTEN: Final = frozenset({"record_missing", "out_of_scope"})
+"""Why a set may be refused that speaks of what the server forgot when it was restored."""
+
+
 @dataclass(slots=True)
 class Promise:
     """A set that a person was told is saved."""
@@ -45,6 +49,12 @@ class Ledger:
     """digest -> the final receipt that was sent"""
     refusals: dict[str, str] = field(default_factory=dict)
     """digest -> the code with which an honest device's set was refused"""
+    aside: dict[str, str] = field(default_factory=dict)
+    """digest -> the receipt that said that the bytes were kept aside"""
+    old: dict[str, str] = field(default_factory=dict)
+    """digest -> the receipt of a set that the server has forgotten since"""
+    forgotten: int = 0
+    """how often the server was restored from a backup"""
     strangers: set[str] = field(default_factory=set)
     """devices that are not honest"""
 
@@ -64,13 +74,14 @@ class Ledger:
         promises = self.saved.get(device, [])
         for promise in promises:
             row = kept.get(promise.seq)
-            receipt = self.receipts.get(promise.digest)
+            receipt = self.receipts.get(promise.digest) or self.aside.get(promise.digest)
             if row is None:
                 if receipt is None or promise.seq > len(promises) - KEPT_BY_DEVICE:
                     raise Broken(f"set {promise.seq} of {device} is gone from the device")
                 continue
             if bytes(row[2]) != promise.line:
                 raise Broken(f"set {promise.seq} of {device} was altered on the device")
+            receipt = receipt or self.old.get(promise.digest)
             if row[3] not in ("sealed", "held") and receipt is None:
                 raise Broken(f"set {promise.seq} of {device} is {row[3]} on the device, and nobody answered for it")
 
@@ -88,6 +99,7 @@ class Ledger:
         if receipt["position"] is None:
             if receipt["verdict"] == "refused":
                 self._expect_kept_aside(digest, code)
+                self.aside[digest] = text
             else:
                 self._expect_held(receipt)
             return
@@ -105,6 +117,30 @@ class Ledger:
         for digest, text in self.receipts.items():
             if stored.get(digest) != text:
                 raise Broken(f"acknowledged and lost: {text}")
+
+    def forget_receipts(self) -> None:
+        """Forget the receipts that the server itself has forgotten, being restored from a backup.
+
+        The sets are still promised to those who wrote them, and are to come back from their devices.
+        """
+        self.forgotten += 1
+        known = self.auditor.truth.digests
+        lost = [digest for digest in self.receipts if digest not in known]
+        self.world.counts["sets lost by the restored server"] += len(lost)
+        self.old |= {digest: self.receipts.pop(digest) for digest in lost}
+        for digest in lost:
+            self.refusals.pop(digest, None)
+
+    def is_kept(self, digest: str) -> bool:
+        """Tell whether the server has a set: in its log, or aside because its device was revoked."""
+        if digest in self.auditor.truth.digests:
+            return True
+        return bool(self.auditor.db.execute("SELECT 1 FROM kept_aside WHERE digest = ?", (digest,)).fetchall())
+
+    def unjust_refusals(self) -> dict[str, str]:
+        """Return the refusals that nothing excuses; a restored server may have forgotten what a set speaks of."""
+        excused = FORGOTTEN if self.forgotten else frozenset()
+        return {digest: code for digest, code in self.refusals.items() if code not in excused}
 
     def _expect_kept_aside(self, digest: str, code: str | None) -> None:
         if not self.auditor.db.execute("SELECT 1 FROM kept_aside WHERE digest = ?", (digest,)).fetchall():

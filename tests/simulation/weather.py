@@ -35,6 +35,10 @@ EVENTS: Final[dict[str, tuple[float, float]]] = {
     "device clock jumps": (0.2, 2.0),
     "server clock jumps": (0.05, 0.5),
     "server restarts": (0.2, 2.0),
+    "device set up anew": (0.1, 1.0),
+    "device revoked": (0.1, 1.0),
+    "server backed up": (0.3, 2.0),
+    "server restored": (0.1, 0.7),
 }
 """Misfortunes that come by themselves, and their share of a hundred things that happen."""
 
