@@ -1,4 +1,4 @@
-"""What comes over a fleet by itself: no network, wrong clocks, lost and new devices, a server restored from a backup."""
+"""What comes over a fleet by itself: no network, wrong clocks, lost and new devices, a server restored."""
 
 from __future__ import annotations
 
