@@ -30,7 +30,7 @@ from server.web.docs_page import DOCUMENT_CONFIG, documentation
 from server.web.enrol_api import enrolling
 from server.web.errors import register_errors
 from server.web.health import health
-from server.web.openapi import configure_document, write_document
+from server.web.openapi import configure_document, cookie_name, write_document
 from server.web.people_api import office
 from server.web.session_api import sessions
 from server.web.sync_api import sync
@@ -43,7 +43,10 @@ SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "X-Frame-Options": "DENY",
     "Cache-Control": "no-store",
 }
 GARBAGE_OBJECTS: Final = 50_000
@@ -73,7 +76,7 @@ def create_app(settings: Settings) -> Flask:
         key,
         Office(engine, key),
         reception,
-        Attempts(),
+        Attempts(engine),
         metrics,
         Contacts(engine),
         open_files(settings),
@@ -120,7 +123,7 @@ def _configure(app: Flask, settings: Settings, secret: bytes) -> None:
         SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.database_url),
         # Cookies and tokens are signed with different keys, so that neither passes for the other.
         SECRET_KEY=hmac.new(secret, b"session cookies", hashlib.sha256).digest(),
-        SESSION_COOKIE_NAME="gongdan_session",
+        SESSION_COOKIE_NAME=cookie_name(settings.base_url),
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.base_url.startswith("https://"),

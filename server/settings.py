@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
+
+Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ OPTIONS: Final = (
     Option("GONGDAN_DATABASE", "", "SQLAlchemy URL of the database; empty means SQLite in the data folder."),
     Option("GONGDAN_BASE_URL", "http://127.0.0.1:8080", "Address under which devices and browsers reach the server."),
     Option("GONGDAN_BIND", "127.0.0.1:8080", "Address and port to listen on."),
+    Option("GONGDAN_TRUSTED_PROXIES", "", "Addresses and networks whose X-Forwarded-For is believed."),
     Option("GONGDAN_WORKERS", "1", "Server processes; more than one is worth it on PostgreSQL."),
     Option("GONGDAN_THREADS", "32", "Request threads in each process."),
     Option("GONGDAN_BLOB_BYTES_MAX", "67108864", "Largest file a device may upload, in bytes."),
@@ -90,6 +94,7 @@ class Settings:
     database_url: str
     base_url: str
     bind: str
+    trusted_proxies: tuple[Network, ...]
     workers: int
     threads: int
     blob_bytes_max: int
@@ -117,7 +122,8 @@ class Settings:
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read the options from environment variables.
 
-    Raises ValueError when a number is not one, a word is not among those allowed, or options do not fit together.
+    Raises ValueError when a number or a network is not one, a word is not among those allowed, or options do not fit
+    together.
     """
     values = {option.variable: environment.get(option.variable) or option.default for option in OPTIONS}
     data = Path(values["GONGDAN_DATA"]).absolute()
@@ -126,6 +132,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         database_url=values["GONGDAN_DATABASE"] or f"sqlite:///{data / 'gongdan.sqlite'}",
         base_url=values["GONGDAN_BASE_URL"].rstrip("/"),
         bind=values["GONGDAN_BIND"],
+        trusted_proxies=_read_networks(values["GONGDAN_TRUSTED_PROXIES"]),
         workers=int(values["GONGDAN_WORKERS"]),
         threads=int(values["GONGDAN_THREADS"]),
         blob_bytes_max=int(values["GONGDAN_BLOB_BYTES_MAX"]),
@@ -170,6 +177,10 @@ def _read_bucket(values: Mapping[str, str]) -> BucketAddress | None:
         secret=values["GONGDAN_BLOBS_SECRET"],
         timeout_s=float(values["GONGDAN_BLOBS_TIMEOUT_S"]),
     )
+
+
+def _read_networks(spelled: str) -> tuple[Network, ...]:
+    return tuple(ip_network(part.strip()) for part in spelled.split(",") if part.strip())
 
 
 def _choose(values: Mapping[str, str], variable: str, words: tuple[str, ...]) -> str:

@@ -34,4 +34,3 @@ def found(desk: Desk, name: str, admin: str, login: str, password: str) -> None:
         f"已建立组织“{name}”，管理员登录名 {login}。",
         f"Organisation '{name}' is there; {login} signs in as its administrator.",
     )
-

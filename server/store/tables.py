@@ -1,4 +1,4 @@
-"""Every table. Each key begins with the organisation: organisations share nothing and can live apart.
+"""Every table. Each key but that of `attempts` begins with the organisation: organisations share nothing.
 
 `log` is the data; `records`, `feed`, `holders`, `holdings`, `reaches`, `links`, `devices`, `order_board`, `reviews`,
 `signed_orders` and `trace_facts` are rebuilt from it. The rest (accounts, enrolments, uploads, contacts, what was kept
@@ -241,6 +241,25 @@ class Account(db.Model):  # type: ignore[name-defined]
     person: Mapped[str] = _key()
     login: Mapped[str] = mapped_column(String(120), unique=True)
     password_hash: Mapped[str] = mapped_column(String(200))
+
+
+class SignInSession(db.Model):  # type: ignore[name-defined]
+    """That somebody is signed in until a time, in seconds since 1970; the cookie holds what the digest is of."""
+
+    __tablename__ = "sessions"
+    organisation: Mapped[str] = _key()
+    digest: Mapped[str] = _key(64)
+    person: Mapped[str] = mapped_column(String(UUID_LENGTH))
+    ends_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class Attempt(db.Model):  # type: ignore[name-defined]
+    """How often something was tried until a time, in seconds since 1970, by whom no organisation knows yet."""
+
+    __tablename__ = "attempts"
+    digest: Mapped[str] = _key(64)
+    ends_at: Mapped[int] = mapped_column(BigInteger)
+    count: Mapped[int] = mapped_column(BigInteger)
 
 
 class Enrolment(db.Model):  # type: ignore[name-defined]

@@ -279,4 +279,3 @@ def open_workspace(connection: Connection, organisation: str) -> Workspace:
 
 def _device_row(state: DeviceState) -> tuple[Any, ...]:
     return state.person, state.public_key, state.state, state.frozen, state.seq, state.digest
-

@@ -1,43 +1,65 @@
-"""Slowing down guesses: how often somebody may try to sign in or to enrol.
+"""Slowing down guesses: how often somebody may try to sign in or to enrol, whichever process he meets.
 
-Counts are kept in each process's memory: with several processes an attacker has as many times the
-attempts, which the limits leave room for.
+Rule 1: what was tried is kept as a digest only: people type passwords where logins belong.
+Rule 2: an attempt is counted before it is judged, so that many at once do not slip through.
 """
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from typing import Final
 
-from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
+from sqlalchemy import Engine
 
 from schemas.problems import Refused
 from server.clock import unix_now
+from server.store import attempts
+from server.store.database import writing
 
-SIGN_INS_PER_LOGIN: Final = RateLimitItemPerMinute(10, 5, namespace="sign-in-login")
-"""Per login and address: a person who mistypes needs three; a guesser gets 3,000 a day, far from any dictionary."""
 
-SIGN_INS_PER_ADDRESS: Final = RateLimitItemPerMinute(100, 5, namespace="sign-in-address")
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many attempts of a sort in each window of so many seconds."""
+
+    name: str
+    amount: int
+    window_s: int = 300
+
+
+SIGN_INS_PER_LOGIN: Final = Limit("sign-in login", 10)
+"""Per login and address: a person who mistypes needs three; a guesser gets 2,880 a day, far from any dictionary.
+There is no limit for a login alone: whoever has enough addresses could then keep its owner out."""
+
+SIGN_INS_PER_ADDRESS: Final = Limit("sign-in address", 100)
 """An office of fifty behind one address signs in within five minutes in the morning, some of them twice."""
 
-ENROLMENTS_PER_ADDRESS: Final = RateLimitItemPerMinute(60, 5, namespace="enrol-address")
+ENROLMENTS_PER_ADDRESS: Final = Limit("enrol address", 60)
 """A training room enrols thirty devices at once; a code has 100 bits, so guessing is hopeless anyway."""
 
 
 class Attempts:
-    """Counts attempts in fixed windows."""
+    """Counts attempts in windows that begin with the first, in the database of all processes."""
 
-    def __init__(self) -> None:
-        """Begin with no attempts counted."""
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+    def __init__(self, engine: Engine) -> None:
+        """Count in the database of `engine`."""
+        self._engine = engine
 
-    def count(self, limit: RateLimitItem, *keys: str) -> None:
+    def count(self, limit: Limit, *keys: str) -> None:
         """Count one attempt; raises Refused with `too_many_attempts` when it is one too many."""
-        if not self._limiter.hit(limit, *keys):
-            window = self._limiter.get_window_stats(limit, *keys)
-            raise Refused("too_many_attempts", seconds=max(1, int(window.reset_time) - unix_now()))
+        now = unix_now()
+        with writing(self._engine) as connection:
+            tried, ends_at = attempts.count_attempt(connection, _digest(limit, keys), now, now + limit.window_s)
+            if tried == 1:
+                attempts.delete_ended(connection, now)
+        if tried > limit.amount:
+            raise Refused("too_many_attempts", seconds=ends_at - now)
 
-    def forget(self, limit: RateLimitItem, *keys: str) -> None:
+    def forget(self, limit: Limit, *keys: str) -> None:
         """Begin again for somebody who has succeeded."""
-        self._limiter.clear(limit, *keys)
+        with writing(self._engine) as connection:
+            attempts.forget_attempts(connection, _digest(limit, keys))
+
+
+def _digest(limit: Limit, keys: tuple[str, ...]) -> str:
+    return hashlib.sha256("\n".join((limit.name, *keys)).encode("utf-8", "replace")).hexdigest()

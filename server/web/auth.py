@@ -3,7 +3,7 @@
 Rule 1: a signature covers method, path, query, body and time (RFC 9421); the body's bytes are hashed here.
 Rule 2: a token says which device and which key it was made for; both are looked up at every request, so
         a revoked device or a changed key ends it at once.
-Rule 3: a session says which person and which password it was made with; roles are read at every request.
+Rule 3: a session is a row that signing out, time or another password ends; roles are read at every request.
 Rule 4: a write with a cookie is JSON from our own pages: a form on another site can send neither.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import secrets
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -22,9 +23,11 @@ from schemas.problems import Refused
 from server.clock import unix_now, utc_now
 from server.services import accounts, devices
 from server.services.accounts import SignedIn
-from server.store.database import glimpsing
+from server.store import sessions
+from server.store.database import glimpsing, reading, writing
 from server.store.devices import KnownDevice
 from server.web.access import Access, access_of
+from server.web.addresses import find_caller
 from server.web.call import Call, flask_call
 from server.web.notes import notes
 from server.web.wiring import Wiring, wired
@@ -36,10 +39,15 @@ TOKEN_LIFE_S: Final = 900
 SESSION_HOURS: Final = 12
 """A working day: whoever signs in in the morning is not asked again before the evening."""
 
+SESSION_SECRET_BYTES: Final = 32
+
 SIGNERS_MAX: Final = 100_000
 """Devices remembered by a process, about 50 MB; beyond that it begins anew."""
 
 _BEARER: Final = "Bearer "
+_OWN_PAGES: Final = frozenset({"same-origin", "none"})
+"""What a browser says of where a request was made: by our own page, or by the person himself."""
+
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -125,12 +133,31 @@ def issue_token(device: DeviceIdentity) -> str:
 
 
 def open_session(signed_in: SignedIn) -> None:
-    """Sign a person in on the answer of this request."""
-    session.clear()
+    """Sign a person in on the answer of this request, under a secret that no session had before."""
+    close_session()
+    secret, now = secrets.token_hex(SESSION_SECRET_BYTES), unix_now()
+    with writing(wired().engine) as connection:
+        sessions.delete_ended(connection, signed_in.organisation, now)
+        ends_at = now + SESSION_HOURS * 3600
+        sessions.insert_session(connection, signed_in.organisation, _digest(secret), signed_in.person, ends_at)
     session.permanent = True
     session["organisation"] = signed_in.organisation
-    session["person"] = signed_in.person
+    session["secret"] = secret
     session["stamp"] = signed_in.account_stamp
+
+
+def close_session() -> None:
+    """Sign out whoever this request comes from: the session ends, whoever else has a copy of its cookie."""
+    if "secret" in session:
+        with writing(wired().engine) as connection:
+            sessions.delete_session(connection, session["organisation"], _digest(session["secret"]))
+    session.clear()
+
+
+def caller_address() -> str:
+    """Return the address from which this request comes, as far as that can be believed."""
+    forwarded = request.headers.get("X-Forwarded-For", "")
+    return find_caller(request.remote_addr, forwarded, wired().settings.trusted_proxies)
 
 
 def refuse_foreign_page() -> None:
@@ -139,7 +166,7 @@ def refuse_foreign_page() -> None:
     Raises Refused with `not_signed_in`, or `malformed` when the body is not JSON.
     """
     origin = request.headers.get("Origin")
-    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in _OWN_PAGES:
         raise Refused("not_signed_in")
     if origin is not None and origin != wired().settings.base_url and urlsplit(origin).netloc != request.host:
         raise Refused("not_signed_in")
@@ -207,10 +234,12 @@ def _find_by_token(parts: Wiring, token: str) -> KnownDevice:
 
 
 def _identify_person(access: Access) -> PersonIdentity:
-    if "person" not in session:
+    if "secret" not in session:
         raise Refused("not_signed_in")
-    with glimpsing(wired().engine) as connection:
-        found = accounts.find_signed_in(connection, session["organisation"], session["person"])
+    organisation = session["organisation"]
+    with reading(wired().engine) as connection:
+        person = sessions.find_person(connection, organisation, _digest(session["secret"]), unix_now())
+        found = accounts.find_signed_in(connection, organisation, person) if person else None
     if found is None or not hmac.compare_digest(found.account_stamp, session["stamp"]):
         raise Refused("not_signed_in")
     if access.roles and not found.roles & access.roles:
@@ -225,6 +254,10 @@ def _identify_person(access: Access) -> PersonIdentity:
 def _token_serializer(parts: Wiring) -> URLSafeSerializer:
     options = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
     return URLSafeSerializer(parts.key.token_secret, salt="device token", signer_kwargs=options)
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("ascii")).hexdigest()
 
 
 def _fingerprint(public_key: str) -> str:

@@ -69,7 +69,8 @@ def docs() -> Response:
         style=_STYLE,
     )
     response = Response(page, mimetype="text/html")
-    policy = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; frame-ancestors 'none'"
+    closed = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    policy = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; {closed}"
     response.headers["Content-Security-Policy"] = policy
     return response
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import request
-
 from server.clock import utc_now
 from server.services import enrolment
 from server.store.database import writing
 from server.web import shapes
 from server.web.attempts import ENROLMENTS_PER_ADDRESS
-from server.web.auth import require_person
+from server.web.auth import caller_address, require_person
 from server.web.openapi import about, blueprint
 from server.web.wiring import wired
 
@@ -25,7 +23,7 @@ enrolling = blueprint("enrolment")
 def enrol(body: dict[str, Any]) -> dict[str, Any]:
     """Enrol a device with a one-time code; the same code and key may come again and get the same answer."""
     parts = wired()
-    parts.attempts.count(ENROLMENTS_PER_ADDRESS, str(request.remote_addr))
+    parts.attempts.count(ENROLMENTS_PER_ADDRESS, caller_address())
     enrolled = enrolment.enrol(parts.engine, parts.office, body["code"], body["public_key"], body["name"])
     return {
         "organisation": enrolled.organisation,

@@ -27,6 +27,8 @@ TAGS: Final[dict[str, tuple[str, str]]] = {
     "documentation": ("文档", "Documentation"),
 }
 
+COOKIE_NAME: Final = "gongdan_session"
+
 SECURITY_SCHEMES: Final[dict[str, dict[str, str]]] = {
     "signature": {
         "type": "apiKey",
@@ -43,7 +45,7 @@ SECURITY_SCHEMES: Final[dict[str, dict[str, str]]] = {
     "session": {
         "type": "apiKey",
         "in": "cookie",
-        "name": "gongdan_session",
+        "name": COOKIE_NAME,
         "description": "登录会话 / The session of somebody signed in at the office.",
     },
 }
@@ -83,6 +85,15 @@ class DescribedBlueprint(Blueprint):  # type: ignore[misc]
     """flask-smorest's blueprint with our reading of JSON."""
 
     ARGUMENTS_PARSER = StrictParser()
+
+
+def cookie_name(base_url: str) -> str:
+    """Return the name of the session's cookie at an address.
+
+    A browser takes a cookie named __Host- from this very host only, over https, for all paths (RFC 6265bis 4.1.3.2):
+    no neighbouring site can set one for us.
+    """
+    return f"__Host-{COOKIE_NAME}" if base_url.startswith("https://") else COOKIE_NAME
 
 
 def blueprint(name: str) -> DescribedBlueprint:
@@ -128,7 +139,8 @@ def configure_document(app: Flask, base_url: str, version: str) -> DescribedApi:
         "servers": [{"url": base_url}],
     }
     api = DescribedApi(app)
-    for name, scheme in SECURITY_SCHEMES.items():
+    named = {**SECURITY_SCHEMES["session"], "name": cookie_name(base_url)}
+    for name, scheme in {**SECURITY_SCHEMES, "session": named}.items():
         api.spec.components.security_scheme(name, scheme)
     return api
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import request, session
-
 from schemas.people import OFFICE_ROLES
 from schemas.problems import Refused
 from server.services import accounts
@@ -13,7 +11,7 @@ from server.services.accounts import SignedIn
 from server.store.database import reading
 from server.web import shapes
 from server.web.attempts import SIGN_INS_PER_ADDRESS, SIGN_INS_PER_LOGIN
-from server.web.auth import open_session, refuse_foreign_page, require_person
+from server.web.auth import caller_address, close_session, open_session, refuse_foreign_page, require_person
 from server.web.openapi import about, blueprint
 from server.web.wiring import wired
 
@@ -27,7 +25,7 @@ sessions = blueprint("session")
 def sign_in(body: dict[str, Any]) -> dict[str, Any]:
     """Sign in with login and password; the answer sets the session cookie."""
     refuse_foreign_page()
-    attempts, address, login = wired().attempts, str(request.remote_addr), body["login"]
+    attempts, address, login = wired().attempts, caller_address(), body["login"]
     attempts.count(SIGN_INS_PER_ADDRESS, address)
     attempts.count(SIGN_INS_PER_LOGIN, login.casefold(), address)
     found = _check_password(login, body["password"])
@@ -53,7 +51,7 @@ def who_am_i() -> dict[str, Any]:
 def sign_out() -> tuple[str, int]:
     """Sign out; this also answers when nobody was signed in."""
     refuse_foreign_page()
-    session.clear()
+    close_session()
     return "", 204
 
 
