@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "backup": ("keeping", "backup", "备份内置数据库 / copy the embedded database to a file"),
     "restore": ("keeping", "restore", "从备份恢复 / go on from such a copy"),
     "rotate-epoch": ("keeping", "rotate_epoch", "恢复后让终端重新核对 / let devices check after a restore"),
+    "tidy": ("running", "tidy_up", "清理过期内容 / clear what has expired"),
     "import": ("carrying", "import_file", "导入变更包 / take in a bundle brought by hand"),
     "receipts": ("carrying", "receipts", "导出回执 / write a device's receipts into a file"),
     "label": ("labelling", "label", "打印设备标签 / print a machine's label"),

@@ -12,6 +12,7 @@ from typing import Final
 from flask import Flask, Response
 
 from server.event_log import open_event_log
+from server.jobs import Rounds
 from server.keys import open_office_key
 from server.metrics import Metrics, share_counts
 from server.reception import Reception
@@ -102,6 +103,8 @@ def wsgi() -> Flask:
     app = create_app(settings)
     parts: Wiring = app.extensions[EXTENSION]
     parts.contacts.start()
+    # A daemon: a round cut off by the end of the process is made again by whoever comes next.
+    Rounds(parts.engine, parts.files).start()
     _spare_the_collector()
     return app
 

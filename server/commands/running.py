@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, datetime
 
 import click
@@ -15,7 +14,7 @@ from server.commands.desk import Desk, NotReady, at_desk
 from server.demo.people import LOGINS
 from server.demo.seeding import PASSWORD, seed
 from server.event_log import WEB_SERVER_LOG, open_event_log
-from server.jobs import keep_clear
+from server.jobs import tidy
 from server.metrics import forget_ended
 from server.services.office import organisations
 from server.store import migrate as migrations
@@ -49,10 +48,6 @@ def serve(desk: Desk) -> None:
         "下一步（另开一个终端）：gongdan-server enrol --person wei，再按提示在终端上运行 gongdan-field enrol。",
         "Next, in another terminal: gongdan-server enrol --person wei, then gongdan-field enrol on the device.",
     )
-    clearing = threading.Thread(
-        target=keep_clear, args=(desk.engine, desk.blobs.files, threading.Event()), name="clearing", daemon=True
-    )
-    clearing.start()
     Server(
         "server.app:wsgi",
         address=address or "127.0.0.1",
@@ -68,6 +63,20 @@ def serve(desk: Desk) -> None:
         log_level=LogLevels.warning,
         log_dictconfig=WEB_SERVER_LOG,
     ).serve()
+
+
+@click.command(name="tidy")
+@at_desk
+def tidy_up(desk: Desk) -> None:
+    """清理过期的上传和登记码。 / Clear uploads and enrolment codes whose time is over; the server does so hourly."""
+    tidied = tidy(desk.engine, desk.blobs.files)
+    if tidied is None:
+        desk.voice.say("服务器正在清理。", "The server is at it.")
+        return
+    desk.voice.say(
+        f"已清理：上传 {tidied.uploads}，登记码 {tidied.codes}",
+        f"Cleared: {tidied.uploads} uploads, {tidied.codes} codes",
+    )
 
 
 @click.command()

@@ -64,6 +64,12 @@ def issue_code(connection: Connection, organisation: str, person: str, base_url:
     return Invitation(code, f"gongdan-enrol:{base_url}#{code}", expires_at)
 
 
+def remove_expired_codes(engine: Engine, now: str) -> int:
+    """Delete the codes of all organisations that nobody used in time; return how many."""
+    delete = partial(enrolments.delete_all_unused_before, expires_at=now)
+    return transact(engine, delete, is_repeatable=True)
+
+
 def enrol(engine: Engine, office: Office, code: str, public_key: str, name: str) -> Enrolled:
     """Turn a code into a device with this public key.
 

@@ -46,6 +46,12 @@ def claim_code(connection: Connection, code: IssuedCode, device: str, public_key
     return done.rowcount == 1
 
 
+def delete_all_unused_before(connection: Connection, expires_at: str) -> int:
+    """Delete the codes of all organisations that expired before a moment without being used; return how many."""
+    where = (_TABLE.c.device.is_(None), _TABLE.c.expires_at < expires_at)
+    return connection.execute(delete(_TABLE).where(*where)).rowcount
+
+
 def delete_unused_before(connection: Connection, organisation: str, expires_at: str) -> None:
     """Delete an organisation's codes that expired before a moment without being used."""
     where = (_TABLE.c.organisation == organisation, _TABLE.c.device.is_(None), _TABLE.c.expires_at < expires_at)

@@ -20,3 +20,13 @@ def newest_revisions() -> frozenset[str]:
 def applied_revisions(connection: Connection) -> frozenset[str]:
     """Return the newest migrations that the database has had."""
     return frozenset(MigrationContext.configure(connection).get_current_heads())
+
+
+def suits(applied: frozenset[str]) -> bool:
+    """Tell whether this release can work on a database that has had these migrations.
+
+    One that a later release has migrated suits too: a migration only adds, as long as processes of the release
+    before it may be at work, so that they are replaced one by one (docs/operating.md).
+    """
+    known = {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+    return applied == newest_revisions() or (bool(applied) and not applied & known)

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, PrimaryKeyConstraint, UniqueConstraint, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from schemas.problems import Refused
+from server.services.readiness import check_database
 from server.store.database import open_engine, writing
 from server.store.migrate import downgrade, is_current, upgrade
 from server.store.tables import Base
@@ -96,3 +97,33 @@ def test_a_migration_that_fails_halfway_leaves_nothing_behind(engine: Engine) ->
 
 def test_an_empty_database_is_not_current(engine: Engine) -> None:
     assert not is_current(engine)
+
+
+def test_a_database_that_a_later_release_has_migrated_is_worked_on(engine: Engine) -> None:
+    upgrade(engine)
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'of_a_later_release'"))
+
+    assert is_current(engine)
+    assert check_database(engine) == {"database": "ok", "migrations": "ok"}
+
+
+def test_a_database_whose_last_migration_is_missing_is_not_worked_on(engine: Engine) -> None:
+    upgrade(engine, "0001")
+
+    assert not is_current(engine)
+    assert check_database(engine)["migrations"] == "pending"
+
+
+def test_the_key_of_every_table_begins_with_the_organisation() -> None:
+    unlike = set()
+    for table in Base.metadata.sorted_tables:
+        unique = [found for found in table.constraints if isinstance(found, UniqueConstraint | PrimaryKeyConstraint)]
+        keys = [list(found.columns) for found in unique] + [
+            list(index.columns) for index in table.indexes if index.unique
+        ]
+        unlike |= {f"{table.name}.{key[0].name}" for key in keys if key[0].name != "organisation"}
+        assert not table.foreign_keys, "a foreign key would hold the rows of two tables in one database"
+
+    # A login is all a person gives: it is his alone in the database that his company's address leads to.
+    assert unlike == {"accounts.login"}

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from server.services import readiness
+from server.store import schema_state
 from tests.server.web.conftest import PREFIX, House
 
 
@@ -15,7 +16,7 @@ def test_a_process_that_answers_is_alive(house: House) -> None:
 
 
 def test_a_database_with_older_tables_is_not_ready(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readiness, "newest_revisions", lambda: frozenset({"of_a_later_release"}))
+    monkeypatch.setattr(schema_state, "newest_revisions", lambda: frozenset({"of_a_later_release"}))
 
     answer = house.client().get(f"{PREFIX}/health/ready")
 
