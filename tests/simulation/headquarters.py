@@ -79,7 +79,7 @@ class Premises:
         """Begin with nothing in memory, as after a start of the server."""
         self.engine.dispose()
         office, reception = Office(self.engine, self.wiring.key), Reception(self.engine)
-        parts = replace(self.wiring, office=office, reception=reception, attempts=Attempts(), signers={})
+        parts = replace(self.wiring, office=office, reception=reception, attempts=Attempts(self.engine), signers={})
         self.app.extensions[EXTENSION] = parts
         return parts
 
