@@ -16,7 +16,11 @@ SPARE_ORDERS = 400  # orders of the load that the fleet leaves to the measures o
 
 # A part is a module with `run(options) -> list[Figure]`. The yardsticks run before what they measure.
 OWN_PARTS = ("gongdan_server", "gongdan_growth", "device_media", "device_store", "blob_upload")
-YARDSTICKS = {"floors": "benchmarks.floors", "pouchdb": "benchmarks.peers.pouchdb_bench"}
+YARDSTICKS = {
+    "floors": "benchmarks.floors",
+    "pouchdb": "benchmarks.peers.pouchdb_bench",
+    "kinto": "benchmarks.peers.kinto_bench",
+}
 
 
 def find_parts() -> dict[str, str]:

@@ -155,7 +155,7 @@ def running_company(folder: Path, database_url: str, workers: int) -> Iterator[C
         server = subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=subprocess.STDOUT)
     try:
         _wait_until_ready(port, server)
-        yield Company(office, organisation, head, settings, "127.0.0.1", port, _family(server.pid))
+        yield Company(office, organisation, head, settings, "127.0.0.1", port, list_family(server.pid))
     finally:
         server.terminate()
         server.wait(30)
@@ -173,7 +173,7 @@ def _wait_until_ready(port: int, server: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("the server did not start; see its log")
 
 
-def _family(pid: int) -> list[int]:
+def list_family(pid: int) -> list[int]:
     """Return a process and all its descendants."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(member for child in children for member in _family(int(child)))]
+    return [pid, *(member for child in children for member in list_family(int(child)))]

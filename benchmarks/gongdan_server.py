@@ -39,6 +39,7 @@ CLIENTS = 32
 CHANGED = 100
 PULLS = 3
 POLLS = 200
+POLLING_CLIENTS = 8
 REPEATS = 21
 ATOMICITY = "signed, verified, each set whole or not at all, fsynced before the answer"
 STORE = "the device's store is encrypted and fsynced; the time ends with the last commit"
@@ -192,13 +193,16 @@ def _measure_changes(company: Company, subject: str, load: Load) -> list[Figure]
     cpu_s = company.cpu_s()
     polls = drive(company.host, company.port, [nothing])
     cpu_s = company.cpu_s() - cpu_s
+    crowd = drive(company.host, company.port, [nothing] * POLLING_CLIENTS)
     _check(polls)
+    _check(crowd)
     return [
         Figure(measure.CHANGED_100, subject, median(answers.all_latencies_s) * 1000),
         Figure(measure.CHANGED_100_BYTES, subject, len(body)),
         Figure(measure.CHANGED_100_GZIP, subject, packed, "compressed with zstd, as devices ask for"),
         Figure(measure.NO_CHANGE, subject, median(polls.all_latencies_s) * 1000),
         Figure(measure.NO_CHANGE_CPU, subject, cpu_s / POLLS * 1000),
+        Figure(measure.NO_CHANGE_RATE, subject, crowd.answers / crowd.wall_s),
     ]
 
 

@@ -19,6 +19,7 @@ FLEET_PUSH_CPU = "fleet push, server CPU ms per set"
 FLEET_PUSH_LOAD = "fleet push, generator CPU ms per set"
 FIRST_SYNC = "first sync of 10,000, s"
 FIRST_SYNC_BYTES = "first sync of 10,000, bytes on the wire"
+FIRST_SYNC_GZIP = "first sync of 10,000, bytes compressed"
 FIRST_SYNC_REQUESTS = "first sync of 10,000, requests"
 FIRST_SYNC_CPU = "first sync of 10,000, server CPU s"
 FIRST_SYNC_DEVICE_CPU = "first sync of 10,000, device CPU s"
@@ -27,6 +28,7 @@ CHANGED_100_BYTES = "100 changed, bytes"
 CHANGED_100_GZIP = "100 changed, bytes compressed"
 NO_CHANGE = "no change, ms"
 NO_CHANGE_CPU = "no change, server CPU ms"
+NO_CHANGE_RATE = "no change, 8 clients, polls/s"
 PHOTO_UPLOAD = "photo upload, MB/s"
 INSERT_SQLITE = "SQLite insert, durable, 100 a commit, records/s"
 INSERT_POSTGRESQL = "PostgreSQL insert, durable, 100 a commit, records/s"
@@ -38,6 +40,7 @@ HIGHER_IS_BETTER = frozenset(
     {
         BULK_PUSH,
         FLEET_PUSH,
+        NO_CHANGE_RATE,
         PHOTO_UPLOAD,
         INSERT_SQLITE,
         INSERT_POSTGRESQL,
@@ -49,8 +52,9 @@ HIGHER_IS_BETTER = frozenset(
 
 PEER = "PouchDB"
 PEER_BARE = "PouchDB bare"
+KINTO = "Kinto"
 FLOOR = "floor"
-YARDSTICKS = (PEER, PEER_BARE, FLOOR)
+YARDSTICKS = (PEER, PEER_BARE, KINTO, FLOOR)
 CLOCK_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 

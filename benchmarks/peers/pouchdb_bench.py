@@ -30,6 +30,7 @@ CLIENTS = 32
 CHANGED = 100
 PULLS = 3
 POLLS = 200  # enough for the kernel's 10 ms ticks to show the CPU of one
+POLLING_CLIENTS = 8
 REPEATS = 21
 DURABILITY = "not durable: LevelDB writes without fsync; an acknowledged edit can be lost in a power cut"
 ATOMICITY = "the three edits of a set are three separate edits: a set can be half applied"
@@ -131,12 +132,14 @@ def _measure_changes(
     cpu_before = read_cpu_s(server.pid)
     polled = drive("127.0.0.1", server.port, [[poll] * POLLS])
     poll_cpu_ms = (read_cpu_s(server.pid) - cpu_before) * 1000 / POLLS
+    crowd = drive("127.0.0.1", server.port, [[poll] * POLLS] * POLLING_CLIENTS)
     return [
         Figure(measure.CHANGED_100, subject, find_percentile(plain.all_latencies_s, 0.5) * 1000),
         Figure(measure.CHANGED_100_BYTES, subject, plain.received_bytes / REPEATS),
         Figure(measure.CHANGED_100_GZIP, subject, zipped.received_bytes / REPEATS),
         Figure(measure.NO_CHANGE, subject, find_percentile(polled.all_latencies_s, 0.5) * 1000),
         Figure(measure.NO_CHANGE_CPU, subject, poll_cpu_ms),
+        Figure(measure.NO_CHANGE_RATE, subject, crowd.answers / crowd.wall_s),
     ]
 
 
