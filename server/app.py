@@ -69,13 +69,13 @@ def create_app(settings: Settings) -> Flask:
     with app.app_context():
         engine = db.engine
     prepare_engine(engine)
-    metrics = Metrics()
-    reception = Reception(engine, metrics.commit_sets.observe)
+    metrics, office_desk = Metrics(), Office(engine, key)
+    reception = Reception(engine, metrics.commit_sets.observe, office_desk.shelf)
     parts = Wiring(
         settings,
         engine,
         key,
-        Office(engine, key),
+        office_desk,
         reception,
         Attempts(engine),
         metrics,

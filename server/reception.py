@@ -25,6 +25,7 @@ from server.intake import accept, examine
 from server.keys import verify_signature
 from server.request_trace import current_trace_id
 from server.store.database import glimpsing, transact
+from server.store.kept import Shelf
 from server.store.tables import DeviceHead
 from server.store.workspace import Workspace, open_workspace
 from sync import receipt
@@ -113,10 +114,16 @@ class _Lane:
 class Reception:
     """Takes in change-sets from many threads, in groups."""
 
-    def __init__(self, engine: Engine, tell_size: Callable[[int], None] = lambda _: None) -> None:
-        """Receive into the database of `engine`; `tell_size` is told how many lines each commit took in."""
+    def __init__(
+        self, engine: Engine, tell_size: Callable[[int], None] = lambda _: None, shelf: Shelf | None = None
+    ) -> None:
+        """Receive into the database of `engine`; `tell_size` is told how many lines each commit took in.
+
+        Whoever else writes there in this process shares its `shelf`.
+        """
         self._engine = engine
         self._tell_size = tell_size
+        self._shelf = shelf or Shelf()
         self._keys: dict[tuple[str, str], bytes] = {}
         self._lanes: defaultdict[str, _Lane] = defaultdict(_Lane)
 
@@ -177,15 +184,16 @@ class Reception:
             lane.leave(group)
 
     def _commit(self, organisation: str, group: list[_Ticket]) -> None:
-        def work(connection: Connection) -> list[list[str]]:
-            store = open_workspace(connection, organisation)
+        def work(connection: Connection) -> tuple[Workspace, list[list[str]]]:
+            store = open_workspace(connection, organisation, self._shelf)
             store.load([item for ticket in group for item in ticket.items if isinstance(item, Arrival)])
             answers = [_take_in_ticket(store, ticket) for ticket in group]
             store.flush()
-            return answers
+            return store, answers
 
         # A set that an earlier run has stored is answered with its stored receipt.
-        answers = transact(self._engine, work, is_repeatable=True)
+        store, answers = transact(self._engine, work, is_repeatable=True)
+        self._shelf.put(organisation, store.leave())
         for ticket, answered in zip(group, answers, strict=True):
             ticket.answers = answered
         self._tell_size(sum(len(ticket.items) for ticket in group))

@@ -12,6 +12,7 @@ from server.intake import accept, examine
 from server.keys import OfficeKey, new_id, verify_signature
 from server.request_trace import current_trace_id
 from server.store.database import transact, writing
+from server.store.kept import Shelf
 from server.store.tables import DeviceHead, Organisation
 from server.store.workspace import Workspace, open_workspace
 from sync import chain, clock, codec, receipt
@@ -31,6 +32,7 @@ class Office:
         """Write into the database of `engine` with the office's `key`."""
         self._engine = engine
         self._key = key
+        self.shelf = Shelf()
 
     def found(self, name: str) -> str:
         """Create an organisation with its office device and system person; return its id."""
@@ -58,20 +60,22 @@ class Office:
         """
         written: list[Receipt] = []
 
-        def work(connection: Connection) -> Receipt:
-            store = open_workspace(connection, organisation)
+        def work(connection: Connection) -> tuple[Workspace, Receipt]:
+            store = open_workspace(connection, organisation, self.shelf)
             for earlier in written:
                 # An earlier run may be stored although its answer was lost; a number was used once, or not at all.
                 stored = store.stored(earlier.device, earlier.seq) if store.device(earlier.device) else None
                 if stored is not None and stored[0] == earlier.digest:
                     store.flush()
-                    return receipt.load(stored[1])
+                    return store, receipt.load(stored[1])
             answer = self.write_in(store, actor, intent, changes)
             store.flush()
             written.append(answer)
-            return answer
+            return store, answer
 
-        return transact(self._engine, work, is_repeatable=True)
+        store, answer = transact(self._engine, work, is_repeatable=True)
+        self.shelf.put(organisation, store.leave())
+        return answer
 
     def write_in(self, store: Workspace, actor: str, intent: str, changes: Sequence[Change]) -> Receipt:
         """Write one change-set inside an open workspace; several may share one transaction."""

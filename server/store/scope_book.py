@@ -17,7 +17,7 @@ from schemas import Audience
 from server.store.bulk import delete_keys, select_among, upsert
 from server.store.stored_record import Record
 from server.store.tables import FeedRow, Holder, Holding, Link, Reach
-from sync.checksum import add, parse, record_digest, spell
+from sync.checksum import add, parse, spell
 from sync.scope import EVERYBODY, FOLLOWED_KINDS, carried_closure, direct_holder, followed_ids, is_root, structure
 
 _FEED: Table = FeedRow.__table__  # type: ignore[assignment]
@@ -49,6 +49,18 @@ class Carriage:
 NOTHING: Final = Carriage(None, frozenset())
 
 
+@dataclass(frozen=True, slots=True)
+class ScopeRows:
+    """What is known of who holds what; of an id that is in a mapping all is known."""
+
+    feed: dict[str, dict[str, FeedState]] = field(default_factory=dict)
+    """record id -> holder -> his feed row"""
+    reach: dict[str, dict[str, int]] = field(default_factory=dict)
+    """record id -> holder -> how many roots bring it to him"""
+    by_root: dict[str, Carriage] = field(default_factory=dict)
+    """root id -> what it carries to whom"""
+
+
 @dataclass(slots=True)
 class ScopeBook:
     """The scope side of a workspace: `touch` while a set is applied, `settle` after it, `flush` at the end."""
@@ -57,11 +69,10 @@ class ScopeBook:
     organisation: str
     find: Callable[[str], Record | None]
     load_records: Callable[[Iterable[str]], None]
-    _feed: dict[str, dict[str, FeedState]] = field(default_factory=dict)
-    _reach: dict[str, dict[str, int]] = field(default_factory=dict)
-    """record id -> holder -> how many roots bring it to him"""
-    _by_root: dict[str, Carriage] = field(default_factory=dict)
-    """root id -> what it carries to whom"""
+    rows: ScopeRows = field(default_factory=ScopeRows)
+    _feed: dict[str, dict[str, FeedState]] = field(init=False)
+    _reach: dict[str, dict[str, int]] = field(init=False)
+    _by_root: dict[str, Carriage] = field(init=False)
     _children: dict[str, set[str]] = field(default_factory=dict)
     _touched: dict[str, Record] = field(default_factory=dict)
     _restructured: dict[str, Record] = field(default_factory=dict)
@@ -70,6 +81,12 @@ class ScopeBook:
     _dirty_reach: set[str] = field(default_factory=set)
     _new_links: dict[str, set[str]] = field(default_factory=dict)
     """parent id -> ids of records that follow it, written in this transaction"""
+    _moved: dict[str, None] = field(default_factory=dict)
+    """ids of records of which a feed row changed, in order"""
+
+    def __post_init__(self) -> None:
+        """Give the rows their short names."""
+        self._feed, self._reach, self._by_root = self.rows.feed, self.rows.reach, self.rows.by_root
 
     def load(self, written: Iterable[str], restructured: Iterable[str]) -> None:
         """Read what is known of who holds some records.
@@ -131,17 +148,18 @@ class ScopeBook:
             self._move_on(record_id, position, author)
         self._touched, self._restructured, self._reroot = {}, {}, set()
 
-    def flush(self, dirty: dict[str, Record]) -> None:
-        """Write feed, holdings, links and the holders' checksums."""
+    def flush(self, before: dict[str, int]) -> None:
+        """Write feed, holdings, links and the holders' checksums.
+
+        `before` has the digests that the records written by this transaction had, 0 for those it created.
+        """
         rows, changes = [], {}
-        for record_id, states in self._feed.items():
-            record = dirty.get(record_id)
-            if record is None and not any(state.dirty for state in states.values()):
-                continue
-            record = record or self.find(record_id)
+        for record_id in {**before, **self._moved}:
+            record = self.find(record_id)
             assert record is not None
-            old, new = _digests(record)
-            for holder, state in states.items():
+            new = record.current_digest()
+            old = before.get(record_id, new)
+            for holder, state in self._feed.get(record_id, {}).items():
                 count = int(not state.gone) - int(state.counted)
                 digest = (0 if state.gone else new) - (old if state.counted else 0)
                 # A holder who gained and lost within this transaction gets his row too, as over several of them.
@@ -150,6 +168,7 @@ class ScopeBook:
                     total[0], total[1] = add(total[0], digest), total[1] + count
                 if state.dirty:
                     rows.append((self.organisation, record_id, holder, state.position, state.entered, state.gone))
+                    state.counted, state.dirty = not state.gone, False
         upsert(self.connection, _FEED, rows)
         self._flush_holders(changes)
         self._flush_holdings()
@@ -219,13 +238,16 @@ class ScopeBook:
             if state is None or state.gone:
                 counted = state.counted if state else False
                 states[holder] = FeedState(position, position, False, counted, dirty=True)
+                self._moved[record.id] = None
         for holder, state in states.items():
             if not state.gone and holder not in audience:
                 state.position, state.gone, state.dirty = position, True, True
+                self._moved[record.id] = None
 
     def _move_on(self, record_id: str, position: int, author: str | None) -> None:
         """Bring a written record to its holders again, and take it from an author who does not hold it."""
         states = self._feed[record_id]
+        self._moved[record_id] = None
         for state in states.values():
             if not state.gone:
                 state.position, state.dirty = position, True
@@ -302,12 +324,3 @@ def _is_catalogue(record: Record) -> bool:
 def _followed(record: Record) -> tuple[str, ...]:
     kind = record.schema_kind
     return followed_ids(kind, record.body) if kind else ()
-
-
-def _digests(record: Record) -> tuple[int, int]:
-    new = record_digest(record.kind, record.id, record.text)
-    if record.loaded_text is None:
-        return 0, new
-    if record.loaded_text == record.text:
-        return new, new
-    return record_digest(record.kind, record.id, record.loaded_text), new

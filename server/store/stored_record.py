@@ -10,6 +10,7 @@ from sqlalchemy import Row
 
 from schemas import Kind, kind_of
 from server.store import json_text
+from sync.checksum import record_digest
 
 ALL_FIELDS: Final = ""
 """The stamp of every field that has none of its own: those a record was created with."""
@@ -26,8 +27,9 @@ class Record:
     position: int
     deleted: bool
     text: str
-    loaded_text: str | None
-    """The body as the database has it, None for a record not written yet."""
+    """The body as the database has it, empty for a record not written yet."""
+    digest: int
+    """The digest of `text`, as `sync.checksum` has it; 0 while it is not known."""
     schema_kind: Kind | None
     """What the schemas say of the kind."""
 
@@ -36,12 +38,12 @@ class Record:
         """Make a record from its row."""
         stamps = json_text.load(row.stamps)
         body, kind = json_text.load(row.body), kind_of(row.kind)
-        return Record(row.id, row.kind, body, stamps, row.position, row.deleted, row.body, row.body, kind)
+        return Record(row.id, row.kind, body, stamps, row.position, row.deleted, row.body, 0, kind)
 
     @staticmethod
     def create(record_id: str, kind: str, position: int, device: str) -> Record:
         """Make a record that is being created."""
-        return Record(record_id, kind, {}, {ALL_FIELDS: [position, device]}, position, False, "", None, kind_of(kind))
+        return Record(record_id, kind, {}, {ALL_FIELDS: [position, device]}, position, False, "", 0, kind_of(kind))
 
     def write(self, values: dict[str, Any], position: int, device: str) -> None:
         """Set fields and stamp them."""
@@ -68,6 +70,20 @@ class Record:
             target = self.body.get(name)
             if target:
                 yield target
+
+    def current_digest(self) -> int:
+        """Return the digest of `text`."""
+        if not self.digest:
+            self.digest = record_digest(self.kind, self.id, self.text)
+        return self.digest
+
+    def spell(self) -> int:
+        """Bring `text` up to date with the body; return the digest it had, 0 when it is written for the first time."""
+        before = self.current_digest() if self.text else 0
+        text = json_text.dump(self.body)
+        if text != self.text:
+            self.text, self.digest = text, 0
+        return before
 
     def row(self, organisation: str) -> tuple[Any, ...]:
         """Return the record's row, in the order of the table's columns."""

@@ -8,7 +8,7 @@ organisation is locked from the first read to the commit, so what is in memory i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Table, select, text
@@ -16,11 +16,12 @@ from sqlalchemy import Connection, Table, select, text
 from schemas import kind_of
 from schemas.problems import Fault
 from server.domain.arrival import Arrival
-from server.store import json_text, projections
+from server.store import projections
 from server.store.bulk import delete_keys, select_among, upsert
 from server.store.database import lock_organisation
 from server.store.findings_store import FindingsStore
-from server.store.scope_book import ScopeBook
+from server.store.kept import Kept, Shelf
+from server.store.scope_book import ScopeBook, ScopeRows
 from server.store.stored_record import Record
 from server.store.tables import DeviceHead, HeldSet, KeptAside, LogEntry, RecordRow
 from sync.ledger import Head
@@ -35,7 +36,8 @@ _RECORDS: Table = RecordRow.__table__  # type: ignore[assignment]
 
 # Spelled out: SQLAlchemy would build and compare these statements anew in every transaction.
 _READ_END = text(
-    "SELECT position, frontier, office_device, office_person FROM organisations WHERE organisation = :organisation"
+    "SELECT position, frontier, epoch, office_device, office_person FROM organisations"
+    " WHERE organisation = :organisation"
 )
 _WRITE_END = text(
     "UPDATE organisations SET position = :position, frontier = :frontier WHERE organisation = :organisation"
@@ -64,6 +66,9 @@ class Workspace:
     office_person: str
     position: int
     frontier: Frontier
+    epoch: str
+    kept: InitVar[Kept | None] = None
+    """What is known of this organisation from the commit before."""
     trace_id: str = ""
     """Which request brought what is taken in at the moment; nothing depends on it."""
     records: dict[str, Record | None] = field(default_factory=dict)
@@ -76,10 +81,13 @@ class Workspace:
     _log_index: dict[tuple[str, int], int] = field(default_factory=dict)
     _with_held: set[str] = field(default_factory=set)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, kept: Kept | None) -> None:
         """Open the parts that share the connection and the records."""
+        rows = ScopeRows()
+        if kept is not None:
+            self.records, rows = kept.records, kept.scope
         self.findings = FindingsStore(self.connection, self.organisation)
-        self.scope = ScopeBook(self.connection, self.organisation, self.record, self.load_records)
+        self.scope = ScopeBook(self.connection, self.organisation, self.record, self.load_records, rows)
 
     def load(self, arrivals: Iterable[Arrival]) -> None:
         """Read everything that taking these change-sets in is likely to ask for."""
@@ -103,8 +111,8 @@ class Workspace:
                 restructured.add(change.id)
         self.load_records(wanted)
         if restructured:
-            self.load_carried(restructured | wanted)
-            restructured |= {r.id for r in self.records.values() if r is not None and r.kind in CARRIED_KINDS}
+            reached = self.load_carried(restructured | wanted)
+            restructured |= {r.id for i in reached if (r := self.records[i]) is not None and r.kind in CARRIED_KINDS}
         self.scope.load((wanted & {change.id for change in changes}) | parents, restructured | parents)
         self.findings.load(changes)
 
@@ -116,14 +124,17 @@ class Workspace:
         for row in select_among(self.connection, _RECORDS, columns, "id", self.organisation, unknown):
             self.records[row.id] = Record.read(row)
 
-    def load_carried(self, ids: Iterable[str]) -> None:
-        """Read into memory what records carry, and what that carries."""
+    def load_carried(self, ids: Iterable[str]) -> set[str]:
+        """Read into memory what records carry, and what that carries; return the ids of all of them."""
+        reached: set[str] = set()
         level = set(ids)
         while level:
+            reached |= level
             self.load_records(level)
             records = (self.records[record_id] for record_id in level)
             level = {target for record in records if record is not None for target in record.carried_ids()}
-            level -= self.records.keys()
+            level -= reached
+        return reached
 
     def record(self, record_id: str) -> Record | None:
         """Return a record as it stands, or None when there is none."""
@@ -249,9 +260,7 @@ class Workspace:
         The end of the log is written even where it has not moved. Sets that were answered with stored receipts
         may be of a commit that the disk or the standby does not have yet; a commit that writes waits for both.
         """
-        for record in self._dirty.values():
-            record.text = json_text.dump(record.body)
-        self.scope.flush(self._dirty)
+        self.scope.flush({record.id: record.spell() for record in self._dirty.values()})
         upsert(self.connection, _RECORDS, [record.row(self.organisation) for record in self._dirty.values()])
         upsert(self.connection, _LOG, list(self._log_rows.values()))
         projections.write(self.connection, self.organisation, self._dirty.values(), self.record)
@@ -259,6 +268,10 @@ class Workspace:
         upsert(self.connection, _DEVICES, rows)
         end = {"organisation": self.organisation, "position": self.position, "frontier": self.frontier.dump()}
         self.connection.execute(_WRITE_END, end)
+
+    def leave(self) -> Kept:
+        """Return what the next transaction need not read again, once this one is committed."""
+        return Kept(self.epoch, self.frontier.dump(), self.records, self.scope.rows)
 
     def _load_devices(self, devices: set[str]) -> None:
         columns = ("device", "person", "public_key", "state", "frozen", "seq", "digest")
@@ -269,12 +282,17 @@ class Workspace:
         self._with_held.update(row.device for row in held)
 
 
-def open_workspace(connection: Connection, organisation: str) -> Workspace:
-    """Lock an organisation for this transaction and open its workspace."""
+def open_workspace(connection: Connection, organisation: str, shelf: Shelf | None = None) -> Workspace:
+    """Lock an organisation for this transaction and open its workspace, with what `shelf` has of it.
+
+    Whoever passes a shelf puts there what the workspace leaves, after the commit.
+    """
     lock_organisation(connection, organisation)
     row = connection.execute(_READ_END, {"organisation": organisation}).one()
     frontier = Frontier.load(row.frontier)
-    return Workspace(connection, organisation, row.office_device, row.office_person, row.position, frontier)
+    kept = shelf.take(organisation, row.epoch, row.frontier) if shelf is not None else None
+    end = (row.position, frontier, row.epoch)
+    return Workspace(connection, organisation, row.office_device, row.office_person, *end, kept)
 
 
 def _device_row(state: DeviceState) -> tuple[Any, ...]:
