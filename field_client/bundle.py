@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from field_client.durable import sync_folder
 from field_client.evidence import EvidenceFolder
 from field_client.outbox import Outbox, spell_instant
 from field_client.store import Store
@@ -55,7 +56,8 @@ class Exported:
 def export_bundle(path: Path, store: Store, outbox: Outbox, files: EvidenceFolder) -> Exported:
     """Write all sets without a final receipt, and all files the server has not verified, into one file.
 
-    The file appears under `path` only when it is complete. Raises Refused with `disk_full`.
+    The file appears under `path` only when it is complete, and is there after a power cut. Raises Refused with
+    `disk_full`.
     """
     unfinished = path.with_name(f"{path.name}.part")
     names = [name for (name,) in store.rows("SELECT sha256 FROM blobs WHERE state = 'kept' ORDER BY rank, size_bytes")]
@@ -71,6 +73,7 @@ def export_bundle(path: Path, store: Store, outbox: Outbox, files: EvidenceFolde
                         target.write(piece)
         _flush(unfinished)
         unfinished.replace(path)
+        sync_folder(path.parent)
     except OSError:
         unfinished.unlink(missing_ok=True)
         raise Refused("disk_full") from None

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from field_client.durable import sync_folder
+from field_client.durable import make_folder, sync_folder
 from field_client.keys import CHUNK_OVERHEAD_BYTES, FILE_NONCE_BYTES, Keyring
 from field_client.problems import MediaProblem
 
@@ -61,7 +61,8 @@ class EvidenceFolder:
         self._root = root
         self._keyring = keyring
         self._incoming = root / _INCOMING
-        self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(root)
+        make_folder(self._incoming)
         self._clear_leftovers()
 
     def keep(self, data: bytes | IO[bytes], media_type: str) -> str:

@@ -29,7 +29,7 @@ from nacl.exceptions import BadSignatureError, CryptoError
 from nacl.secret import SecretBox
 from nacl.signing import SigningKey, VerifyKey
 
-from field_client.durable import sync_folder
+from field_client.durable import make_folder, sync_folder
 from field_client.problems import MediaProblem
 
 PIN_LENGTHS: Final = range(6, 65)
@@ -207,7 +207,7 @@ def read_keyring(path: Path) -> bytes:
 
 def save_keyring(path: Path, sealed: bytes) -> None:
     """Write a sealed keyring so that a power cut leaves the old one or the new one, readable by its owner only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "wb") as file:
