@@ -113,7 +113,11 @@ class EvidenceFolder:
 
     def stored(self) -> list[StoredFile]:
         """Return what the device holds, by name."""
-        return [self.describe(name) for name in sorted(os.listdir(self._root)) if _NAME.match(name)]
+        return [self.describe(name) for name in sorted(self.names())]
+
+    def names(self) -> set[str]:
+        """Return the names of the files that the device holds."""
+        return {name for name in os.listdir(self._root) if _NAME.match(name)}
 
     def _open_file(self, sha256: str) -> IO[bytes]:
         try:

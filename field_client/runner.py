@@ -204,10 +204,12 @@ class SyncRun:
                 self._progress(Progress("repair", self.report.repaired))
 
     def _free_files(self) -> None:
-        for (name,) in list(self._store.rows("SELECT sha256 FROM blobs WHERE state = 'verified'")):
+        """Note which files may go before they go: one that is gone must never be taken for one still to be sent."""
+        with self._store.transaction():
+            self._store.db.execute("UPDATE blobs SET state = 'freed' WHERE state = 'verified'")
+        freed = {name for (name,) in self._store.rows("SELECT sha256 FROM blobs WHERE state = 'freed'")}
+        for name in self._files.names() & freed:
             self._files.free(name)
-            with self._store.transaction():
-                self._store.db.execute("UPDATE blobs SET state = 'freed' WHERE sha256 = ?", (name,))
 
 
 def _read_lines(lines: Iterator[bytes]) -> list[tuple[Op, bytes]]:
