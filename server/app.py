@@ -11,6 +11,7 @@ from typing import Final
 
 from flask import Flask, Response
 
+from server.durable import make_folder
 from server.event_log import open_event_log
 from server.jobs import Rounds
 from server.keys import open_office_key
@@ -61,7 +62,7 @@ def create_app(settings: Settings) -> Flask:
 
     Raises OSError when the data folder cannot be written.
     """
-    settings.data.mkdir(parents=True, exist_ok=True)
+    make_folder(settings.data, mode=0o777)
     key = open_office_key(settings)
     app = Flask("server.web", static_folder=None)
     _configure(app, settings, key.token_secret)

@@ -16,6 +16,7 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
 from server.clock import unix_ms
+from server.durable import make_folder, sync_folder
 from server.settings import Settings
 
 SECRET_BYTES: Final = 32
@@ -57,7 +58,7 @@ def open_office_key(settings: Settings) -> OfficeKey:
     written, ValueError when a key file is damaged.
     """
     folder = settings.data / "keys"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(folder)
     signing_key = SigningKey(_read_or_make(folder / "office.key"))
     return OfficeKey(
         sign=lambda message: signing_key.sign(message).signature,
@@ -101,16 +102,8 @@ def _read_or_make(path: Path) -> bytes:
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)
         draft.unlink()
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     secret = path.read_bytes()
     if len(secret) != SECRET_BYTES:
         raise ValueError(f"{path} is damaged: {len(secret)} bytes instead of {SECRET_BYTES}")
     return secret
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

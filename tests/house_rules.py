@@ -25,19 +25,20 @@ MAY_IMPORT = {
     "field_client": {"schemas", "sync", "printing"},
 }
 INTAKE = {"intake_judge", "intake_apply", "intake", "reception"}
-UP_TO_INTAKE = {"settings", "domain", "clock", "keys", "request_trace", "event_log", "store"} | INTAKE
+UP_TO_INTAKE = {"settings", "domain", "clock", "durable", "keys", "request_trace", "event_log", "store"} | INTAKE
 UP_TO_SERVICES = UP_TO_INTAKE | {"services", "metrics"}
 SERVER_MAY_IMPORT = {
     "settings": set(),
     "domain": set(),
     "clock": set(),
+    "durable": set(),
     "request_trace": set(),
     "event_log": {"clock", "request_trace"},
     "metrics": set(),
     "exposition": {"settings", "metrics", "services"},
-    "keys": {"settings", "clock"},
+    "keys": {"settings", "clock", "durable"},
     # The time and new ids are passed down to the store, so that a rebuild from the log gives the same rows.
-    "store": {"settings", "domain"},
+    "store": {"settings", "domain", "durable"},
     "migrations": {"settings", "store"},
     "intake_judge": {"domain", "store"},
     "intake_apply": {"domain", "store", "intake_judge"},

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from schemas.problems import Refused
 from server.commands.voice import Voice
+from server.durable import make_folder
 from server.keys import OfficeKey, open_office_key
 from server.services.blobs import BlobDesk
 from server.services.names import find_organisation, find_person
@@ -37,7 +38,7 @@ class Desk:
     @cached_property
     def bare_engine(self) -> Engine:
         """The database, whether or not its tables are those of this release."""
-        self.settings.data.mkdir(parents=True, exist_ok=True)
+        make_folder(self.settings.data, mode=0o777)
         return open_engine(self.settings.database_url)
 
     @cached_property

@@ -11,6 +11,7 @@ The format is a ZIP file with the entries ``manifest`` (JSON: format, organisati
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 import zipfile
@@ -27,6 +28,7 @@ from sqlalchemy import Connection, Engine
 from schemas.base import SHA256_PATTERN
 from schemas.problems import Refused
 from server.clock import utc_now
+from server.durable import sync_folder
 from server.reception import Reception
 from server.services.blobs import BlobDesk, Owner
 from server.services.devices import RECEIPTS_MAX, find_device, read_receipts
@@ -104,7 +106,10 @@ def write_answer(path: Path, organisation: str, device: str, receipts: list[str]
         with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as bundle:
             bundle.writestr("manifest", canonical.dump(manifest))
             bundle.writestr("receipts", "".join(f"{line}\n" for line in receipts))
+        with unfinished.open("rb") as written:
+            os.fsync(written.fileno())
         unfinished.replace(path)
+        sync_folder(path.parent)
     except OSError:
         unfinished.unlink(missing_ok=True)
         raise Refused("disk_full") from None
