@@ -9,7 +9,7 @@ BIN := .venv/bin
 PYTHON_STAMP := .venv/.installed
 JS_STAMP := tests/js/node_modules/.installed
 
-.PHONY: help setup run demo test lint pairs bench fuzz hostile clean system-packages
+.PHONY: help setup run demo test lint pairs bench fuzz hostile kills clean system-packages
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ fuzz: setup ## Search for bytes that break a reader, FUZZ_S seconds for each
 hostile: setup ## Make requests of every kind the description allows and forbids, for long; then search as `fuzz` does
 	HOSTILE_EXAMPLES=500 $(BIN)/pytest tests/hostile/test_openapi.py
 	$(MAKE) fuzz
+
+kills: setup system-packages ## Kill devices and servers COUNT times and cut their power; nothing may be lost
+	$(BIN)/python -m tests.kills $(or $(COUNT),1000) $(or $(SEED),1)
 
 clean: ## Remove the environment and all that tools left, but keep var/
 	rm -rf .venv build dist *.egg-info tests/js/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz

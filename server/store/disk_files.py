@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from schemas.problems import Refused
+from server.durable import make_folder, sync_folder
 from server.store.blob_files import Checksum, Kept, Part, Place, read_blocks, receive_checked, require_names
 
 WRITE_OUT_BYTES: Final = 1024 * 1024
@@ -30,6 +31,9 @@ SETTLE_PAUSE_S: Final = 0.02
 
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """The disk, the user's share of it, or the largest file the process may write is used up."""
+
+_DURABLE: Final[set[Path]] = set()
+"""Folders of which this process knows that they are on disk: a few hundred for each organisation."""
 
 
 class DiskFiles:
@@ -43,7 +47,7 @@ class DiskFiles:
         """Prepare for an upload's bytes and keep a note beside it."""
         path = self._path_of(place)
         with _refusing_without_room():
-            _make_folder(path.parent)
+            self._make_folder(path.parent)
             path.touch(mode=0o600)
             if note:
                 with path.with_suffix(".note").open("w", encoding="utf-8") as file:
@@ -73,7 +77,7 @@ class DiskFiles:
         """Add blocks at the end. Raises as the port says."""
         path = self._path_of(part.place)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        _make_folder(path.parent)
+        self._make_folder(path.parent)
         with (
             _refusing_without_room(),
             path.with_suffix(".busy").open("ab") as busy,
@@ -134,7 +138,7 @@ class DiskFiles:
     def check(self) -> None:
         """Raise Refused with `disk_full` when nothing can be written; OSError when the folder cannot be."""
         with _refusing_without_room():
-            _make_folder(self.root)
+            self._make_folder(self.root)
             with tempfile.TemporaryFile(dir=self.root) as file:
                 file.write(b"ready")
                 file.flush()
@@ -153,10 +157,19 @@ class DiskFiles:
         """Do nothing and return 0: the disk keeps nothing of a write that was not completed."""
         return 0
 
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder that is there after a power cut, though whoever made it were killed before he saw to that."""
+        if folder in _DURABLE and folder.exists():
+            return
+        if folder != self.root:
+            self._make_folder(folder.parent)
+        make_folder(folder)
+        _DURABLE.add(folder)
+
     def _rename(self, source: Path, target: Path) -> None:
-        _make_folder(target.parent)
+        self._make_folder(target.parent)
         source.replace(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
 
     def _path_of(self, place: Place) -> Path:
         require_names(place.organisation, upload=place.upload)
@@ -186,7 +199,7 @@ def _append(path: Path, file: BinaryIO, part: Part, blocks: Iterable[bytes]) -> 
         # A complete upload is not reported before `finish`, which sees to that itself.
         if offset < part.size_bytes:
             os.fsync(file.fileno())
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     return Kept(offset, None if part.offset else digest.hexdigest())
 
 
@@ -214,23 +227,6 @@ def _size_of(path: Path) -> int | None:
         return path.stat().st_size
     except FileNotFoundError:
         return None
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder that is still there after a power cut."""
-    if folder.exists():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

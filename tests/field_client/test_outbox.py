@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from field_client.outbox import Edit, make_id, parse_instant, spell_instant
-from field_client.store_feed import Feed
 from schemas.problems import Refused
 from sync import chain, codec
 from sync.blobs import LocalBlob
 from sync.receipt import Receipt, load
-from tests.field_client.mortal import ACT, STEPS
 from tests.field_client.office import Office, verify
 from tests.field_client.scope import MACHINE, ORDER, Tablet, uuid
 
@@ -181,43 +173,3 @@ def test_instants_are_spelled_as_they_are_read() -> None:
     assert spell_instant(1_795_227_359_007) == "2026-11-21T02:15:59.007Z"
     assert parse_instant("2026-11-21T02:15:59.007Z") == 1_795_227_359_007
     assert parse_instant("2026-11-21T10:15:59+08:00") == 1_795_227_359_000
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_a_kill_at_any_step_loses_and_doubles_nothing(tablet: Tablet, office: Office, step: str) -> None:
-    tablet.store.close()
-
-    died_of = run_until_killed(step, tablet)
-    spool = tablet.path.with_name("spool")
-    sent = spool.read_bytes().splitlines() if spool.exists() else []
-    for line in sent:
-        office.take_in(line)
-    again = Tablet(tablet.path, tablet.data_key)
-    is_durable = again.store.values_of(ORDER).get("diagnosis") == "轴承"
-    again.outbox.write("order.note", ACT)
-    again.push_to(office)
-    again.pull_from(office)
-
-    assert died_of == -signal.SIGKILL
-    assert is_durable == (step not in ("append", "seal"))
-    assert len(sent) == (step not in ("append", "seal", "sealed"))
-    assert office.head.seq == 1
-    assert office.rows[ORDER].values["diagnosis"] == again.store.values_of(ORDER)["diagnosis"] == "轴承"
-    assert again.store.values_of(MACHINE)["place"] == "三楼"
-    assert again.outbox.counts() == {"settled": 1}
-    assert Feed(again.store).total[1] == len(office.rows)
-    assert again.store.row("SELECT count(*) FROM edits") == (0,)
-    tablet.store = again.store
-
-
-def run_until_killed(step: str, tablet: Tablet) -> int:
-    """Run one act and one sync in a process of its own, which kills itself with SIGKILL at `step`."""
-    root = Path(__file__).resolve().parents[2]
-    child = subprocess.run(
-        [sys.executable, "-m", "tests.field_client.mortal", step, str(tablet.path), tablet.data_key.hex()],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
-        check=False,
-        timeout=60,
-    )
-    return child.returncode

@@ -138,6 +138,7 @@ class Server:
     theirs: Company
     devices: dict[str, Device]
     threads: int = 8
+    app: str = "server.app:wsgi"
     port: int = 0
     process: subprocess.Popen[str] | None = None
     log: list[str] = field(default_factory=list)
@@ -150,7 +151,7 @@ class Server:
         options = ["--interface", "wsgi", "--factory", "--host", "127.0.0.1", "--port", str(self.port)]
         options += ["--blocking-threads", str(self.threads), "--backpressure", "64"]
         self.process = subprocess.Popen(
-            [Path(sys.executable).with_name("granian"), *options, "server.app:wsgi"],
+            [Path(sys.executable).with_name("granian"), *options, self.app],
             cwd=PROJECT,
             env={**os.environ, **environment_of(self.settings)},
             stdout=subprocess.PIPE,
@@ -227,14 +228,19 @@ def spell_bucket(address: BucketAddress) -> dict[str, str]:
 
 
 def make_server(
-    folder: Path, bucket: BucketAddress | None = None, blob_bytes_max: int = BLOB_BYTES_MAX, **more: Any
+    folder: Path,
+    bucket: BucketAddress | None = None,
+    blob_bytes_max: int = BLOB_BYTES_MAX,
+    database_url: str = "",
+    **more: Any,
 ) -> Server:
     """Found two companies, ours with Wei and Lin, theirs with Mallory, each with a device.
 
     Files are kept in the data folder unless a bucket is named.
     """
     named = spell_bucket(bucket) if bucket else {}
-    settings = read_settings({"GONGDAN_DATA": str(folder), "GONGDAN_BLOB_BYTES_MAX": str(blob_bytes_max), **named})
+    told = {"GONGDAN_DATA": str(folder), "GONGDAN_BLOB_BYTES_MAX": str(blob_bytes_max)}
+    settings = read_settings({**told, "GONGDAN_DATABASE": database_url, **named})
     folder.mkdir(parents=True, exist_ok=True)
     engine = open_engine(settings.database_url)
     upgrade(engine)
