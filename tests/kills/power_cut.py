@@ -293,7 +293,7 @@ def _open_private(path: str, flags: int) -> int:
 
 
 def without_mapped(tree: Tree) -> Tree:
-    """Leave out what is written in mapped memory: SQLite's index beside its log, and counts that no power cut spares."""
+    """Leave out what is written in mapped memory: SQLite's index beside its log, and counts of requests."""
     mapped = ("*-shm", "/data/metrics/*.db")
     return {path: data for path, data in tree.items() if not any(fnmatch(path, pattern) for pattern in mapped)}
 
