@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "demo": ("running", "demo", "写入示例公司 / fill an empty database with a made-up company"),
     "found": ("founding", "found", "新建组织和管理员 / create an organisation and its administrator"),
     "enrol": ("enrolling", "enrol", "生成终端登记码 / make a code that enrols a device"),
+    "fleet": ("watching", "fleet", "终端状况：谁多久没同步、为什么 / which devices have not synced, and why"),
     "metrics": ("watching", "metrics", "提供监控指标 / serve figures for Prometheus"),
     "devices": ("enrolling", "devices", "列出、停用、解冻终端 / list, revoke, thaw devices"),
     "orders": ("orders", "orders", "列出、查看、新建、修改工单 / list, show, create, set orders"),

@@ -31,6 +31,7 @@ from server.web.direct import Direct
 from server.web.docs_page import DOCUMENT_CONFIG, documentation
 from server.web.enrol_api import enrolling
 from server.web.errors import register_errors
+from server.web.fleet_api import fleet
 from server.web.health import health
 from server.web.openapi import configure_document, cookie_name, write_document
 from server.web.people_api import office
@@ -39,7 +40,7 @@ from server.web.sync_api import sync
 from server.web.watching import Watched
 from server.web.wiring import EXTENSION, Wiring
 
-BLUEPRINTS: Final = (sync, blob, enrolling, sessions, office, health, documentation)
+BLUEPRINTS: Final = (sync, blob, enrolling, sessions, office, fleet, health, documentation)
 
 SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",

@@ -1,12 +1,17 @@
-"""metrics: figures for Prometheus."""
+"""fleet and metrics: how devices and the server fare."""
 
 from __future__ import annotations
 
 import click
 from prometheus_client import generate_latest
 
-from server.commands.desk import Desk, NotReady, at_desk
+from schemas.fleet import STATE_LABELS
+from server.clock import unix_ms
+from server.commands.desk import JSON, Desk, NotReady, at_desk
+from server.commands.voice import local_time, print_json
 from server.exposition import collect_everything, open_exposition
+from server.services.fleet import PAGE_DEVICES_MAX, FleetDevice, list_fleet
+from server.store.database import reading
 
 
 @click.command()
@@ -24,3 +29,60 @@ def metrics(desk: Desk, once: bool) -> None:
     host, port = server.server_address[:2]
     desk.voice.say(f"监控指标：http://{host}:{port}/metrics", f"Metrics at http://{host}:{port}/metrics")
     server.serve_forever()
+
+
+@click.command()
+@click.option(
+    "--limit", type=click.IntRange(1), default=100, show_default=True, help="最多列出几台。/ Devices at most."
+)
+@JSON
+@at_desk
+def fleet(desk: Desk, limit: int, as_json: bool) -> None:
+    """终端状况，沉默最久的在前。 / How devices fare, those first that were silent longest, and why."""
+    found = _read_fleet(desk, limit)
+    language = desk.voice.language
+    if as_json:
+        told = [{**device.row, "reasons": [reason.code for reason in device.reasons]} for device in found]
+        print_json(told)
+        return
+    titles = (
+        ("终端", "Device"),
+        ("使用人", "Person"),
+        ("状态", "State"),
+        ("最近联系", "Last call"),
+        ("最近同步", "Last sync"),
+        ("未提交", "Unsent"),
+        ("落后", "Behind"),
+    )
+    desk.voice.table(titles, [_cells(desk, device) for device in found])
+    for device in found:
+        for reason in device.reasons:
+            click.echo(f"{device.row['name'] or device.row['device']}: {reason.sentence(language)} [{reason.code}]")
+
+
+def _read_fleet(desk: Desk, limit: int) -> list[FleetDevice]:
+    found: list[FleetDevice] = []
+    after: str | None = None
+    with reading(desk.engine) as connection:
+        while len(found) < limit:
+            room = min(limit - len(found), PAGE_DEVICES_MAX)
+            page = list_fleet(connection, desk.organisation, after, room, unix_ms())
+            found += page.devices
+            after = page.after
+            if after is None:
+                break
+    return found
+
+
+def _cells(desk: Desk, device: FleetDevice) -> list[str]:
+    row = device.row
+    person = {"name": row["person_name"], "name_en": row["person_name_en"]}
+    counts = ["" if row[name] is None else str(row[name]) for name in ("waiting_sets", "behind")]
+    return [
+        row["name"] or row["device"],
+        desk.voice.name_of(person),
+        desk.voice.choose(*STATE_LABELS[row["state"]]),
+        local_time(row["contacted_at"]),
+        local_time(row["synced_at"]),
+        *counts,
+    ]

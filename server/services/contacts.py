@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from sqlalchemy import Engine
@@ -22,6 +23,9 @@ from sync.device_report import DeviceReport, read_report
 
 WRITE_EVERY_S: Final = 30
 """Soon enough for who watches a fleet; 10,000 devices that call each minute make 5,000 rows each time."""
+
+WRITE_AT_ONCE: Final = 500
+"""Rows in one transaction: some 30 ms, for which change-sets on SQLite wait."""
 
 WAITING_MAX: Final = 200_000
 """Devices whose contacts may wait to be written, about 100 MB, while the database is away."""
@@ -75,14 +79,17 @@ class Contacts:
         """
         with self._guard:
             heard, self._heard = self._heard, {}
+        left = dict(heard)
         try:
-            if heard:
+            while left:
+                group = dict(islice(left.items(), WRITE_AT_ONCE))
                 with writing(self._engine) as connection:
-                    write_contacts(connection, [_row_of(*key, found) for key, found in heard.items()])
-        except BaseException:
+                    write_contacts(connection, [_row_of(*key, found) for key, found in group.items()])
+                left = {key: found for key, found in left.items() if key not in group}
+        finally:
             with self._guard:
-                self._heard = {**heard, **self._heard}
-            raise
+                for key, found in left.items():
+                    self._heard[key] = _merge(found, self._heard.get(key, found))
         return len(heard)
 
     def start(self) -> None:
@@ -98,6 +105,17 @@ class Contacts:
                 self.write()
             except Refused as refused:
                 EVENTS.warning("contacts_not_written", extra={"facts": {"problem": refused.code}})
+
+
+def _merge(old: _Heard, new: _Heard) -> _Heard:
+    """Return what was heard later, and of each group of which nothing was heard later what was heard before."""
+    if not new.synced_ms:
+        new.synced_ms, new.position = old.synced_ms, old.position
+    if not new.failed_ms:
+        new.failed_ms, new.problem = old.failed_ms, old.problem
+    if not new.told_ms:
+        new.told_ms, new.told = old.told_ms, old.told
+    return new
 
 
 def _row_of(organisation: str, device: str, heard: _Heard) -> ContactRow:

@@ -30,9 +30,8 @@ LOG_ENTRIES: Final = "SELECT COALESCE(sum(position), 0) FROM organisations"
 HELD: Final = "SELECT count(*) AS sets, min(received_at) AS oldest FROM held"
 KEPT_ASIDE: Final = "SELECT count(*) FROM (SELECT 1 FROM kept_aside LIMIT :most) AS kept"
 UPLOADS: Final = (
-    "SELECT count(*) AS uploads, COALESCE(sum(u.size_bytes), 0) AS bytes FROM uploads u"
-    " LEFT JOIN blobs b ON b.organisation = u.organisation AND b.sha256 = u.sha256"
-    " WHERE u.expires_at > :now AND (b.state IS NULL OR b.state <> 'verified')"
+    "SELECT count(*) AS uploads, COALESCE(sum(size_bytes), 0) AS bytes FROM uploads"
+    " WHERE finished_at IS NULL AND expires_at > :now"
 )
 DEVICES: Final = (
     "SELECT count(*) AS devices, d.state, d.frozen,"

@@ -84,6 +84,7 @@ ACCESS: Final[dict[str, Access]] = {
     "GET /orders/<order_id>": READERS,
     "POST /changes": WRITERS,
     "GET /reviews": REVIEWERS,
+    "GET /fleet": JUDGES,
     "POST /reviews/<review_id>/settlement": JUDGES,
     "GET /trace": READERS,
     "GET /log/checkpoint": READERS,

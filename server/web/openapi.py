@@ -23,6 +23,7 @@ TAGS: Final[dict[str, tuple[str, str]]] = {
     "enrolment": ("终端登记", "Enrolment"),
     "session": ("登录", "Signing in"),
     "office": ("办公室", "Office"),
+    "fleet": ("终端状况", "Fleet"),
     "health": ("运行状态", "Health"),
     "documentation": ("文档", "Documentation"),
 }

@@ -341,3 +341,20 @@ def test_found_creates_an_organisation_whose_administrator_can_enrol_devices(tmp
 
     assert "gongdan-enrol:" in run("enrol", "--person", "gao", "--no-code").output
     assert "nothing was altered" in run("verify-log").output
+
+
+def test_fleet_shows_each_device_and_why_it_is_silent(run: Run) -> None:
+    shown = run("fleet").stdout
+    told = read_json(run("fleet", "--json"))
+
+    assert len(told) == len(read_json(run("devices", "--json"))) - 1, "the office's own device is not of the fleet"
+    for device in told:
+        assert device["name"] in shown and device["reasons"] == ["revoked"]
+    assert "It was revoked. [revoked]" in shown
+    assert "终端已停用。 [revoked]" in run("fleet", language="zh").stdout
+    assert len(read_json(run("fleet", "--json", "--limit", "1"))) == 1
+
+
+def test_metrics_are_printed_once_or_refused_to_the_world(run: Run) -> None:
+    assert "gongdan_database_up 1.0" in run("metrics", "--once").stdout
+    assert "GONGDAN_METRICS_TOKEN" in run("metrics", status=1, GONGDAN_METRICS_BIND="0.0.0.0:9464").output

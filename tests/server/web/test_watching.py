@@ -254,6 +254,8 @@ def test_a_database_that_is_away_forgets_nothing_that_was_heard(
         patched.setattr("server.services.contacts.write_contacts", be_busy)
         with pytest.raises(Refused):
             house.parts.contacts.write()
+    house.ask(wei, "GET", "/pull?since=0&epoch=another")
 
-    assert contact_of(house, wei).synced_at is not None
+    found = contact_of(house, wei)
+    assert found.synced_at is not None and found.problem == "feed_epoch_changed"
     assert house.parts.contacts.write() == 0
