@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Table, text
@@ -18,7 +19,7 @@ from schemas.problems import Refused
 from server.store import json_text
 from server.store.bulk import select_among
 from server.store.stored_record import ALL_FIELDS
-from server.store.tables import FeedRow, Holder, RecordRow
+from server.store.tables import FeedRow, RecordRow
 from sync.checksum import add, parse, record_digest, spell
 from sync.scope import EVERYBODY
 from sync.session import PAGE_OPS_MAX, PageHead
@@ -27,19 +28,23 @@ from sync.transparency import Frontier
 PAGE_BYTES_MAX: Final = 4 * 1024 * 1024
 """Bounds the memory of a page whose records are unusually large."""
 
-_HOLDERS: Table = Holder.__table__  # type: ignore[assignment]
 _FEED: Table = FeedRow.__table__  # type: ignore[assignment]
 _RECORDS: Table = RecordRow.__table__  # type: ignore[assignment]
 
 _TOKEN: Final = re.compile(rf"([0-9]{{1,15}})\.([0-9]{{1,15}})\.({UUID_PATTERN[:-2]})\Z").match
 
-_END_OF_LOG: Final = text("SELECT epoch, position, frontier FROM organisations WHERE organisation = :organisation")
-_RANGE: Final = text(
-    "SELECT f.id, f.position, f.entered, f.gone, r.kind, r.body, r.stamps"
-    " FROM feed f LEFT JOIN records r ON r.organisation = f.organisation AND r.id = f.id"
-    " WHERE f.organisation = :organisation AND f.holder = :holder"
-    " AND (f.position, f.id) > (:position, :id) ORDER BY f.position, f.id LIMIT :most"
+_END: Final = text(
+    "SELECT o.epoch, o.position, o.frontier, h.checksum, h.count FROM organisations o"
+    " LEFT JOIN holders h ON h.organisation = o.organisation AND h.holder IN (:everybody, :person)"
+    " WHERE o.organisation = :organisation"
 )
+_RANGE_OF: Final = (
+    "SELECT * FROM (SELECT f.id, f.position, f.entered, f.gone, r.kind, r.body, r.stamps"
+    " FROM feed f LEFT JOIN records r ON r.organisation = f.organisation AND r.id = f.id"
+    " WHERE f.organisation = :organisation AND f.holder = :{holder}"
+    " AND (f.position, f.id) > (:position, :id) ORDER BY f.position, f.id LIMIT :most) AS {holder}"
+)
+_RANGE: Final = text(" UNION ALL ".join(_RANGE_OF.format(holder=holder) for holder in ("everybody", "person")))
 _SCOPE: Final = text(
     "SELECT f.id, r.kind, r.body FROM feed f"
     " JOIN records r ON r.organisation = f.organisation AND r.id = f.id"
@@ -63,11 +68,15 @@ def write_page(
 
     Raises Refused with `feed_epoch_changed` when the device followed another epoch, or is ahead of the log.
     """
-    row = connection.execute(_END_OF_LOG, {"organisation": organisation}).one()
+    holders = {"organisation": organisation, "everybody": EVERYBODY, "person": person}
+    ends = connection.execute(_END, holders).all()
+    row = ends[0]
     if (query.epoch and query.epoch != row.epoch) or query.since > row.position:
         raise Refused("feed_epoch_changed", epoch=row.epoch)
     begun, position, record_id = _read_token(query, row.position)
-    rows = _read_range(connection, organisation, person, position, record_id, most + 1)
+    # The feed does not go beyond the log: who has all of it need not be looked up.
+    is_behind = position <= row.position
+    rows = _read_range(connection, holders, position, record_id, most + 1) if is_behind else []
     lines, last = _write_lines(rows[:most], query.since, begun)
     complete = last == len(rows)
     head = PageHead(
@@ -77,13 +86,14 @@ def write_page(
         after=None if complete else f"{begun}.{rows[last - 1].position}.{rows[last - 1].id}",
         ops=len(lines),
         server_time=server_time,
-        checksum=None,
-        count=None,
+        checksum=spell(add(0, *(parse(end.checksum) for end in ends if end.checksum))) if complete else None,
+        count=sum(end.count for end in ends if end.checksum) if complete else None,
         witness=witness(row.frontier),
     )
-    return (_with_checksum(connection, organisation, person, head) if complete else head), lines
+    return head, lines
 
 
+@lru_cache(maxsize=1024)
 def witness(frontier: str) -> str:
     """Return the log's size and root as devices carry them in their change-sets; empty for an empty log."""
     read = Frontier.load(frontier)
@@ -118,14 +128,11 @@ def _read_token(query: PageQuery, end: int) -> tuple[int, int, str]:
 
 
 def _read_range(
-    connection: Connection, organisation: str, person: str, position: int, record_id: str, most: int
+    connection: Connection, holders: dict[str, str], position: int, record_id: str, most: int
 ) -> Sequence[Row[Any]]:
-    rows: list[Row[Any]] = []
-    for holder in (EVERYBODY, person):
-        parameters = {"organisation": organisation, "holder": holder, "position": position, "id": record_id}
-        rows += connection.execute(_RANGE, parameters | {"most": most}).all()
-    rows.sort(key=lambda row: (row.position, row.id))
-    return rows[:most]
+    """Return the next rows of everybody's feed and of the person's."""
+    parameters = {**holders, "position": position, "id": record_id, "most": most}
+    return sorted(connection.execute(_RANGE, parameters), key=lambda row: (row.position, row.id))[:most]
 
 
 def _write_lines(rows: Sequence[Row[Any]], since: int, begun: int) -> tuple[list[bytes], int]:
@@ -161,9 +168,3 @@ def _patch(row: Row[Any], since: int) -> bytes:
     body = json_text.load(row.body)
     fields = {name: body[name] for name, (position, _device) in stamps.items() if position > since}
     return f'["patch","{row.id}","{row.kind}",{json_text.dump(fields)}]\n'.encode()
-
-
-def _with_checksum(connection: Connection, organisation: str, person: str, head: PageHead) -> PageHead:
-    rows = select_among(connection, _HOLDERS, ("checksum", "count"), "holder", organisation, (EVERYBODY, person))
-    checksum = add(0, *(parse(row.checksum) for row in rows))
-    return replace(head, checksum=spell(checksum), count=sum(row.count for row in rows))

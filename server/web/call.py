@@ -28,10 +28,9 @@ class Call:
     body: Callable[[], bytes]
     """Return the body whole; raises as `bodies.read_body` does."""
 
-    def argument(self, name: str, default: str | None = None) -> str | None:
-        """Return the first value of that name in the query."""
-        pairs = parse_qsl(self.query, keep_blank_values=True)
-        return next((value for key, value in pairs if key == name), default)
+    def arguments(self) -> dict[str, str]:
+        """Return the first value of each name in the query."""
+        return dict(reversed(parse_qsl(self.query, keep_blank_values=True)))
 
 
 def flask_call() -> Call:

@@ -6,7 +6,7 @@ request of all, and reading it through the schemas would double its cost.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from flask import Response
@@ -79,8 +79,8 @@ def answer_push(parts: Wiring, call: Call, device: DeviceIdentity) -> Lines:
 
 def answer_pull(parts: Wiring, call: Call, device: DeviceIdentity) -> Lines:
     """Return a page of the feed: its head and its steps."""
-    since, epoch, after = _whole(call, "since", "0"), call.argument("epoch", ""), call.argument("after")
-    query = feed.PageQuery(since, epoch or "", after)
+    arguments = call.arguments()
+    query = feed.PageQuery(_whole(arguments, "since", "0"), arguments.get("epoch", ""), arguments.get("after"))
     with reading(parts.engine) as connection:
         head, lines = feed.write_page(connection, device.organisation, device.person, query, utc_now())
     if head.after is None:
@@ -94,7 +94,7 @@ def answer_pull(parts: Wiring, call: Call, device: DeviceIdentity) -> Lines:
 def receipts() -> Response:
     """Read the stored receipts of this device from a sequence number on, at most 500."""
     device = require_device()
-    from_seq = _whole(flask_call(), "from_seq")
+    from_seq = _whole(flask_call().arguments(), "from_seq")
     with reading(wired().engine) as connection:
         found = devices.read_receipts(connection, device.organisation, device.device, from_seq)
     return answer_lines(_spell(found))
@@ -169,9 +169,9 @@ def _spell(texts: Iterable[str]) -> Iterable[bytes]:
     return (f"{text}\n".encode() for text in texts)
 
 
-def _whole(call: Call, name: str, default: str | None = None) -> int:
+def _whole(arguments: Mapping[str, str], name: str, default: str | None = None) -> int:
     """Return a whole number from the query; raises Refused with `value_invalid`."""
-    spelled = call.argument(name, default)
+    spelled = arguments.get(name, default)
     # Text of digits beyond this length cannot be in range, and is not worth reading.
     if spelled is None or not spelled.isascii() or not spelled.isdigit() or len(spelled) > 16:
         raise Refused("value_invalid", field=name, detail="a whole number")
