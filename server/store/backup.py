@@ -75,7 +75,9 @@ def _draft_of(target: Path) -> Path:
         raise FileExistsError(f"{target} is there")
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.part")
-    draft.unlink(missing_ok=True)
+    for ending in ("", "-wal", "-shm"):
+        # A log that a killed attempt left would be taken for this copy's.
+        draft.with_name(draft.name + ending).unlink(missing_ok=True)
     return draft
 
 

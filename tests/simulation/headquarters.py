@@ -12,13 +12,14 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Engine, event
 
+from schemas.problems import Refused
 from server.app import create_app
 from server.reception import Reception
 from server.services import restoring
@@ -144,7 +145,10 @@ class Headquarters:
     def restore(self) -> None:
         """Lose the database and begin again from the copy, as the product does."""
         self.premises.clear_database()
-        restoring.restore(self._backup, self.premises.file)
+        while not self.premises.file.exists():
+            # Whoever restores begins again when the machine fails him.
+            with suppress(Died, Refused):
+                restoring.restore(self._backup, self.premises.file)
         self.parts = self.premises.start_process()
 
     @contextmanager
