@@ -15,7 +15,7 @@ SETS_PER_CLIENT = 100
 SPARE_ORDERS = 400  # orders of the load that the fleet leaves to the measures of changed records
 
 # A part is a module with `run(options) -> list[Figure]`. The yardsticks run before what they measure.
-OWN_PARTS = ("gongdan_server", "gongdan_growth", "device_media", "device_store", "blob_upload")
+OWN_PARTS = ("gongdan_server", "gongdan_growth", "gongdan_costs", "device_media", "device_store", "blob_upload")
 YARDSTICKS = {
     "floors": "benchmarks.floors",
     "pouchdb": "benchmarks.peers.pouchdb_bench",

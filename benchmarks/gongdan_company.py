@@ -49,6 +49,11 @@ class BenchDevice:
         """Return the signature of a message."""
         return self.key.sign(message).signature
 
+    def enrolment(self) -> Change:
+        """Return the change that makes it known to the server."""
+        key = bytes(self.key.verify_key).hex()
+        return Change("device", self.id, "create", {"person_id": self.person, "public_key": key, "state": "active"}, {})
+
     def seal(self, changes: Sequence[Change], basis: int) -> bytes:
         """Return the next sealed change-set of this device as its line."""
         self.seq += 1
@@ -103,9 +108,7 @@ class Company:
     def enrol(self, person: str) -> BenchDevice:
         """Add a device of a person."""
         device = BenchDevice(self.organisation, person)
-        key = bytes(device.key.verify_key).hex()
-        values = {"person_id": person, "public_key": key, "state": "active"}
-        self.write([Change("device", device.id, "create", values, {})])
+        self.write([device.enrolment()])
         return device
 
     def write(self, changes: Sequence[Change]) -> None:
