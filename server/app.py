@@ -19,6 +19,7 @@ from server.metrics import Metrics, share_counts
 from server.reception import Reception
 from server.services.contacts import Contacts
 from server.services.office import Office
+from server.services.readiness import Readiness
 from server.settings import Settings, read_settings
 from server.store.database import engine_options, prepare_engine
 from server.store.file_storage import open_files
@@ -73,6 +74,7 @@ def create_app(settings: Settings) -> Flask:
     prepare_engine(engine)
     metrics, office_desk = Metrics(), Office(engine, key)
     reception = Reception(engine, metrics.commit_sets.observe, office_desk.shelf)
+    files = open_files(settings)
     parts = Wiring(
         settings,
         engine,
@@ -82,7 +84,8 @@ def create_app(settings: Settings) -> Flask:
         Attempts(engine),
         metrics,
         Contacts(engine),
-        open_files(settings),
+        files,
+        Readiness(settings, engine, files),
     )
     app.extensions[EXTENSION] = parts
     register_errors(app)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from server.services.readiness import OK, check_database, check_disk, check_files
+from server.services.readiness import OK, explain
 from server.web import shapes
 from server.web.openapi import about, blueprint
 from server.web.wiring import wired
@@ -17,7 +17,7 @@ health = blueprint("health")
 @health.alt_response(200, schema=shapes.Health)
 def live() -> dict[str, Any]:
     """Tell that the process answers."""
-    return {"status": OK, "checks": {}}
+    return {"status": OK, "checks": {}, "reasons": []}
 
 
 @health.get("/health/ready")
@@ -25,9 +25,9 @@ def live() -> dict[str, Any]:
 @health.alt_response(200, schema=shapes.Health)
 @health.alt_response(503, schema=shapes.Health)
 def ready() -> tuple[dict[str, Any], int]:
-    """Tell whether database, migrations, disk and file storage are as they must be; 503 when they are not."""
-    parts = wired()
-    checks = {**check_database(parts.engine), **check_disk(parts.settings.data), **check_files(parts.files)}
-    if all(state == OK for state in checks.values()):
-        return {"status": OK, "checks": checks}, 200
-    return {"status": "not_ready", "checks": checks}, 503
+    """Tell whether database, writing, clock, disk and file storage are as they must be; 503 when they are not."""
+    checks = wired().readiness.read()
+    reasons = explain(checks)
+    if reasons:
+        return {"status": "not_ready", "checks": checks, "reasons": reasons}, 503
+    return {"status": OK, "checks": checks, "reasons": []}, 200

@@ -339,8 +339,16 @@ class Problem(Answer):
     retry = fields.String(validate=validate.OneOf(("never", "later", "after_pull", "ask_person")))
 
 
+class HealthReason(Answer):
+    """What keeps the server from its work."""
+
+    check, code = fields.String(), fields.String()
+    zh, en = fields.String(), fields.String()
+
+
 class Health(Answer):
     """Whether the server can do its work."""
 
     status = fields.String()
     checks = fields.Dict(keys=fields.String(), values=fields.String())
+    reasons = fields.List(fields.Nested(HealthReason))

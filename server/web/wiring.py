@@ -12,6 +12,7 @@ from server.metrics import Metrics
 from server.reception import Reception
 from server.services.contacts import Contacts
 from server.services.office import Office
+from server.services.readiness import Readiness
 from server.settings import Settings
 from server.store.blob_files import BlobFiles
 from server.store.devices import KnownDevice
@@ -33,6 +34,7 @@ class Wiring:
     metrics: Metrics
     contacts: Contacts
     files: BlobFiles
+    readiness: Readiness
     signers: dict[str, KnownDevice] = field(default_factory=dict)
     """Devices by id whose key made a signature before; a key never changes, their state may."""
 
