@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from field_client.evidence import EvidenceFolder
 from field_client.outbox import Outbox, parse_instant, spell_instant
+from field_client.patience import Pace
 from field_client.store import Store
 from field_client.store_feed import Feed
 from field_client.transport import Traffic, Transport
@@ -21,13 +22,22 @@ from field_client.uploads import Uploads
 from field_client.wiping import ask_for_order
 from schemas.problems import Fault, Refused
 from sync import canonical, checksum
-from sync.session import Cursor, Op, PageHead, PullSession, PushSession
+from sync.session import PAGE_OPS_MAX, PUSH_BYTES_MAX, Cursor, Op, PageHead, PullSession, PushSession
 
 FETCH_AT_ONCE: Final = 500
 """Records asked for in one repair request: about 600 KB."""
 
 BUCKETS_AT_ONCE: Final = 32
 """Buckets compared in one request: with 100,000 records about 12,500 digests, 1 MB."""
+
+PUSH_FIRST_BYTES: Final = 64 * 1024
+PUSH_LEAST_BYTES: Final = 4 * 1024
+PUSH_S: Final = 8.0
+"""A push counts whole or not at all, so on a bad line it is small: 64 KB pack to about 3 s of a 2G line."""
+
+PAGE_LEAST_OPS: Final = 25
+PAGE_S: Final = 10.0
+"""A page counts whole or not at all, so on a bad line it is small."""
 
 RESTARTS_MAX: Final = 3
 """A server is restored once in years; more restarts in one run are a fault of the server's."""
@@ -82,6 +92,9 @@ class SyncRun:
         self._feed = Feed(store)
         self._frees_files = frees_files
         self._progress = progress
+        clock = transport.patience.clock
+        self._push_pace = Pace(PUSH_FIRST_BYTES, PUSH_LEAST_BYTES, PUSH_BYTES_MAX, PUSH_S, clock)
+        self._page_pace = Pace(PAGE_OPS_MAX, PAGE_LEAST_OPS, PAGE_OPS_MAX, PAGE_S, clock)
 
     def run(self) -> SyncReport:
         """Do everything that can be done and return what was; a refusal ends up in the report."""
@@ -103,12 +116,22 @@ class SyncRun:
 
     def push(self) -> None:
         """Send every set that has no final receipt, oldest first, and settle by the receipts."""
-        session, sent = PushSession(self._outbox.waiting()), 0
         counts = self._outbox.counts()
-        waiting = counts.get("sealed", 0) + counts.get("held", 0)
+        waiting, sent = counts.get("sealed", 0) + counts.get("held", 0), 0
+        pace, patience = self._push_pace, self._transport.patience
+        session = PushSession(self._outbox.waiting(), pace.size)
         while (body := session.next_body()) is not None:
-            receipts = session.receive(self._transport.push(body))
-            self.report.settled += self._outbox.settle(receipts)
+            pace.begin()
+            try:
+                answer = self._transport.push(body)
+            except Refused as refusal:
+                pace.shrink()
+                patience.bear(refusal)
+                session, sent = PushSession(self._outbox.waiting(), pace.size), 0
+                continue
+            pace.note(len(body))
+            session.bytes_max = pace.size
+            self.report.settled += self._outbox.settle(session.receive(answer))
             sent += body.count(b"\n")
             self._progress(Progress("push", sent, max(sent, waiting)))
 
@@ -138,7 +161,7 @@ class SyncRun:
             self.report.file_bytes += size
             self._progress(Progress("files", self.report.file_bytes, max(total, self.report.file_bytes)))
 
-        uploads = Uploads(self._store, self._transport, self._files, count)
+        uploads = Uploads(self._store, self._transport, self._files, count, self._push_news)
         planned = uploads.plan()
         total = sum(blob.size_bytes for blob in planned)
         for blob in planned:
@@ -149,11 +172,26 @@ class SyncRun:
         if self._frees_files:
             self._free_files()
 
+    def _push_news(self) -> None:
+        """Send what was done since the run began: a change-set never waits for the photos before it."""
+        if self._outbox.counts().get("sealed"):
+            self.push()
+
     def _pull_pages(self, session: PullSession) -> PageHead:
         head: PageHead | None = None
+        pace = self._page_pace
         while (query := session.next_query()) is not None:
+            if pace.size < PAGE_OPS_MAX:
+                query["most"] = str(pace.size)
             asked_at = self._outbox.now()
-            head = self._feed.stage(session, self._transport.pull(query))
+            pace.begin()
+            try:
+                head = self._feed.stage(session, self._transport.pull(query))
+            except Refused as refusal:
+                pace.shrink()
+                self._transport.patience.bear(refusal)
+                continue
+            pace.note(head.ops)
             if self.report.records == 0:
                 self._measure_clock(head.server_time, asked_at)
             self.report.records += head.ops
@@ -198,7 +236,7 @@ class SyncRun:
             fetch, let_go = checksum.differing_records(dict(self._feed.digests(buckets)), digests)
             self._feed.evict(let_go)
             wanted = iter(sorted(fetch))
-            while ids := list(islice(wanted, FETCH_AT_ONCE)):
+            while ids := list(islice(wanted, min(FETCH_AT_ONCE, self._page_pace.size))):
                 self._feed.apply(_read_lines(self._transport.fetch_records(ids)))
                 self.report.repaired += len(ids)
                 self._progress(Progress("repair", self.report.repaired))

@@ -24,7 +24,8 @@ OPTIONS: Final = (
     Option("GONGDAN_PIN", "", "The PIN, for scripts; when empty it is asked for."),
     Option("GONGDAN_PHOTO_LOCATION", "keep", "Whether the place of a photo is recorded: keep or drop."),
     Option("GONGDAN_FREE_PHOTOS", "no", "Whether a file goes once the server has verified it: yes or no."),
-    Option("GONGDAN_TIMEOUT_S", "30", "Seconds to wait for the server's next bytes."),
+    Option("GONGDAN_TIMEOUT_S", "60", "Seconds to wait for the server's next bytes."),
+    Option("GONGDAN_PATIENCE_S", "120", "Seconds a sync waits for a line that broke to come back."),
     Option("GONGDAN_FIELD_LOG_LEVEL", "info", "What the device's log holds: debug, info, warning or error."),
 )
 
@@ -40,6 +41,7 @@ class Settings:
     free_photos: bool
     timeout_s: float
     log_level: str
+    patience_s: float
 
     @property
     def database(self) -> Path:
@@ -76,6 +78,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         free_photos=_choose(values, "GONGDAN_FREE_PHOTOS", ("yes", "no")) == "yes",
         timeout_s=float(values["GONGDAN_TIMEOUT_S"]),
         log_level=_choose(values, "GONGDAN_FIELD_LOG_LEVEL", ("debug", "info", "warning", "error")),
+        patience_s=float(values["GONGDAN_PATIENCE_S"]),
     )
 
 

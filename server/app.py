@@ -34,6 +34,7 @@ from server.web.enrol_api import enrolling
 from server.web.errors import register_errors
 from server.web.fleet_api import fleet
 from server.web.health import health
+from server.web.lines import watch_lines
 from server.web.openapi import configure_document, cookie_name, write_document
 from server.web.people_api import office
 from server.web.session_api import sessions
@@ -105,6 +106,7 @@ def wsgi() -> Flask:
     settings = read_settings()
     open_event_log(settings.log_level, settings.log_format)
     share_counts(settings.data)
+    watch_lines(settings.port, settings.silence_s)
     app = create_app(settings)
     parts: Wiring = app.extensions[EXTENSION]
     parts.contacts.start()

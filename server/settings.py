@@ -31,6 +31,7 @@ OPTIONS: Final = (
     Option("GONGDAN_WORKERS", "1", "Server processes; more than one is worth it on PostgreSQL."),
     Option("GONGDAN_THREADS", "32", "Request threads in each process."),
     Option("GONGDAN_BLOB_BYTES_MAX", "67108864", "Largest file a device may upload, in bytes."),
+    Option("GONGDAN_SILENCE_S", "90", "Seconds after which a line on which nothing moves is hung up on."),
     Option("GONGDAN_UPLOAD_HOURS", "168", "Hours after which an unfinished upload may be removed."),
     Option("GONGDAN_LOG_LEVEL", "info", "What the event log holds: debug, info, warning or error."),
     Option("GONGDAN_LOG_FORMAT", "json", "How the event log is written: json or text."),
@@ -98,6 +99,7 @@ class Settings:
     workers: int
     threads: int
     blob_bytes_max: int
+    silence_s: float
     upload_hours: int
     log_level: str
     log_format: str
@@ -112,6 +114,12 @@ class Settings:
     def is_sqlite(self) -> bool:
         """Whether the database is the embedded one."""
         return self.database_url.startswith("sqlite")
+
+    @property
+    def port(self) -> int:
+        """The port to listen on; 0 when `bind` names none."""
+        port = self.bind.rpartition(":")[2]
+        return int(port) if port.isdigit() else 0
 
     @property
     def blob_folder(self) -> Path:
@@ -136,6 +144,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         workers=int(values["GONGDAN_WORKERS"]),
         threads=int(values["GONGDAN_THREADS"]),
         blob_bytes_max=int(values["GONGDAN_BLOB_BYTES_MAX"]),
+        silence_s=float(values["GONGDAN_SILENCE_S"]),
         upload_hours=int(values["GONGDAN_UPLOAD_HOURS"]),
         log_level=_choose(values, "GONGDAN_LOG_LEVEL", ("debug", "info", "warning", "error")),
         log_format=_choose(values, "GONGDAN_LOG_FORMAT", ("json", "text")),

@@ -66,10 +66,10 @@ NATIVE_PORTS = {
     "zxingcpp": "field_client/codes.py",
     "nacl": "field_client/keys.py",
     "argon2": "field_client/keys.py",
-    "socket": "field_client/transport.py",
-    "urllib3": "field_client/transport.py",
-    "httpx": "field_client/transport.py",
-    "requests": "field_client/transport.py",
+    "socket": "field_client/transport*.py",
+    "urllib3": "field_client/transport*.py",
+    "httpx": "field_client/transport*.py",
+    "requests": "field_client/transport*.py",
     "apsw": "field_client/store*.py",
 }
 

@@ -12,6 +12,7 @@ import click
 from field_client.bundle import export_bundle, import_receipts
 from field_client.commands.desk import Desk, Speech, opened_desk
 from field_client.device_log import tell
+from field_client.patience import Patience
 from field_client.runner import Progress, SyncReport, SyncRun
 from field_client.telling import read_device_report
 from field_client.transport import Caller, Transport
@@ -43,6 +44,7 @@ def sync(pin_file: Path | None, progress: bool | None) -> None:
             desk.outbox.now,
             desk.store.recall("offset_ms", 0),
             desk.settings.timeout_s,
+            Patience(desk.settings.patience_s),
             report=lambda offset_ms: spell_report(read_device_report(desk.store, desk.settings.data, offset_ms)),
         )
         run = SyncRun(

@@ -15,6 +15,7 @@ from field_client.commands.desk import load_settings, make_desk, read_pin
 from field_client.device_log import open_device_log
 from field_client.keys import Keyring, create_keyring, save_keyring, unlock
 from field_client.outbox import parse_instant, wall_ms
+from field_client.patience import Patience
 from field_client.settings import Settings
 from field_client.store import Store
 from field_client.transport import Transport
@@ -48,7 +49,8 @@ def enrol(pin_file: Path | None, invitation: str | None, image: Path | None, nam
         if store.recall("device") is not None:
             raise Refused("already_enrolled")
         open_device_log(settings.log, settings.log_level)
-        transport = Transport(base_url, None, wall_ms, timeout_s=settings.timeout_s)
+        # Somebody stands there and waits: whether to try again is theirs to say.
+        transport = Transport(base_url, None, wall_ms, timeout_s=settings.timeout_s, patience=Patience(0))
         request = {"code": code, "public_key": keyring.public_key.hex(), "name": name or platform.node()}
         wanted = dict.fromkeys((*ANSWERS, "server_time"), str)
         answer = transport.ask("/enrol", request, wanted, is_signed=False)

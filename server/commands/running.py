@@ -23,6 +23,9 @@ from server.store.database import reading
 WAITING_REQUESTS_EACH = 4
 """Requests that may wait for each thread; beyond that the listener lets the network hold callers back."""
 
+STOP_S = 30
+"""A transaction is over within ten seconds; who still waits then for a client's next bytes is not waited for."""
+
 
 @click.command()
 @at_desk
@@ -57,6 +60,7 @@ def serve(desk: Desk) -> None:
         workers=settings.workers,
         blocking_threads=settings.threads,
         backpressure=settings.threads * (1 + WAITING_REQUESTS_EACH),
+        workers_kill_timeout=STOP_S,
         websockets=False,
         # A worker that dies takes its own requests with it and no others.
         respawn_failed_workers=True,

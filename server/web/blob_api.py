@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -25,7 +26,13 @@ HASHES_MAX: Final = 1000
 """Files asked for in one request: 70 KB of JSON, and two short queries."""
 
 BLOCK_BYTES: Final = 256 * 1024
-"""Bytes of a body taken at a time: all the memory an upload needs, and all that a silent client's link can lose."""
+"""The most bytes of a body taken at a time: all the memory that an upload needs."""
+
+BLOCK_LEAST_BYTES: Final = 2 * 1024
+BLOCK_SLOW_S: Final = 0.1
+BLOCK_QUICK_S: Final = 0.025
+"""A block is what comes in about a twentieth of a second. The server under us hands out a block when it is whole: what
+has come of one when a client falls silent is not kept, and would be sent again."""
 
 IMMUTABLE: Final = "private, max-age=31536000, immutable"
 """A file under its hash never changes, but only its organisation may see it."""
@@ -241,10 +248,11 @@ def _read_length() -> int | None:
 
 def _read_blocks(length: int | None) -> Iterator[bytes]:
     """Yield the body as it comes; when the client is cut off it just ends, so that what came is kept."""
-    source, left = request.environ["wsgi.input"], length
+    source, left, wanted = request.environ["wsgi.input"], length, BLOCK_LEAST_BYTES
     while left is None or left > 0:
+        began = time.monotonic()
         try:
-            block = source.read(BLOCK_BYTES if left is None else min(BLOCK_BYTES, left))
+            block = source.read(wanted if left is None else min(wanted, left))
         except (OSError, ClientDisconnected):
             return
         if not block:
@@ -252,3 +260,11 @@ def _read_blocks(length: int | None) -> Iterator[bytes]:
         if left is not None:
             left -= len(block)
         yield block
+        wanted = _fit_block(wanted, time.monotonic() - began)
+
+
+def _fit_block(size: int, took_s: float) -> int:
+    """Return how much to read next, after reading and storing `size` bytes took so long."""
+    if took_s > BLOCK_SLOW_S:
+        return max(BLOCK_LEAST_BYTES, size // 2)
+    return min(BLOCK_BYTES, size * 2) if took_s < BLOCK_QUICK_S else size

@@ -284,6 +284,7 @@ class PullQuery(Request):
     since = fields.Integer(load_default=0)
     epoch = fields.String(load_default="")
     after = fields.String()
+    most = fields.Integer()
     told = fields.String(metadata={"description": TOLD})
 
 

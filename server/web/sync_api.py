@@ -27,7 +27,7 @@ from server.web.notes import notes
 from server.web.openapi import about, blueprint, in_query, json_body, lines_answer
 from server.web.wiring import Wiring, wired
 from sync import checksum
-from sync.session import PUSH_SETS_MAX, write_head
+from sync.session import PAGE_OPS_MAX, PUSH_SETS_MAX, write_head
 from sync.wipe_order import WipeQuestion
 
 CHANGE_SETS_TYPE: Final = "application/vnd.gongdan.change-sets"
@@ -81,8 +81,10 @@ def answer_pull(parts: Wiring, call: Call, device: DeviceIdentity) -> Lines:
     """Return a page of the feed: its head and its steps."""
     arguments = call.arguments()
     query = feed.PageQuery(_whole(arguments, "since", "0"), arguments.get("epoch", ""), arguments.get("after"))
+    # On a bad line a device asks for little at a time: a page that was cut off counts for nothing.
+    most = min(max(1, _whole(arguments, "most", str(PAGE_OPS_MAX))), PAGE_OPS_MAX)
     with reading(parts.engine) as connection:
-        head, lines = feed.write_page(connection, device.organisation, device.person, query, utc_now())
+        head, lines = feed.write_page(connection, device.organisation, device.person, query, utc_now(), most)
     if head.after is None:
         notes().synced = head.until
     return pack_lines([write_head(head), *lines], call.header("Accept-Encoding"))

@@ -64,6 +64,8 @@ class Office:
     orders_wipe: Callable[[dict[str, Any]], Any] | None = None
     """What a revoked device that asks whether to destroy its keys is answered."""
     uploads: dict[str, tuple[str, int, bytearray]] = field(default_factory=dict)
+    file_bytes: int = 0
+    """Bytes of files that arrived, each repetition counted again."""
     requests: list[tuple[str, str]] = field(default_factory=list)
     queries: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -290,25 +292,27 @@ class _Desk(BaseHTTPRequestHandler):
             raise Refused("token_invalid")
         if self.command == "POST":
             name = base64.b64decode(self.headers["Upload-Metadata"].split()[1]).decode()
-            upload_id = f"u{len(office.uploads)}"
-            office.uploads[upload_id] = (name, int(self.headers["Upload-Length"]), bytearray())
-            self._send(201, b"", "", {"Location": f"/api/v1/blobs/uploads/{upload_id}"})
+            begun = [known for known, upload in office.uploads.items() if upload[0] == name]
+            upload_id = begun[0] if begun else f"u{len(office.uploads)}"
+            _, _, data = office.uploads.setdefault(upload_id, (name, int(self.headers["Upload-Length"]), bytearray()))
+            place = {"Location": f"/api/v1/blobs/uploads/{upload_id}"}
+            self._append(upload_id, 201, place, is_taken=not data)
         elif upload_id not in office.uploads:
             self._send(404, b"", "")
         elif self.command == "HEAD":
             self._send(200, b"", "", {"Upload-Offset": str(len(office.uploads[upload_id][2]))})
-        else:
-            self._append(upload_id)
-
-    def _append(self, upload_id: str) -> None:
-        name, size, data = self.office.uploads[upload_id]
-        if int(self.headers["Upload-Offset"]) != len(data):
+        elif int(self.headers["Upload-Offset"]) != len(self.office.uploads[upload_id][2]):
             self._send(409, b"", "")
             self.close_connection = True
-            return
+        else:
+            self._append(upload_id, 204, {}, is_taken=True)
+
+    def _append(self, upload_id: str, status: int, headers: dict[str, str], is_taken: bool) -> None:
+        name, size, data = self.office.uploads[upload_id]
         wanted = int(self.headers["Content-Length"])
         while wanted and (piece := self.rfile.read1(min(wanted, 65536))):
-            data += piece
+            self.office.file_bytes += len(piece)
+            data += piece if is_taken else b""
             wanted -= len(piece)
         if len(data) == size:
             if hashlib.sha256(data).hexdigest() != name:
@@ -316,7 +320,7 @@ class _Desk(BaseHTTPRequestHandler):
                 self._send(460, b"", "")
                 return
             self.office.blobs[name] = bytes(data)
-        self._send(204, b"", "", {"Upload-Offset": str(len(data))})
+        self._send(status, b"", "", {"Upload-Offset": str(len(data)), **headers})
 
     def _send_json(self, document: Any) -> None:
         self._send(200, canonical.dump(document).encode(), "application/json")

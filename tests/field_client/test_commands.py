@@ -29,7 +29,8 @@ class Phone:
     def __init__(self, folder: Path) -> None:
         """Keep its data under `folder`."""
         self.folder = folder
-        self.environment = {"GONGDAN_FIELD_DATA": str(folder / "data"), "GONGDAN_PIN": PIN, "TZ": "UTC"}
+        chosen = {"FIELD_DATA": str(folder / "data"), "PIN": PIN, "PATIENCE_S": "0"}
+        self.environment = {"TZ": "UTC"} | {f"GONGDAN_{name}": value for name, value in chosen.items()}
 
     def call(self, *words: str, **environment: str) -> Result:
         """Call a command in this process."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from field_client.evidence import EvidenceFolder
 from field_client.keys import Keyring
 from field_client.outbox import Edit, Identity, Outbox, make_id, wall_ms
+from field_client.patience import Patience
 from field_client.runner import SyncReport, SyncRun
 from field_client.store import Store
 from field_client.transport import Caller, Transport
@@ -66,7 +67,9 @@ class Tablet:
 
     def sync(self, url: str) -> SyncReport:
         """Make one run against the server."""
-        transport = Transport(url, Caller(self.id, self.keyring.sign), wall_ms, timeout_s=TIMEOUT_S)
+        transport = Transport(
+            url, Caller(self.id, self.keyring.sign), wall_ms, timeout_s=TIMEOUT_S, patience=Patience(0)
+        )
         report = SyncRun(self.store, self.outbox, transport, self.files).run()
         self.outcomes[report.fault.code if report.fault else "done"] += 1
         return report

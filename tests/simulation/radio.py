@@ -16,10 +16,12 @@ import greenlet
 import urllib3
 
 from field_client.outbox import WallClock
+from field_client.patience import Patience
 from field_client.transport import Caller, Transport
 from tests.simulation.world import DAY_MS, MINUTE_MS, SECOND_MS, World
 
 PATIENCE_MS: Final = 30 * SECOND_MS
+PATIENCE_S: Final = 60
 BASE_URL: Final = "http://gongdan.example"
 SIGN_IN_PAGE: Final = b"<html><body>Welcome to the guest network</body></html>"
 
@@ -57,12 +59,12 @@ class Radio:
         self.is_cut = False
         self._sent = 0
 
-    def request(
-        self, method: str, url: str, body: bytes | Iterable[bytes], headers: Mapping[str, str], **_: Any
+    def urlopen(
+        self, method: str, url: str, body: Iterable[bytes] | None, headers: Mapping[str, str], **_: Any
     ) -> urllib3.HTTPResponse:
         """Send a request and wait for its answer; raises an error of urllib3's when none comes."""
         address = urlsplit(url)
-        content = body if isinstance(body, bytes) else b"".join(body)
+        content = b"".join(body or ())
         sent = {"Content-Length": str(len(content)), **headers}
         self._sent += 1
         place = f"{self.name}#{self._sent}"
@@ -78,6 +80,13 @@ class Radio:
         return urllib3.HTTPResponse(
             body_file, answer.headers, answer.status, preload_content=False, request_method=method
         )
+
+    def pause(self, seconds: float) -> None:
+        """Wait before another request."""
+        self._sent += 1
+        place, waiting = f"{self.name}#{self._sent} pauses", greenlet.getcurrent()
+        self.world.plan(round(seconds * SECOND_MS), lambda: self._wake(waiting, place, None))
+        waiting.parent.switch(place)
 
     def _dispatch(self, place: str, request: Request, waiting: greenlet.greenlet) -> None:
         """Decide what becomes of a request on its way."""
@@ -133,7 +142,9 @@ class RadioTransport(Transport):
 
     def __init__(self, radio: Radio, caller: Caller | None, now: WallClock, offset_ms: int) -> None:
         """Talk over `radio`."""
-        super().__init__(BASE_URL, caller, now, offset_ms)
+        world = radio.world
+        patience = Patience(PATIENCE_S, lambda: world.now_ms / SECOND_MS, radio.pause, lambda: 0.5)
+        super().__init__(BASE_URL, caller, now, offset_ms, patience=patience)
         self._pool = radio  # type: ignore[assignment]
 
 

@@ -1,0 +1,80 @@
+"""Hanging up on lines that have fallen silent, so that no vanished client keeps a thread waiting for its body.
+
+Rule 1: silent is a line on which neither side has sent anything for `silence_s`. Nothing that works is so quiet: a
+        request is answered within seconds, and a client that waits for its next request simply connects again.
+Rule 2: what came of a body before the silence is kept; the thread that read it sees the body end.
+Rule 3: only lines that were accepted on the server's own port are looked at, and never one that is just being used.
+
+The server under us waits for the next bytes of a body without an end, and knows no timeout for it. Linux can tell of
+each connection when it last carried data (tcp(7), TCP_INFO), whichever WSGI server has opened it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+import threading
+import time
+from typing import Final
+
+LOOK_EVERY_S: Final = 10
+"""A look costs some ten microseconds for each open connection."""
+
+ESTABLISHED: Final = 1
+DESCRIPTORS: Final = "/proc/self/fd"
+
+INFO_BYTES: Final = 104
+LAST_SENT_AT: Final = 44
+"""struct tcp_info of linux/tcp.h: a byte of state, and here last_data_sent, last_ack_sent, last_data_recv in ms."""
+
+
+def watch_lines(port: int, silence_s: float) -> None:
+    """Look at this process's lines from now on, in a thread of its own, where the system tells of silence."""
+    if not hasattr(socket, "TCP_INFO") or not os.path.isdir(DESCRIPTORS):
+        return
+    every_s = min(LOOK_EVERY_S, silence_s / 2)
+
+    def watch() -> None:
+        while True:
+            time.sleep(every_s)
+            hang_up_silent(port, silence_s)
+
+    threading.Thread(target=watch, name="lines", daemon=True).start()
+
+
+def hang_up_silent(port: int, silence_s: float) -> int:
+    """End the connections accepted on `port` that have been silent for so long; return how many."""
+    return sum(_hang_up_silent(int(name), port, silence_s) for name in os.listdir(DESCRIPTORS))
+
+
+def _hang_up_silent(descriptor: int, port: int, silence_s: float) -> bool:
+    with contextlib.suppress(OSError), _borrow(descriptor) as line:
+        if line.family in (socket.AF_INET, socket.AF_INET6) and line.getsockname()[1] == port:
+            state, silent_s = _read_silence(line)
+            if state == ESTABLISHED and silent_s > silence_s:
+                line.shutdown(socket.SHUT_RDWR)
+                return True
+    return False
+
+
+def _borrow(descriptor: int) -> socket.socket:
+    """Return a socket of our own for a descriptor, whose number may come to mean another file at any moment.
+
+    Raises OSError when it is no socket.
+    """
+    copy = os.dup(descriptor)
+    try:
+        return socket.socket(fileno=copy)
+    except OSError:
+        os.close(copy)
+        raise
+
+
+def _read_silence(line: socket.socket) -> tuple[int, float]:
+    """Return a connection's state, and for how many seconds neither side has sent data."""
+    info = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, INFO_BYTES)
+    (state,) = struct.unpack_from("=B", info, 0)
+    last_sent_ms, _, last_received_ms = struct.unpack_from("=3I", info, LAST_SENT_AT)
+    return state, min(last_sent_ms, last_received_ms) / 1000

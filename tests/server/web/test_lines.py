@@ -1,0 +1,56 @@
+"""The server as it runs: a client that falls silent in the middle of a body holds nobody up for ever."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.network.probe import await_server
+
+PROGRAM = Path(sys.executable).parent / "gongdan-server"
+LIMIT_S = 60
+THREADS = 2
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> Iterator[int]:
+    """A server with two request threads that gives a silent line two seconds."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    chosen = {"DATA": str(tmp_path), "BIND": f"127.0.0.1:{port}", "THREADS": str(THREADS), "SILENCE_S": "2"}
+    environment = os.environ | {f"GONGDAN_{name}": value for name, value in chosen.items()}
+    subprocess.run([PROGRAM, "migrate"], env=environment, check=True, capture_output=True)
+    server = subprocess.Popen([PROGRAM, "serve"], env=environment, stdout=subprocess.DEVNULL)
+    await_server("127.0.0.1", port)
+    yield port
+    server.terminate()
+    server.wait(LIMIT_S)
+
+
+def begin_push(port: int) -> socket.socket:
+    """Announce a body and send the first of it."""
+    line = socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S)
+    head = "POST /api/v1/session HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 4000\r\n\r\n"
+    line.sendall(head.encode() + b"{")
+    return line
+
+
+def test_clients_that_fall_silent_are_hung_up_on_and_others_are_answered(port: int) -> None:
+    silent = [begin_push(port) for _ in range(THREADS)]
+
+    with socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S) as other:
+        other.sendall(b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        answer = other.recv(100)
+    ends = [line.recv(100) for line in silent]
+
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert ends == [b""] * THREADS
+    for line in silent:
+        line.close()
