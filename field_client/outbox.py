@@ -100,12 +100,17 @@ class Outbox:
         sign: chain.Sign,
         now: WallClock = wall_ms,
         chance: Chance = os.urandom,
+        schema: int = SCHEMA_VERSION,
     ) -> None:
-        """Seal as `identity` with `sign`; `now` is the device's own clock in milliseconds, ids come from `chance`."""
+        """Seal as `identity` with `sign`, in values of version `schema`.
+
+        `now` is the device's own clock in milliseconds, ids come from `chance`.
+        """
         self.store = store
         self.identity = identity
         self.now = now
         self.chance = chance
+        self.schema = schema
         self._sign = sign
 
     def write(self, intent: str, edits: Sequence[Edit], blobs: Iterable[LocalBlob] = ()) -> str | None:
@@ -219,7 +224,7 @@ class Outbox:
             prev=recall("prev", chain.FIRST_PREV),
             actor=self.identity.person,
             intent=intent,
-            schema=SCHEMA_VERSION,
+            schema=self.schema,
             captured_at=spell_instant(now),
             offset_ms=offset_ms,
             clock=stamp,

@@ -10,11 +10,12 @@ from importlib.metadata import version
 from typing import Final
 
 from flask import Flask, Response
+from sqlalchemy import Engine
 
 from server.durable import make_folder
 from server.event_log import open_event_log
 from server.jobs import Rounds
-from server.keys import open_office_key
+from server.keys import OfficeKey, open_office_key
 from server.metrics import Metrics, share_counts
 from server.reception import Reception
 from server.services.contacts import Contacts
@@ -73,22 +74,8 @@ def create_app(settings: Settings) -> Flask:
     with app.app_context():
         engine = db.engine
     prepare_engine(engine)
-    metrics, office_desk = Metrics(), Office(engine, key)
-    reception = Reception(engine, metrics.commit_sets.observe, office_desk.shelf)
-    files = open_files(settings)
-    parts = Wiring(
-        settings,
-        engine,
-        key,
-        office_desk,
-        reception,
-        Attempts(engine),
-        metrics,
-        Contacts(engine),
-        files,
-        Readiness(settings, engine, files),
-    )
-    app.extensions[EXTENSION] = parts
+    metrics = Metrics()
+    parts = app.extensions[EXTENSION] = make_parts(settings, engine, key, metrics)
     register_errors(app)
     app.before_request(admit)
     headers = _security_headers(settings)
@@ -97,8 +84,25 @@ def create_app(settings: Settings) -> Flask:
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     app.config[DOCUMENT_CONFIG] = write_document(api)
-    app.wsgi_app = Watched(Direct(app, parts, headers), metrics, parts.contacts)  # type: ignore[method-assign]
+    app.wsgi_app = Watched(Direct(app, headers), metrics, parts.contacts)  # type: ignore[method-assign]
     return app
+
+
+def make_parts(settings: Settings, engine: Engine, key: OfficeKey, metrics: Metrics) -> Wiring:
+    """Return the parts of a server process that has just started: nothing is in their memory."""
+    office_desk, files = Office(engine, key), open_files(settings)
+    return Wiring(
+        settings,
+        engine,
+        key,
+        office_desk,
+        Reception(engine, metrics.commit_sets.observe, office_desk.shelf),
+        Attempts(engine),
+        metrics,
+        Contacts(engine),
+        files,
+        Readiness(settings, engine, files),
+    )
 
 
 def wsgi() -> Flask:

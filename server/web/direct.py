@@ -19,7 +19,7 @@ from server.web.call import Call, has_known_length, wsgi_call
 from server.web.errors import explain_failures
 from server.web.notes import notes
 from server.web.sync_api import answer_pull, answer_push
-from server.web.wiring import Wiring
+from server.web.wiring import EXTENSION, Wiring
 
 Answer = Callable[[Wiring, Call, DeviceIdentity], Lines]
 
@@ -30,11 +30,10 @@ _DIRECT: Final = {f"{route.split()[0]} {PREFIX}{route.split()[1]}": (ACCESS[rout
 class Direct:
     """A WSGI application in front of Flask's."""
 
-    def __init__(self, app: Flask, parts: Wiring, headers: dict[str, str]) -> None:
-        """Answer for an application; `headers` are sent with every answer."""
+    def __init__(self, app: Flask, headers: dict[str, str]) -> None:
+        """Answer for an application, with its parts; `headers` are sent with every answer."""
         self._app = app
         self._behind = app.wsgi_app
-        self._parts = parts
         self._headers = list(headers.items())
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -49,8 +48,8 @@ class Direct:
         notes().route = environ["PATH_INFO"]
 
         def serve() -> Iterable[bytes]:
-            call = wsgi_call(environ)
-            lines = answer(self._parts, call, identify_device(self._parts, call, access))
+            call, parts = wsgi_call(environ), self._app.extensions[EXTENSION]
+            lines = answer(parts, call, identify_device(parts, call, access))
             start_response("200 OK", [*lines.headers, ("Content-Length", str(len(lines.body))), *self._headers])
             return [lines.body]
 

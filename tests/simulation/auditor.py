@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.server.scope_model import held_by
+from tests.simulation.releases import Releases
 from tests.simulation.truth import REVIEWS, Body, Entry, Truth, merkle_root
 from tests.simulation.world import Broken
 
@@ -41,9 +42,9 @@ class Mark:
 class Auditor:
     """See the module's text."""
 
-    def __init__(self, file: Path, office_key: bytes) -> None:
+    def __init__(self, file: Path, office_key: bytes, releases: Releases) -> None:
         """Audit the database in `file`, whose office signs with `office_key`."""
-        self.file, self.office_key = file, office_key
+        self.file, self.office_key, self.releases = file, office_key, releases
         self.truth = Truth()
         self.live: dict[str, Version] = {}
         self.epoch = ""
@@ -63,7 +64,7 @@ class Auditor:
         if not rows:
             return
         for row in rows:
-            self.truth.take(Entry(*row), self.office_key)
+            self.truth.take(Entry(*row), self.office_key, self.releases.spell_as_newest)
         stored = {row[0]: row[1:] for row in self.db.execute(_RECORDS, (last,))}
         self._name_reviews(stored)
         self._compare(stored)

@@ -14,6 +14,7 @@ from field_client.work import Workbench
 from field_client.work_checks import skip as leave_out
 from schemas.lifecycle import ENGINEER, next_states
 from tests.simulation.firm import GTINS, MACHINES
+from tests.simulation.releases import OLD_NAME
 
 WORDS: Final = ("轴承磨损", "皮带松", "已更换", "待料", "正常", "噪声大")
 FREE_TEXT: Final[dict[str, tuple[str, ...]]] = {
@@ -29,9 +30,9 @@ SERIALS: Final = tuple(f"S{n}" for n in range(6))
 class Engineer:
     """One engineer at one device. Each act returns nothing and raises Refused when the product does not let him."""
 
-    def __init__(self, bench: Workbench, files: EvidenceFolder, chance: random.Random) -> None:
-        """Work at `bench`."""
-        self.bench, self.files, self.chance = bench, files, chance
+    def __init__(self, bench: Workbench, files: EvidenceFolder, chance: random.Random, old_names: bool) -> None:
+        """Work at `bench`, with software that uses old names of fields or not."""
+        self.bench, self.files, self.chance, self.old_names = bench, files, chance, old_names
 
     def act(self) -> str:
         """Do something and return its name."""
@@ -67,7 +68,8 @@ class Engineer:
         record = self.any_of(kind)
         if record is not None:
             names = self.chance.sample(FREE_TEXT[kind], self.chance.choice([1, 1, 2]))
-            self.save("note", self.edit(record, **{name: self.words() for name in names}))
+            spelled = [OLD_NAME if name == "phone" and self.old_names else name for name in names]
+            self.save("note", self.edit(record, **{name: self.words() for name in spelled}))
 
     def write_two(self) -> None:
         """Write the same words into an order and its machine, which must be seen together or not at all."""

@@ -4,48 +4,56 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
 
 from schemas.problems import Refused
 from server.services import devices
+from server.services.blobs import BlobDesk
+from server.services.bundles import import_bundle, write_answer
+from tests.simulation.scene import Scene
 from tests.simulation.tablet import Tablet
 from tests.simulation.world import DAY_MS, HOUR_MS, MINUTE_MS
 
-if TYPE_CHECKING:
-    from tests.simulation.fleet import Fleet
-
-TABLETS_MAX = 14
+TABLETS_MAX: Final = 14
 """A fleet that loses devices all the time is not given new ones for ever."""
 
 
 class Events:
     """The events of one fleet, by the names under which the weather knows them."""
 
-    def __init__(self, fleet: Fleet) -> None:
-        """Come over `fleet`."""
-        self.fleet, self.world = fleet, fleet.world
+    def __init__(self, scene: Scene) -> None:
+        """Come over `scene`."""
+        self.scene, self.world = scene, scene.world
+        self.sticks: list[Path] = []
+        self.answers: list[Path] = []
         self.by_name: dict[str, Callable[[random.Random], None]] = {
             "no network": self.cut_network,
             "weeks away": self.go_away,
             "device clock jumps": self.turn_device_clock,
             "server clock jumps": self.turn_server_clock,
-            "server restarts": lambda chance: fleet.hq.stop(chance.randint(1, 60) * MINUTE_MS),
+            "server restarts": lambda chance: scene.hq.stop(chance.randint(1, 60) * MINUTE_MS),
             "device set up anew": self.set_up_anew,
             "device revoked": self.revoke,
             "server backed up": self.back_up,
             "server restored": self.restore,
+            "stick carried": self.carry_stick,
+            "dishonest device": scene.mallory.act,
+            "device thawed": lambda _chance: scene.mallory.be_thawed(),
+            "new release": self.release,
         }
 
     def cut_network(self, chance: random.Random) -> None:
         """Leave a device, or all of them, without a network for some hours."""
-        everybody = self.fleet.tablets
+        everybody = self.scene.tablets
         for tablet in chance.choice([everybody, *[[tablet] for tablet in everybody] * 2]):
             tablet.radio.is_cut = True
             self.world.plan(chance.randint(1, 48) * HOUR_MS, lambda found=tablet: self.reconnect(found))
 
     def go_away(self, chance: random.Random) -> None:
         """Leave a device without a network for weeks, while its engineer works on."""
-        tablet = chance.choice(self.fleet.tablets)
+        tablet = chance.choice(self.scene.tablets)
         tablet.radio.is_cut = True
         self.world.plan(chance.randint(7, 40) * DAY_MS, lambda: self.reconnect(tablet))
         for _ in range(chance.randint(5, 40)):
@@ -59,60 +67,100 @@ class Events:
 
     def turn_device_clock(self, chance: random.Random) -> None:
         """Set a device's clock wrong, or right again."""
-        tablet = chance.choice(self.fleet.tablets)
+        tablet = chance.choice(self.scene.tablets)
         tablet.clock_ms = chance.choice([0, chance.randint(-400, 400) * DAY_MS, chance.randint(-20, 20) * MINUTE_MS])
 
     def turn_server_clock(self, chance: random.Random) -> None:
         """Set the server's clock wrong, or right again."""
-        self.fleet.hq.clock_ms = chance.choice([0, chance.randint(-3, 3) * DAY_MS, chance.randint(-20, 20) * MINUTE_MS])
+        self.scene.hq.clock_ms = chance.choice([0, chance.randint(-3, 3) * DAY_MS, chance.randint(-20, 20) * MINUTE_MS])
 
     def set_up_anew(self, chance: random.Random) -> None:
         """Lose a device with all that is on it, and give its engineer another; at times it is revoked later."""
-        tablet = chance.choice(self.fleet.tablets)
-        if tablet.is_gone or len(self.fleet.tablets) >= TABLETS_MAX:
+        tablet = chance.choice(self.scene.tablets)
+        if tablet.is_gone or len(self.scene.tablets) >= TABLETS_MAX:
             return
         tablet.leave()
-        self.fleet.add_tablet(tablet.engineer)
+        self.scene.add_tablet(tablet.engineer)
         if chance.random() < 0.5:
             self.world.plan(chance.randint(1, 48) * HOUR_MS, lambda: self.revoke_one(tablet))
 
     def revoke(self, chance: random.Random) -> None:
         """Revoke a device that may well be in use, and give its engineer another."""
-        tablet = chance.choice(self.fleet.tablets)
-        if not tablet.is_gone and len(self.fleet.tablets) < TABLETS_MAX and self.revoke_one(tablet):
-            self.fleet.add_tablet(tablet.engineer)
+        tablet = chance.choice(self.scene.tablets)
+        if not tablet.is_gone and len(self.scene.tablets) < TABLETS_MAX and self.revoke_one(tablet):
+            self.scene.add_tablet(tablet.engineer)
 
     def revoke_one(self, tablet: Tablet) -> bool:
         """Revoke a device; tell whether that was done."""
-        hq, firm = self.fleet.hq, self.fleet.firm
-        if self.fleet.state_of(tablet) != "active":
+        hq, firm = self.scene.hq, self.scene.firm
+        if self.scene.state_of(tablet) != "active":
             return False
         try:
             receipt = hq.act(lambda: devices.revoke(hq.parts.office, firm.organisation, firm.dana, tablet.device))
         except Refused as refusal:
             self.world.tell(tablet.name, "is not revoked", refusal.code)
             return False
-        self.fleet.auditor.look()
+        self.scene.auditor.look()
         return receipt is not None
 
     def back_up(self, chance: random.Random) -> None:
         """Keep a copy of the server's database."""
-        if not self.fleet.hq.is_down:
-            self.fleet.hq.back_up()
-            self.fleet.auditor.mark()
+        if not self.scene.hq.is_down:
+            self.scene.hq.back_up()
+            self.scene.auditor.mark()
 
     def restore(self, chance: random.Random) -> None:
         """Lose the server's database, and go on from the last copy of it."""
-        if self.fleet.auditor.marked is None:
+        if self.scene.auditor.marked is None:
             return
-        self.world.tell("server is restored to", self.fleet.auditor.marked.truth.position)
-        self.fleet.auditor.close()
-        self.fleet.hq.restore()
-        self.fleet.auditor.rewind()
-        self.fleet.ledger.forget_receipts()
+        self.world.tell("server is restored to", self.scene.auditor.marked.truth.position)
+        self.scene.auditor.close()
+        self.scene.hq.restore()
+        self.scene.auditor.rewind()
+        self.scene.ledger.forget_receipts()
         # Who was enrolled since the backup is unknown to the server: such a device is replaced.
-        for tablet in list(self.fleet.tablets):
-            if not tablet.is_gone and tablet.device and self.fleet.state_of(tablet) is None:
+        for tablet in list(self.scene.tablets):
+            if not tablet.is_gone and tablet.device and self.scene.state_of(tablet) is None:
                 self.world.counts["device forgotten by the restored server"] += 1
                 tablet.leave()
-                self.fleet.add_tablet(tablet.engineer)
+                self.scene.add_tablet(tablet.engineer)
+
+    def carry_stick(self, chance: random.Random) -> None:
+        """Write a device's outbox on a stick, carry a stick to the office, or an answer to a device, any of them."""
+        scene = self.scene
+        chance.choice([self._export, self._import, self._import, self._take_back])(chance)
+        scene.auditor.look()
+
+    def _export(self, chance: random.Random) -> None:
+        tablet = chance.choice(self.scene.tablets)
+        stick = self.scene.folder / f"stick-{len(self.sticks)}.zip"
+        if tablet.export(stick):
+            self.sticks.append(stick)
+
+    def _import(self, chance: random.Random) -> None:
+        if not self.sticks:
+            return
+        stick, parts = chance.choice(self.sticks), self.scene.hq.parts
+        if self.world.strikes("stick damaged", len(self.answers), stick.name):
+            stick.write_bytes(stick.read_bytes()[: chance.randrange(stick.stat().st_size)])
+        desk = BlobDesk(parts.engine, parts.files, parts.settings.blob_bytes_max, parts.settings.upload_hours)
+        with suppress(Refused):
+            imported = self.scene.hq.act(lambda: import_bundle(parts.engine, desk, stick))
+            self.scene.auditor.look()
+            if imported is not None:
+                for receipt in imported.receipts:
+                    self.scene.ledger.note_receipt(receipt)
+                self.answers.append(self.scene.folder / f"answer-{len(self.answers)}.zip")
+                write_answer(self.answers[-1], imported.organisation, imported.device, imported.receipts)
+
+    def _take_back(self, chance: random.Random) -> None:
+        if self.answers:
+            chance.choice(self.scene.tablets).import_answer(chance.choice(self.answers))
+
+    def release(self, chance: random.Random) -> None:
+        """Bring the server to the next release, or a device."""
+        tablet = chance.choice(self.scene.tablets)
+        if chance.random() < 0.3:
+            self.scene.releases.upgrade_server()
+        elif not tablet.is_gone:
+            tablet.upgrade(self.scene.releases.next_client(tablet.release))

@@ -20,13 +20,10 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Engine, event
 
 from schemas.problems import Refused
-from server.app import create_app
-from server.reception import Reception
+from server.app import create_app, make_parts
 from server.services import restoring
-from server.services.office import Office
 from server.settings import read_settings
 from server.store.migrate import upgrade
-from server.web.attempts import Attempts
 from server.web.wiring import EXTENSION, Wiring
 from tests.simulation.radio import BASE_URL, Answer, Request
 from tests.simulation.world import MINUTE_MS, SECOND_MS, Broken, Died, World
@@ -79,8 +76,7 @@ class Premises:
     def start_process(self) -> Wiring:
         """Begin with nothing in memory, as after a start of the server."""
         self.engine.dispose()
-        office, reception = Office(self.engine, self.wiring.key), Reception(self.engine)
-        parts = replace(self.wiring, office=office, reception=reception, attempts=Attempts(self.engine), signers={})
+        parts = make_parts(self.settings, self.engine, self.wiring.key, self.wiring.metrics)
         self.app.extensions[EXTENSION] = parts
         return parts
 
@@ -143,10 +139,9 @@ class Headquarters:
         restoring.back_up(self.engine, self._backup)
 
     def restore(self) -> None:
-        """Lose the database and begin again from the copy, as the product does."""
+        """Lose the database and begin again from the copy, as the product does; what cuts that off is done again."""
         self.premises.clear_database()
         while not self.premises.file.exists():
-            # Whoever restores begins again when the machine fails him.
             with suppress(Died, Refused):
                 restoring.restore(self._backup, self.premises.file)
         self.parts = self.premises.start_process()

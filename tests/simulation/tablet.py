@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import greenlet
 
+from field_client.bundle import export_bundle, import_receipts
 from field_client.evidence import EvidenceFolder
 from field_client.keys import Keyring
 from field_client.outbox import Identity, Outbox, parse_instant
@@ -63,10 +64,12 @@ class FragileStore(Store):
 class Tablet:
     """One device, from its enrolment to its end."""
 
-    def __init__(self, world: World, name: str, folder: Path, radio: Radio, auditor: Auditor, ledger: Ledger) -> None:
-        """Unpack a device called `name`."""
+    def __init__(
+        self, world: World, name: str, folder: Path, radio: Radio, auditor: Auditor, ledger: Ledger, release: int
+    ) -> None:
+        """Unpack a device called `name`, with the software of a release."""
         self.world, self.name, self.folder, self.radio = world, name, folder, radio
-        self.auditor, self.ledger = auditor, ledger
+        self.auditor, self.ledger, self.release = auditor, ledger, release
         self.chance = world.draw("tablet", name)
         self.keyring = Keyring(self.chance.randbytes(32))
         self.clock_ms = 0
@@ -119,7 +122,7 @@ class Tablet:
         """Let its engineer do something."""
         if not self.is_on or not self.device:
             return
-        engineer = Engineer(self.bench, self.files, chance)
+        engineer = Engineer(self.bench, self.files, chance, self.outbox.schema < self.auditor.releases.server)
         try:
             done = engineer.act()
         except Refused as refusal:
@@ -136,6 +139,32 @@ class Tablet:
         if self.is_on and self._run is None:
             self._run = Run(self._sync)
             self._run.begin()
+
+    def upgrade(self, release: int) -> None:
+        """Take a newer release, when it is next started."""
+        self.world.tell(self.name, "is of release", release)
+        self.release = release
+
+    def export(self, stick: Path) -> bool:
+        """Write what waits on a stick; tell whether that was done."""
+        if not self.is_on or not self.device:
+            return False
+        try:
+            export_bundle(stick, self.store, self.outbox, self.files)
+        except Refused:
+            return False
+        return True
+
+    def import_answer(self, answer: Path) -> None:
+        """Take in receipts that somebody brought."""
+        if self.is_on and self.device:
+            try:
+                settled = import_receipts(answer, self.outbox)
+                self.world.tell(self.name, "is brought receipts", settled)
+            except Refused as refusal:
+                self.world.tell(self.name, "takes no receipts", refusal.code)
+            except Died:
+                self.die()
 
     def is_settled(self) -> bool:
         """Tell whether it waits for nothing."""
@@ -199,7 +228,7 @@ class Tablet:
         recall = self.store.recall
         self.device, self.person = recall("device"), recall("person")
         identity = Identity(recall("organisation"), self.device, self.person)
-        self.outbox = Outbox(self.store, identity, self.keyring.sign, self.now, self.chance.randbytes)
+        self.outbox = Outbox(self.store, identity, self.keyring.sign, self.now, self.chance.randbytes, self.release)
         self.bench = Workbench(self.store, self.outbox)
 
     def _sync(self) -> str:

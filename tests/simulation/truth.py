@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -21,6 +22,8 @@ from schemas.lifecycle import ENDED_STATES
 from tests.simulation.world import Broken
 
 Body = dict[str, Any]
+Respell = Callable[[int, Body], Body]
+"""release, values -> the values as the server's release spells them"""
 WHOLE: Final = "*"
 REVIEWS: Final = ("conflict", "exception")
 SIGNED_FIELDS: Final = ("diagnosis", "remedy", "result")
@@ -80,7 +83,7 @@ class Truth:
         """Return kind and body of every record that is not deleted."""
         return {key: (fact.kind, fact.body) for key, fact in self.facts.items() if not fact.deleted}
 
-    def take(self, entry: Entry, office_key: bytes) -> None:
+    def take(self, entry: Entry, office_key: bytes, respell: Respell) -> None:
         """Take an entry of the log in: check what the bytes promise, and do what they say."""
         payload = self._check(entry, office_key)
         self.position, self.digests[entry.digest] = entry.position, entry.position
@@ -89,6 +92,8 @@ class Truth:
         answer = json.loads(entry.receipt)
         if answer["verdict"] == "refused":
             return
+        for change in payload["changes"]:
+            change["set"], change["was"] = (respell(payload["schema"], change[side]) for side in ("set", "was"))
         contested = _Author(self, entry, payload).write()
         told = {(v["id"], name) for v in answer["changes"] for name in v["contested"]}
         if contested != told:

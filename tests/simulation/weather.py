@@ -26,6 +26,7 @@ MISFORTUNES: Final[dict[str, tuple[float, float]]] = {
     "device dies before commit": (0.002, 0.05),
     "device dies after commit": (0.002, 0.05),
     "device disk full": (0.005, 0.1),
+    "stick damaged": (0.05, 0.3),
 }
 """Misfortunes that may strike at any message or commit, and how often, from seldom to often."""
 
@@ -39,6 +40,10 @@ EVENTS: Final[dict[str, tuple[float, float]]] = {
     "device revoked": (0.1, 1.0),
     "server backed up": (0.3, 2.0),
     "server restored": (0.1, 0.7),
+    "stick carried": (0.5, 5.0),
+    "dishonest device": (0.3, 4.0),
+    "device thawed": (0.1, 1.0),
+    "new release": (0.1, 1.0),
 }
 """Misfortunes that come by themselves, and their share of a hundred things that happen."""
 
