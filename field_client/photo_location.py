@@ -25,6 +25,7 @@ _TAKEN_AT: Final = 0x9003
 _OFFSET: Final = 0x9011
 
 _TYPE_BYTES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_TIFF_HEADER_BYTES: Final = 8
 _IFDS_MAX: Final = 8
 """A photo has two (picture and thumbnail); a longer chain is a loop or an attack."""
 
@@ -169,6 +170,8 @@ def _clean_exif(tiff: bytes) -> bytes | None:
     try:
         order = {b"II": "<", b"MM": ">"}[bytes(data[:2])]
         at = struct.unpack_from(order + "I", data, 4)[0]
+        if at < _TIFF_HEADER_BYTES:
+            return None
         for _ in range(_IFDS_MAX):
             if at == 0:
                 return bytes(data)
@@ -218,6 +221,6 @@ def _blank_ifd(data: bytearray, order: str, at: int) -> None:
 
 
 def _blank(data: bytearray, at: int, size: int) -> None:
-    if at < 8 or at + size > len(data):
+    if at < _TIFF_HEADER_BYTES or at + size > len(data):
         raise ValueError("an entry points outside the metadata")
     data[at : at + size] = bytes(size)
