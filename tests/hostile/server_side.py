@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from schemas import SCHEMA_VERSION
 from server.keys import new_id, open_office_key
 from server.services import bundles
 from server.services.blobs import BlobDesk
@@ -88,6 +89,9 @@ def feed_intake(data: bytes) -> None:
     wei = place.firm.wei
     frame = {"organisation": wei.organisation, "device": wei.id, "actor": wei.person, "id": new_id()}
     frame |= {"seq": wei.seq + 1, "prev": wei.prev}
+    if document.get("schema") != SCHEMA_VERSION:
+        # A set of a newer schema is held, and whatever came next under its number would be a fork.
+        frame["schema"] = 0
     try:
         payload = canonical.dump({**document, **frame}).encode()
     except UnicodeEncodeError:
