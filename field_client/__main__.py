@@ -56,6 +56,7 @@ class LazyGroup(click.Group):
         """Run a command; tell a refusal in the person's language and end with 1."""
         from field_client.device_log import tell, tell_failure
         from schemas.problems import Refused
+        from schemas.shown_text import show_text
 
         try:
             return super().invoke(ctx)
@@ -64,7 +65,7 @@ class LazyGroup(click.Group):
         except Refused as refusal:
             tell("refused", command=ctx.invoked_subcommand, problem=refusal.code)
             language = os.environ.get("GONGDAN_LANGUAGE") or "zh"
-            click.echo(f"{refusal.fault.sentence(language)} [{refusal.code}]", err=True)
+            click.echo(show_text(f"{refusal.fault.sentence(language)} [{refusal.code}]"), err=True)
             ctx.exit(1)
         except Exception as error:
             tell_failure(error)

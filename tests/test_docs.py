@@ -10,7 +10,7 @@ import pytest
 
 from schemas.problems import PROBLEMS
 from tests.documents import Document, read_document, read_documents
-from tests.source_tree import ROOT
+from tests.source_tree import ROOT, read_sources
 
 PROGRAMS = {"gongdan-server": "server.__main__", "gongdan-field": "field_client.__main__"}
 
@@ -101,9 +101,7 @@ def test_every_setting_named_exists(documents: list[Document]) -> None:
     modules = [importlib.import_module(f"{package}.settings") for package in ("server", "field_client")]
     declared = {option.variable for module in modules for option in module.OPTIONS}
     named = {
-        (document.path, name)
-        for document in documents
-        for name in re.findall(r"\bGONGDAN_[A-Z_]+\b", document.text)
+        (document.path, name) for document in documents for name in re.findall(r"\bGONGDAN_[A-Z_]+\b", document.text)
     }
 
     assert named
@@ -120,6 +118,19 @@ def test_every_route_described_exists(tmp_path: Path) -> None:
 
     assert described
     assert described - served == set()
+
+
+def test_every_test_named_exists(documents: list[Document]) -> None:
+    tests = {definition.name for source in read_sources() for definition in source.functions}
+    named = {
+        (document.path, span)
+        for document in documents
+        for span in document.code_spans
+        if re.fullmatch(r"test_\w+", span)
+    }
+
+    assert ("docs/security.md", "test_a_forged_order_changes_nothing") in named
+    assert {(path, name) for path, name in named if name not in tests} == set()
 
 
 def test_every_dependency_is_explained() -> None:

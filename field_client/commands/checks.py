@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from field_client.commands.desk import Desk, opened_desk
+from field_client.commands.showing import echo
 from field_client.work_checks import Checked
 from field_client.work_checks import check as check_item
 from field_client.work_checks import skip as skip_item
@@ -44,11 +45,11 @@ def _tell_check(desk: Desk, done: Checked) -> None:
     say, item = desk.say, done.item
     label = say(item["label"], item.get("label_en") or item["label"])
     unit = item.get("unit") or ""
-    click.echo(f"{label}: {say.value(item['type'], done.value)} {unit}  {say(*VERDICTS[done.verdict])}")
+    echo(f"{label}: {say.value(item['type'], done.value)} {unit}  {say(*VERDICTS[done.verdict])}")
     if limits := say.limits(item):
-        click.echo(f"  {say('允许', 'limits')} {limits}")
+        echo(f"  {say('允许', 'limits')} {limits}")
     if done.previous is not None:
         values = done.previous.values
         before = f"{values.get('value') or '—'} {values.get('unit') or ''} ({say.time(values['checked_at'])})"
-        click.echo(f"  {say('上次', 'before')} {before}")
+        echo(f"  {say('上次', 'before')} {before}")
     say.tell(done.notices)

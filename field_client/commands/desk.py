@@ -26,6 +26,7 @@ from schemas.evidence import PHOTO_PURPOSE_LABELS
 from schemas.lifecycle import STATE_LABELS
 from schemas.order import GRADE_LABELS
 from schemas.problems import Refused
+from schemas.shown_text import show_text
 
 LABELS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "status": STATE_LABELS,
@@ -51,7 +52,7 @@ class Speech:
 
     def __call__(self, zh: str, en: str) -> str:
         """Return the text of the language."""
-        return zh if self.language == "zh" else en
+        return show_text(zh if self.language == "zh" else en)
 
     def field(self, kind: str, name: str) -> str:
         """Return what people call a field."""
@@ -67,7 +68,7 @@ class Speech:
             return "、".join(self.value(name, item) for item in value)
         if value in LABELS.get(name, {}):
             return self(*LABELS[name][value])
-        return self.time(str(value)) if name.endswith("_at") else str(value)
+        return self.time(str(value)) if name.endswith("_at") else show_text(str(value))
 
     def limits(self, item: dict[str, Any]) -> str:
         """Return the limits of a check item with their unit, or nothing when it has none."""
@@ -86,7 +87,7 @@ class Speech:
     def tell(self, notices: Iterable[Notice]) -> None:
         """Say what a person should know."""
         for notice in notices:
-            click.secho(f"! {notice.sentence(self.language)}", fg="yellow")
+            click.secho(f"! {show_text(notice.sentence(self.language))}", fg="yellow")
 
 
 @dataclass(frozen=True, slots=True)

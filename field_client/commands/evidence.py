@@ -9,6 +9,7 @@ import click
 
 from field_client.commands.desk import opened_desk
 from field_client.commands.orders import RESULTS
+from field_client.commands.showing import echo
 from field_client.work_photos import photograph as take_photo
 from field_client.work_signature import sign as take_signature
 from field_client.work_signature import sign_without
@@ -28,10 +29,10 @@ def photograph(pin_file: Path | None, photo: Path, purpose: str, caption: str | 
         kept = take_photo(desk.bench, desk.files, photo.read_bytes(), purpose, caption=caption, order=order)
         say, values = desk.say, kept.values
         size = f"{values['width']} x {values['height']}, {values['size_bytes']:,} {say('字节', 'bytes')}"
-        click.echo(f"{say('已保存照片', 'Photo kept')} ({say.value('purpose', purpose)}): {size}")
+        echo(f"{say('已保存照片', 'Photo kept')} ({say.value('purpose', purpose)}): {size}")
         place = say("已记录", "recorded") if values["latitude"] else say("未记录", "not recorded")
-        click.echo(f"  {say('拍摄时间', 'Taken')} {say.time(values['taken_at'])}, {say('位置', 'place')} {place}")
-        click.echo(f"  SHA-256 {values['original_sha256']}")
+        echo(f"  {say('拍摄时间', 'Taken')} {say.time(values['taken_at'])}, {say('位置', 'place')} {place}")
+        echo(f"  SHA-256 {values['original_sha256']}")
 
 
 @click.command()
@@ -79,8 +80,8 @@ def sign(
             "declined": ("客户拒签", "Declined"),
             "absent": ("客户不在场", "Absent"),
         }
-        click.echo(f"{desk.say(*said[done.signature['outcome']])} {done.signature.get('signer_name') or ''}".rstrip())
-        click.echo(f"  {desk.say('服务报告', 'Job sheet')} SHA-256 {done.content_sha256}")
+        echo(f"{desk.say(*said[done.signature['outcome']])} {done.signature.get('signer_name') or ''}".rstrip())
+        echo(f"  {desk.say('服务报告', 'Job sheet')} SHA-256 {done.content_sha256}")
 
 
 def _read_strokes(path: Path) -> list[list[list[int]]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from field_client.commands.desk import Desk, opened_desk
+from field_client.commands.showing import echo, secho
 from field_client.work import Done, OrderLine, create_order, list_today
 from field_client.work import finish as finish_order
 from field_client.work import start as start_order
@@ -28,9 +29,9 @@ def today(pin_file: Path | None) -> None:
         for line in lines:
             write_line(desk, line)
         if count > len(lines):
-            click.echo(desk.say(f"另有 {count - len(lines)} 张。", f"{count - len(lines)} more."))
+            echo(desk.say(f"另有 {count - len(lines)} 张。", f"{count - len(lines)} more."))
         if not lines:
-            click.echo(desk.say("没有待办工单。", "There is nothing to do."))
+            echo(desk.say("没有待办工单。", "There is nothing to do."))
 
 
 @click.command()
@@ -73,16 +74,16 @@ def write_line(desk: Desk, line: OrderLine) -> None:
     say = desk.say
     mark = "*" if line.id == desk.store.recall("current_order") else " "
     only_here = say("  未同步", "  not synced") if line.is_local else ""
-    click.echo(f"{mark} {line.number}  {say.value('grade', line.grade)}  {say.value('status', line.status)}{only_here}")
-    click.echo(f"    {line.customer} {line.site}  {line.machine} {line.serial}")
+    echo(f"{mark} {line.number}  {say.value('grade', line.grade)}  {say.value('status', line.status)}{only_here}")
+    echo(f"    {line.customer} {line.site}  {line.machine} {line.serial}")
     if line.appointment_at:
-        click.echo(f"    {say('预约', 'Appointment')} {say.time(line.appointment_at)}")
+        echo(f"    {say('预约', 'Appointment')} {say.time(line.appointment_at)}")
     if line.due_at:
         late = say("  已超时", "  overdue") if line.is_overdue else ""
-        click.secho(f"    {say('时限', 'Due')} {say.time(line.due_at)}{late}", fg="red" if line.is_overdue else None)
+        secho(f"    {say('时限', 'Due')} {say.time(line.due_at)}{late}", fg="red" if line.is_overdue else None)
 
 
 def _tell(desk: Desk, done: Done, zh: str, en: str) -> None:
     status = desk.say.value("status", done.order.values["status"])
-    click.echo(f"{desk.say(zh, en)}: {done.order.values['number']} ({status})")
+    echo(f"{desk.say(zh, en)}: {done.order.values['number']} ({status})")
     desk.say.tell(done.notices)

@@ -9,6 +9,7 @@ import click
 from field_client.commands.checks import VERDICTS
 from field_client.commands.desk import Speech, opened_desk
 from field_client.commands.orders import write_line
+from field_client.commands.showing import echo, secho
 from field_client.outbox import SentSet
 from field_client.work_page import CheckLine, ConflictLine, DeviceStatus, OrderPage, PhotoLine, read_page, read_status
 from schemas.problems import Fault
@@ -62,7 +63,7 @@ def status(pin_file: Path | None) -> None:
         say, found = desk.say, read_status(desk.bench)
         _show_waiting(say, found)
         _show_last_sync(say, found)
-        click.echo(f"{say('本机记录', 'Records here')}: {found.records:,}")
+        echo(f"{say('本机记录', 'Records here')}: {found.records:,}")
         for sent in (*found.held, *found.refused):
             _show_set(say, sent)
         for sent, lines in found.contested:
@@ -73,43 +74,43 @@ def status(pin_file: Path | None) -> None:
 
 def _show_waiting(say: Speech, found: DeviceStatus) -> None:
     if not found.waiting_sets and not found.waiting_files:
-        click.echo(say("没有只在本机的内容。", "Nothing is only on this device."))
+        echo(say("没有只在本机的内容。", "Nothing is only on this device."))
         return
     sets, files, size = found.waiting_sets, found.waiting_files, f"{found.waiting_bytes:,}"
     zh = f"只在本机：{sets} 个变更集，{files} 个文件（{size} 字节）"
     en = f"Only on this device: {sets} change-sets, {files} files ({size} bytes)"
-    click.secho(say(zh, en), fg="yellow")
+    secho(say(zh, en), fg="yellow")
 
 
 def _show_last_sync(say: Speech, found: DeviceStatus) -> None:
     last = say.time(found.synced_at) if found.synced_at else say("从未", "never")
-    click.echo(f"{say('上次同步', 'Last synced')}: {last}")
+    echo(f"{say('上次同步', 'Last synced')}: {last}")
     if found.fault and found.tried_at:
         fault = Fault(**canonical.load(found.fault))
         tried = f"{say('上次尝试', 'Last tried')}: {say.time(found.tried_at)}"
-        click.secho(f"{tried} {fault.sentence(say.language)} [{fault.code}]", fg="yellow")
+        secho(f"{tried} {fault.sentence(say.language)} [{fault.code}]", fg="yellow")
     if found.revoked_at:
         zh, en = "这台终端已被停用；未同步内容可导出。", "This device is revoked; what is unsent can be exported."
-        click.secho(say(zh, en), fg="red")
+        secho(say(zh, en), fg="red")
     if abs(found.offset_ms) >= CLOCK_WRONG_FROM_MS:
         minutes = round(found.offset_ms / 60_000)
         zh = f"本机时钟比服务器慢 {minutes} 分钟，已校正。"
         en = f"This clock is {minutes} minutes behind the server's; times are put right."
-        click.secho(say(zh, en), fg="yellow")
+        secho(say(zh, en), fg="yellow")
 
 
 def _show_facts(say: Speech, page: OrderPage) -> None:
     for name in FACTS:
         if page.order.get(name) is not None:
-            click.echo(f"  {say.field('work_order', name)}: {say.value(name, page.order[name])}")
+            echo(f"  {say.field('work_order', name)}: {say.value(name, page.order[name])}")
     for name in ("conditions", "safety"):
         if page.site.get(name):
-            click.echo(f"  {say.field('site', name)}: {page.site[name]}")
+            echo(f"  {say.field('site', name)}: {page.site[name]}")
 
 
 def _show_checks(say: Speech, checks: tuple[CheckLine, ...]) -> None:
     if checks:
-        click.echo(say("检查项", "Checks"))
+        echo(say("检查项", "Checks"))
     for line in checks:
         item, result = line.item, line.result
         unit = item.get("unit") or ""
@@ -124,7 +125,7 @@ def _show_checks(say: Speech, checks: tuple[CheckLine, ...]) -> None:
             parts.append(f"[{limits}]")
         if line.previous:
             parts.append(f"{say('上次', 'before')} {line.previous.get('value') or '—'}")
-        click.echo(" ".join(parts))
+        echo(" ".join(parts))
 
 
 def _show_parts(say: Speech, page: OrderPage) -> None:
@@ -133,7 +134,7 @@ def _show_parts(say: Speech, page: OrderPage) -> None:
             numbers = [
                 f"{say.field('part_fitted', name)} {fact[name]}" for name in ("serial", "batch") if fact.get(name)
             ]
-            click.echo(f"{title}: {fact.get('part_name') or '—'} {', '.join(numbers)}")
+            echo(f"{title}: {fact.get('part_name') or '—'} {', '.join(numbers)}")
 
 
 def _show_photos(say: Speech, photos: tuple[PhotoLine, ...]) -> None:
@@ -145,12 +146,12 @@ def _show_photos(say: Speech, photos: tuple[PhotoLine, ...]) -> None:
             "elsewhere": say("在服务器", "at the server"),
         }[line.state]
         caption = line.photo.get("caption") or ""
-        click.echo(f"{say('照片', 'Photo')}: {say.value('purpose', line.photo['purpose'])} {caption} ({state})")
+        echo(f"{say('照片', 'Photo')}: {say.value('purpose', line.photo['purpose'])} {caption} ({state})")
 
 
 def _show_signature(say: Speech, page: OrderPage) -> None:
     if page.signature is None:
-        click.echo(say("签字: 还没有", "Signature: none yet"))
+        echo(say("签字: 还没有", "Signature: none yet"))
         return
     who = page.signature.get("signer_name") or page.signature.get("reason") or ""
     outcome = {
@@ -159,7 +160,7 @@ def _show_signature(say: Speech, page: OrderPage) -> None:
         "absent": say("不在场", "absent"),
     }
     said, at = outcome[page.signature["outcome"]], say.time(page.signature["signed_at"])
-    click.echo(f"{say('签字', 'Signature')}: {said} {who} {at}")
+    echo(f"{say('签字', 'Signature')}: {said} {who} {at}")
 
 
 def _show_disputes(say: Speech, page: OrderPage) -> None:
@@ -167,7 +168,7 @@ def _show_disputes(say: Speech, page: OrderPage) -> None:
         _show_conflict(say, conflict)
     for found in page.exceptions:
         state = say("待处理", "open") if found["state"] == "open" else say("已处理", "settled")
-        click.secho(f"{say('异常', 'Exception')} [{found['code']}] {found.get('detail') or ''} ({state})", fg="yellow")
+        secho(f"{say('异常', 'Exception')} [{found['code']}] {found.get('detail') or ''} ({state})", fg="yellow")
 
 
 def _show_conflict(say: Speech, line: ConflictLine) -> None:
@@ -179,13 +180,13 @@ def _show_conflict(say: Speech, line: ConflictLine) -> None:
     shown = ", ".join(f"{title} {say.value(line.field, value)}" for title, value in values.items())
     name = say.field("work_order", line.field)
     if line.state == "open":
-        click.secho(
+        secho(
             f"{say('冲突', 'Conflict')} {name}: {shown} — {say('等派工台裁定', 'waits for the dispatcher')}",
             fg="yellow",
         )
     else:
         settled = f"{say('裁定为', 'settled as')} {say.value(line.field, line.settled_value)}"
-        click.echo(f"{say('冲突', 'Conflict')} {name}: {shown} — {settled} {line.note or ''}".rstrip())
+        echo(f"{say('冲突', 'Conflict')} {name}: {shown} — {settled} {line.note or ''}".rstrip())
 
 
 def _show_set(say: Speech, sent: SentSet) -> None:
@@ -194,12 +195,12 @@ def _show_set(say: Speech, sent: SentSet) -> None:
         "refused": say("被拒绝", "refused"),
         "contested": say("有冲突", "in conflict"),
     }[sent.state]
-    click.secho(f"#{sent.seq} {sent.intent} {say.time(sent.captured_at)}: {state}", fg="yellow")
+    secho(f"#{sent.seq} {sent.intent} {say.time(sent.captured_at)}: {state}", fg="yellow")
     fault = sent.receipt.fault if sent.receipt else None
     if fault is not None:
         advice = say(*ADVICE[fault.problem.retry])
-        click.echo(f"    {fault.sentence(say.language)} [{fault.code}] {advice}")
+        echo(f"    {fault.sentence(say.language)} [{fault.code}] {advice}")
     if sent.state == "refused":
         for change in sent.changes:
             values = ", ".join(f"{say.field(change.kind, n)} {say.value(n, v)}" for n, v in change.set.items())
-            click.echo(f"    {values[:300]}")
+            echo(f"    {values[:300]}")

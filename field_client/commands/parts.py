@@ -8,6 +8,7 @@ import click
 
 from field_client.commands.desk import Desk, opened_desk
 from field_client.commands.scanning import read_label
+from field_client.commands.showing import echo
 from field_client.work_parts import Fitted, PartLabel, RemovedPart
 from field_client.work_parts import fit_part as fit
 from field_client.work_scan import read_part_label
@@ -70,16 +71,16 @@ def fit_part(
 
 def _tell_part(desk: Desk, done: Fitted) -> None:
     say, values = desk.say, done.fitted
-    click.echo(f"{say('装入', 'Fitted')}: {values['part_name']}")
+    echo(f"{say('装入', 'Fitted')}: {values['part_name']}")
     for name in ("serial", "batch", "place", "quantity"):
         if values[name] is not None:
-            click.echo(f"  {say.field('part_fitted', name)}: {values[name]}")
+            echo(f"  {say.field('part_fitted', name)}: {values[name]}")
     if done.supplier is not None:
-        click.echo(f"  {say('供应商', 'Supplier')}: {done.supplier.values['name']}")
+        echo(f"  {say('供应商', 'Supplier')}: {done.supplier.values['name']}")
     if done.batch is not None:
         certificate = done.batch.values.get("certificate")
-        click.echo(f"  {say('合格证', 'Certificate')}: {certificate or '—'}")
+        echo(f"  {say('合格证', 'Certificate')}: {certificate or '—'}")
     if done.removed is not None:
         number = done.removed.get("serial") or done.removed.get("batch")
-        click.echo(f"{say('拆下', 'Removed')}: {done.removed.get('part_name') or '—'} {number}")
+        echo(f"{say('拆下', 'Removed')}: {done.removed.get('part_name') or '—'} {number}")
     say.tell(done.notices)

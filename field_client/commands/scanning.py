@@ -10,6 +10,7 @@ import click
 from field_client.codes import read_photo
 from field_client.commands.desk import Desk, opened_desk
 from field_client.commands.orders import write_line
+from field_client.commands.showing import echo
 from field_client.scan import Scan, parse, parse_typed
 from field_client.work import Opened
 from field_client.work_parts import identify
@@ -49,15 +50,13 @@ def read_label(label: str) -> list[Scan]:
 def _tell_machine(desk: Desk, opened: Opened) -> None:
     say, machine = desk.say, opened.machine.values
     model = desk.store.values_of(machine.get("model_id"))
-    click.echo(
-        f"{say('设备', 'Machine')}: {model.get('name', '')} {machine['serial']} {machine.get('place') or ''}".rstrip()
-    )
+    echo(f"{say('设备', 'Machine')}: {model.get('name', '')} {machine['serial']} {machine.get('place') or ''}".rstrip())
     for line in opened.orders:
         write_line(desk, line)
     if not opened.orders:
-        click.echo(say("没有待办工单；可用 create 新建。", "No order is open for it; create makes one."))
+        echo(say("没有待办工单；可用 create 新建。", "No order is open for it; create makes one."))
     elif opened.current is None:
-        click.echo(say("有多张工单，请用 start 工单号 选择。", "Several orders are open; choose with start NUMBER."))
+        echo(say("有多张工单，请用 start 工单号 选择。", "Several orders are open; choose with start NUMBER."))
 
 
 def _tell_part(desk: Desk, scans: list[Scan]) -> bool:
@@ -67,13 +66,13 @@ def _tell_part(desk: Desk, scans: list[Scan]) -> bool:
     if part is None:
         return False
     say = desk.say
-    click.echo(f"{say('备件', 'Part')}: {part.values['name']} {part.values['part_number']}")
+    echo(f"{say('备件', 'Part')}: {part.values['name']} {part.values['part_number']}")
     if label.serial:
-        click.echo(f"  {say.field('part_fitted', 'serial')}: {label.serial}")
+        echo(f"  {say.field('part_fitted', 'serial')}: {label.serial}")
     if batch is not None:
         supplier = desk.store.values_of(batch.values["supplier_id"]).get("name")
         certificate = batch.values.get("certificate") or "—"
-        click.echo(f"  {say('批号', 'Batch')}: {label.batch}")
-        click.echo(f"  {say('供应商', 'Supplier')}: {supplier}, {say('合格证', 'certificate')} {certificate}")
+        echo(f"  {say('批号', 'Batch')}: {label.batch}")
+        echo(f"  {say('供应商', 'Supplier')}: {supplier}, {say('合格证', 'certificate')} {certificate}")
     say.tell(doubts)
     return True

@@ -15,6 +15,7 @@ from schemas import kind_of
 from schemas.lifecycle import STATE_LABELS
 from schemas.order import GRADE_LABELS
 from schemas.problems import Fault
+from schemas.shown_text import show_text
 from server.services.trace import OFFICE_ZONE
 
 CELL_WIDTH_MAX: Final = 40
@@ -35,11 +36,11 @@ class Voice:
 
     def say(self, chinese: str, english: str) -> None:
         """Print the sentence in the language spoken."""
-        click.echo(self.choose(chinese, english))
+        click.echo(show_text(self.choose(chinese, english)))
 
     def explain(self, fault: Fault) -> None:
         """Print a problem on standard error: its sentence and its code."""
-        click.echo(f"{fault.sentence(self.language)} [{fault.code}]", err=True)
+        click.echo(show_text(f"{fault.sentence(self.language)} [{fault.code}]"), err=True)
 
     def name_of(self, body: dict[str, Any]) -> str:
         """Return a record's name, in English where it has one and English is spoken."""
@@ -70,7 +71,7 @@ class Voice:
         widths = [max(width_of(line[column]) for line in lines) for column in range(len(head))]
         for line in lines:
             cells = (pad(cell, width) for cell, width in zip(line, widths, strict=True))
-            click.echo("  ".join(cells).rstrip())
+            click.echo(show_text("  ".join(cells).rstrip()))
 
 
 def print_json(value: Any) -> None:
