@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "found": ("founding", "found", "新建组织和管理员 / create an organisation and its administrator"),
     "enrol": ("enrolling", "enrol", "生成终端登记码 / make a code that enrols a device"),
     "fleet": ("watching", "fleet", "终端状况：谁多久没同步、为什么 / which devices have not synced, and why"),
+    "entry": ("watching", "entry", "变更集的来龙去脉 / what happened to a change-set"),
     "metrics": ("watching", "metrics", "提供监控指标 / serve figures for Prometheus"),
     "devices": ("enrolling", "devices", "列出、停用、解冻终端 / list, revoke, thaw devices"),
     "orders": ("orders", "orders", "列出、查看、新建、修改工单 / list, show, create, set orders"),

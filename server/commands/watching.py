@@ -1,4 +1,4 @@
-"""fleet and metrics: how devices and the server fare."""
+"""fleet, entry and metrics: how devices, a change-set and the server fare."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from prometheus_client import generate_latest
 from schemas.fleet import STATE_LABELS
 from server.clock import unix_ms
 from server.commands.desk import JSON, Desk, NotReady, at_desk
-from server.commands.voice import local_time, print_json
+from server.commands.voice import Voice, local_time, pad, print_json
 from server.exposition import collect_everything, open_exposition
 from server.services.fleet import PAGE_DEVICES_MAX, FleetDevice, list_fleet
+from server.services.log_entry import Story, read_entry, read_set
 from server.store.database import reading
 
 
@@ -86,3 +87,45 @@ def _cells(desk: Desk, device: FleetDevice) -> list[str]:
         local_time(row["synced_at"]),
         *counts,
     ]
+
+
+@click.command()
+@click.argument("position", type=click.IntRange(1), required=False)
+@click.option("--device", help="写它的终端。/ The device that wrote it.")
+@click.option("--seq", type=click.IntRange(1), help="在该终端的序号。/ Its number there.")
+@JSON
+@at_desk
+def entry(desk: Desk, position: int | None, device: str | None, seq: int | None, as_json: bool) -> None:
+    """变更集的来龙去脉。 / What happened to a change-set, by log position, or device and number."""
+    if (position is None) == (device is None) or (device is None) != (seq is None):
+        raise click.UsageError("POSITION | --device DEVICE --seq SEQ")
+    with reading(desk.engine) as connection:
+        if position is not None:
+            story = read_entry(connection, desk.organisation, position)
+        else:
+            story = read_set(connection, desk.organisation, str(device), int(seq or 0))
+    if as_json:
+        print_json(story)
+        return
+    _print_story(desk.voice, story)
+
+
+def _print_story(voice: Voice, story: Story) -> None:
+    def line(chinese: str, english: str, value: object) -> None:
+        if value is not None:
+            click.echo(f"{pad(voice.choose(chinese, english), 12)} {value}")
+
+    line("日志位置", "position", story["position"])
+    line("变更集", "set", story["set_id"])
+    line("终端", "device", f"{story['device_name'] or ''} {story['device']} #{story['seq']}".strip())
+    line("作者", "author", story["actor_name"])
+    line("意图", "intent", story["intent"])
+    line("记录时间", "captured", local_time(story["captured_at"]))
+    line("接收时间", "received", local_time(story["received_at"]))
+    line("追踪号", "trace", story["trace"])
+    line("结果", "verdict", story["verdict"])
+    for change in story["changes"]:
+        fault = change["fault"]
+        why = f"  {fault['zh' if voice.language == 'zh' else 'en']} [{fault['code']}]" if fault else ""
+        fields = f" ({', '.join(change['contested'])})" if change["contested"] else ""
+        click.echo(f"  {change['op']} {change['kind']} {change['id']}: {change['verdict']}{fields}{why}")

@@ -358,3 +358,15 @@ def test_fleet_shows_each_device_and_why_it_is_silent(run: Run) -> None:
 def test_metrics_are_printed_once_or_refused_to_the_world(run: Run) -> None:
     assert "gongdan_database_up 1.0" in run("metrics", "--once").stdout
     assert "GONGDAN_METRICS_TOKEN" in run("metrics", status=1, GONGDAN_METRICS_BIND="0.0.0.0:9464").output
+
+
+def test_entry_tells_what_happened_to_a_change_set(run: Run) -> None:
+    told = read_json(run("entry", "3", "--json"))
+    by_device = read_json(run("entry", "--device", told["device"], "--seq", str(told["seq"]), "--json"))
+    shown = run("entry", "3").stdout
+
+    assert told == by_device and told["position"] == 3
+    assert told["set_id"] in shown and told["intent"] in shown and f"#{told['seq']}" in shown
+    run("entry", status=2)
+    run("entry", "3", "--device", told["device"], status=2)
+    assert "not_found" in run("entry", "999999", status=1).output
