@@ -80,7 +80,9 @@ class BenchDevice:
 
     def request(self, method: str, path: str, query: str = "", body: bytes = b"") -> bytes:
         """Return the bytes of a signed HTTP request; it is valid for five minutes."""
-        headers = sign_request(self.id, method, PREFIX + path, query, body, int(time.time()), self.sign)
+        headers = sign_request(
+            self.organisation, self.id, method, PREFIX + path, query, body, int(time.time()), self.sign
+        )
         if body:
             headers["Content-Type"] = "application/vnd.gongdan.change-sets"
         target = f"{PREFIX}{path}?{query}" if query else PREFIX + path

@@ -169,7 +169,9 @@ def pull_into_store(company: Company, device: BenchDevice) -> SyncReport:
         store = Store(Path(folder) / "store", keyring.database_key)
         try:
             outbox = Outbox(store, Identity(device.organisation, device.id, device.person), device.sign, wall_ms)
-            transport = Transport(f"http://{company.host}:{company.port}", Caller(device.id, device.sign), wall_ms)
+            transport = Transport(
+                f"http://{company.host}:{company.port}", Caller(device.organisation, device.id, device.sign), wall_ms
+            )
             report = SyncRun(store, outbox, transport, EvidenceFolder(Path(folder) / "files", keyring)).run()
         finally:
             store.close()

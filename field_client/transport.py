@@ -62,6 +62,7 @@ Body = bytes | Iterable[bytes]
 class Caller:
     """Who signs the requests."""
 
+    organisation: str
     device: str
     sign: Sign
 
@@ -254,7 +255,8 @@ class Transport:
         if self._caller is None:
             raise Refused("not_enrolled")
         created = (self._now() + self.offset_ms) // 1000
-        return sign_request(self._caller.device, method, path, query, body, created, self._caller.sign)
+        caller = self._caller
+        return sign_request(caller.organisation, caller.device, method, path, query, body, created, caller.sign)
 
     def _correct(self, refusal: Refused) -> bool:
         """Take over the server's time from its refusal; tell whether that was possible."""

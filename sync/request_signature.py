@@ -1,7 +1,8 @@
 """How a device signs an HTTP request: RFC 9421 with Ed25519, over method, path, query and body digest.
 
 The body's digest is the `Content-Digest` header of RFC 9530. `created` is the server's time as the device
-last measured it, so that a device whose own clock is three days wrong still signs valid requests.
+last measured it, so that a device whose own clock is three days wrong still signs valid requests. `keyid` names the
+organisation before the device, so that whoever receives a request knows which database to ask.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ AGE_MAX_S: Final = 300
 LABEL: Final = "device"
 COMPONENTS: Final = '("@method" "@path" "@query" "content-digest")'
 
+_UUID: Final = UUID_PATTERN[:-2]
 _INPUT = re.compile(
-    rf'{LABEL}={re.escape(COMPONENTS)};created=(0|[1-9][0-9]{{0,11}});keyid="({UUID_PATTERN[:-2]})";alg="ed25519"\Z'
+    rf'{LABEL}={re.escape(COMPONENTS)};created=(0|[1-9][0-9]{{0,11}});keyid="({_UUID})/({_UUID})";alg="ed25519"\Z'
 )
 # 64 bytes have one spelling: the last digit before the padding stands for two bits only.
 _SIGNATURE = re.compile(rf"{LABEL}=:([A-Za-z0-9+/]{{85}}[AQgw]==):\Z")
@@ -31,8 +33,9 @@ _SIGNATURE = re.compile(rf"{LABEL}=:([A-Za-z0-9+/]{{85}}[AQgw]==):\Z")
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """What a request's headers claim: the device, when it was signed, the signed bytes and the signature."""
+    """What a request's headers claim: whose device it is, when it was signed, the signed bytes, the signature."""
 
+    organisation: str
     device: str
     created: int
     base: bytes
@@ -45,11 +48,11 @@ def content_digest(body: bytes) -> str:
 
 
 def sign_request(
-    device: str, method: str, path: str, query: str, body: bytes, created: int, sign: Sign
+    organisation: str, device: str, method: str, path: str, query: str, body: bytes, created: int, sign: Sign
 ) -> dict[str, str]:
     """Return the headers that sign a request; `query` is without its question mark, `created` in seconds."""
     digest = content_digest(body)
-    parameters = _parameters(device, created)
+    parameters = _parameters(organisation, device, created)
     signature = sign(_base(method, path, query, digest, parameters))
     return {
         "Content-Digest": digest,
@@ -67,13 +70,13 @@ def read_signed(method: str, path: str, query: str, digest: str, signature_input
     claimed, spelled = _INPUT.match(signature_input), _SIGNATURE.match(signature)
     if claimed is None or spelled is None:
         raise Refused("request_not_signed")
-    created, device = int(claimed[1]), claimed[2]
-    base = _base(method, path, query, digest, _parameters(device, created))
-    return SignedRequest(device, created, base, base64.b64decode(spelled[1]))
+    created, organisation, device = int(claimed[1]), claimed[2], claimed[3]
+    base = _base(method, path, query, digest, _parameters(organisation, device, created))
+    return SignedRequest(organisation, device, created, base, base64.b64decode(spelled[1]))
 
 
-def _parameters(device: str, created: int) -> str:
-    return f'{COMPONENTS};created={created};keyid="{device}";alg="ed25519"'
+def _parameters(organisation: str, device: str, created: int) -> str:
+    return f'{COMPONENTS};created={created};keyid="{organisation}/{device}";alg="ed25519"'
 
 
 def _base(method: str, path: str, query: str, digest: str, parameters: str) -> bytes:

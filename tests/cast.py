@@ -89,7 +89,7 @@ class Device:
 
     def headers(self, method: str, path: str, query: str = "", body: bytes = b"", age_s: int = 0) -> dict[str, str]:
         """Return the headers that sign a request made `age_s` seconds ago."""
-        return sign_request(self.id, method, path, query, body, unix_now() - age_s, self.sign)
+        return sign_request(self.organisation, self.id, method, path, query, body, unix_now() - age_s, self.sign)
 
 
 def found_company(office: Office, engine: Engine, name: str = "晟远服务") -> Company:

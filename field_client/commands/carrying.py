@@ -37,7 +37,7 @@ def sync(pin_file: Path | None, progress: bool | None) -> None:
     with opened_desk(pin_file) as desk:
         is_shown = sys.stderr.isatty() if progress is None else progress
         meter = _Meter(desk.say)
-        caller = Caller(desk.outbox.identity.device, desk.keyring.sign)
+        caller = Caller(desk.outbox.identity.organisation, desk.outbox.identity.device, desk.keyring.sign)
         transport = Transport(
             desk.store.recall("base_url"),
             caller,

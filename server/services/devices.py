@@ -33,15 +33,14 @@ class Checkpoint:
 def find_signer(connection: Connection, signed: SignedRequest) -> KnownDevice:
     """Return the device whose key made a request's signature.
 
-    Raises Refused with `device_unknown`, or `request_not_signed` when no key of that device id fits.
+    Raises Refused with `device_unknown`, or `request_not_signed` when its key does not fit.
     """
-    candidates = devices.find_devices(connection, signed.device)
-    if not candidates:
+    known = devices.find_device(connection, signed.organisation, signed.device)
+    if known is None:
         raise Refused("device_unknown")
-    for candidate in candidates:
-        if is_signer(candidate, signed):
-            return candidate
-    raise Refused("request_not_signed")
+    if not is_signer(known, signed):
+        raise Refused("request_not_signed")
+    return known
 
 
 def is_signer(device: KnownDevice, signed: SignedRequest) -> bool:

@@ -95,8 +95,6 @@ class DeviceHead(db.Model):  # type: ignore[name-defined]
     frozen: Mapped[bool]
     seq: Mapped[int] = mapped_column(BigInteger)
     digest: Mapped[str] = mapped_column(String(64))
-    # A signed request names its device alone.
-    __table_args__ = (Index("devices_by_id", "device"),)
 
 
 class RecordRow(db.Model):  # type: ignore[name-defined]

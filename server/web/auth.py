@@ -207,7 +207,7 @@ def _find_by_signature(parts: Wiring, call: Call, access: Access) -> KnownDevice
     if not hmac.compare_digest(digest.encode(), content_digest(call.body()).encode()):
         raise Refused("request_not_signed")
     signers = parts.signers
-    known = signers.get(signed.device)
+    known = signers.get((signed.organisation, signed.device))
     if access.revoked_too and known is not None and devices.is_signer(known, signed):
         # Whatever became of the device since: its sets are judged by its state at intake.
         return known
@@ -215,7 +215,7 @@ def _find_by_signature(parts: Wiring, call: Call, access: Access) -> KnownDevice
         known = devices.find_signer(connection, signed)
     if len(signers) >= SIGNERS_MAX:
         signers.clear()
-    signers[signed.device] = known
+    signers[signed.organisation, signed.device] = known
     return known
 
 

@@ -35,8 +35,8 @@ class Wiring:
     contacts: Contacts
     files: BlobFiles
     readiness: Readiness
-    signers: dict[str, KnownDevice] = field(default_factory=dict)
-    """Devices by id whose key made a signature before; a key never changes, their state may."""
+    signers: dict[tuple[str, str], KnownDevice] = field(default_factory=dict)
+    """Devices by organisation and id whose key made a signature before; a key never changes, their state may."""
 
 
 def wired() -> Wiring:

@@ -117,9 +117,8 @@ def test_signature_and_digest_are_those_of_the_payload() -> None:
 def test_the_request_is_signed_as_shown() -> None:
     request = read("request")
     body = request["body"].encode()
-    headers = sign_request(
-        request["device"], *(request[n] for n in ("method", "path", "query")), body, request["created"], sign
-    )
+    asked = (request[name] for name in ("organisation", "device", "method", "path", "query"))
+    headers = sign_request(*asked, body, request["created"], sign)
 
     shown = dict(line.split(": ", 1) for line in EXAMPLES["signature-headers"].split("\n"))
     signed = read_signed(

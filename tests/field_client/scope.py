@@ -128,7 +128,7 @@ class Tablet:
     def transport(self, url: str) -> Transport:
         """Return a way to the office."""
         offset_ms = self.store.recall("offset_ms", 0)
-        caller = Caller(DEVICE, self.keyring.sign)
+        caller = Caller(ORGANISATION, DEVICE, self.keyring.sign)
         return Transport(url, caller, self.clock, offset_ms, timeout_s=5, patience=quick_patience())
 
     def pull_from(self, office: Office) -> None:

@@ -17,7 +17,7 @@ from field_client.uploads import PIECE_FIRST_BYTES, Uploads
 from schemas.problems import Refused
 from sync.blobs import LocalBlob
 from tests.field_client.office import SERVER_TIME_MS, Office, hang_up, serving
-from tests.field_client.scope import DEVICE, ORDER, Tablet, quick_patience, uuid
+from tests.field_client.scope import DEVICE, ORDER, ORGANISATION, Tablet, quick_patience, uuid
 
 FILE = os.urandom(700_000)
 NAME = hashlib.sha256(FILE).hexdigest()
@@ -104,7 +104,9 @@ def test_a_server_that_never_answers_is_not_waited_for_long(tablet: Tablet, offi
         return True
 
     office.interfere = wait
-    impatient = Transport(url, Caller(DEVICE, tablet.keyring.sign), tablet.clock, 0, 0.2, quick_patience())
+    impatient = Transport(
+        url, Caller(ORGANISATION, DEVICE, tablet.keyring.sign), tablet.clock, 0, 0.2, quick_patience()
+    )
 
     with pytest.raises(Refused, match="server_unreachable"):
         impatient.ask("/token", {}, {})

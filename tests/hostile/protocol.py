@@ -73,7 +73,7 @@ def _read_signature(data: bytes) -> None:
         return
     # Nothing that is not signed may be read out of the headers: they are the only spelling of what they say.
     again = request_signature.sign_request(
-        read.device, "POST", "/push", query, b"", read.created, lambda _: read.signature
+        read.organisation, read.device, "POST", "/push", query, b"", read.created, lambda _: read.signature
     )
     assert again["Signature"] == signature
     assert again["Signature-Input"] == claimed
@@ -97,7 +97,9 @@ def _read_upload(data: bytes) -> None:
 
 def seed_request() -> Iterable[bytes]:
     """Yield one honest request of each sort."""
-    signed = request_signature.sign_request(FIRST.device, "POST", "/push", "a=1", b"", 1_795_227_364, sign)
+    signed = request_signature.sign_request(
+        FIRST.organisation, FIRST.device, "POST", "/push", "a=1", b"", 1_795_227_364, sign
+    )
     parts = ["a=1", signed["Content-Digest"], signed["Signature-Input"], signed["Signature"]]
     yield b"s" + SPLIT.join(part.encode() for part in parts)
     yield b"g" + gzip.compress(b"a line\n" * 20, mtime=0)

@@ -265,7 +265,7 @@ class Engineer:
     def run_sync(self, *, frees_files: bool = False) -> SyncReport:
         """Sync once with a server that is there, and return what was done."""
         desk = self.desk
-        caller = Caller(desk.outbox.identity.device, desk.keyring.sign)
+        caller = Caller(desk.outbox.identity.organisation, desk.outbox.identity.device, desk.keyring.sign)
         offset_ms = desk.store.recall("offset_ms", 0)
         transport = MortalTransport(desk.store.recall("base_url"), caller, desk.outbox.now, offset_ms, timeout_s=60)
         run = WatchedRun(desk.store, desk.outbox, transport, desk.files, frees_files=frees_files)

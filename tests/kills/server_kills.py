@@ -207,7 +207,7 @@ class Worker:
     def sync(self) -> SyncReport:
         """Sync once; a server that is away ends it."""
         desk = self.desk
-        caller = Caller(desk.outbox.identity.device, desk.keyring.sign)
+        caller = Caller(desk.outbox.identity.organisation, desk.outbox.identity.device, desk.keyring.sign)
         offset_ms = desk.store.recall("offset_ms", 0)
         transport = CountingTransport(desk.store.recall("base_url"), caller, desk.outbox.now, offset_ms, timeout_s=30)
         report = SyncRun(desk.store, desk.outbox, transport, desk.files).run()

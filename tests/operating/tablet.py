@@ -68,7 +68,11 @@ class Tablet:
     def sync(self, url: str) -> SyncReport:
         """Make one run against the server."""
         transport = Transport(
-            url, Caller(self.id, self.keyring.sign), wall_ms, timeout_s=TIMEOUT_S, patience=Patience(0)
+            url,
+            Caller(self.company.organisation, self.id, self.keyring.sign),
+            wall_ms,
+            timeout_s=TIMEOUT_S,
+            patience=Patience(0),
         )
         report = SyncRun(self.store, self.outbox, transport, self.files).run()
         self.outcomes[report.fault.code if report.fault else "done"] += 1

@@ -244,7 +244,7 @@ class Tablet:
         return ""
 
     def _sync_once(self) -> str:
-        caller = Caller(self.device, self.keyring.sign)
+        caller = Caller(self.outbox.identity.organisation, self.device, self.keyring.sign)
         transport = RadioTransport(self.radio, caller, self.now, self.store.recall("offset_ms", 0))
         before = self.place()
         with suppress(Refused):

@@ -13,10 +13,11 @@ from schemas.problems import Refused
 from sync.request_signature import content_digest, read_signed, sign_request
 from tests.sync.made_up import LIN_KEY, WEI_PUBLIC, sign, verifies
 
+ORGANISATION = "01933e5c-0000-7000-8000-0000000000b1"
 DEVICE = "01933e5c-0000-7000-8000-0000000000c1"
 BODY = b'{"hello": "world"}'
 REQUEST = {"method": "POST", "path": "/api/v1/push", "query": "a=1&b=%E5%AD%97"}
-HEADERS = sign_request(DEVICE, **REQUEST, body=BODY, created=1795227359, sign=sign)
+HEADERS = sign_request(ORGANISATION, DEVICE, **REQUEST, body=BODY, created=1795227359, sign=sign)
 
 
 def holds(request: dict[str, str], body: bytes, headers: dict[str, str], public_key: bytes = WEI_PUBLIC) -> bool:
@@ -47,7 +48,7 @@ def holds(request: dict[str, str], body: bytes, headers: dict[str, str], public_
 def test_a_signed_request_is_recognised(method: str, path: str, query: str, body: bytes, created: int) -> None:
     request = {"method": method, "path": path, "query": query}
 
-    headers = sign_request(DEVICE, **request, body=body, created=created, sign=sign)
+    headers = sign_request(ORGANISATION, DEVICE, **request, body=body, created=created, sign=sign)
 
     signed = read_signed(
         **request,
@@ -55,7 +56,7 @@ def test_a_signed_request_is_recognised(method: str, path: str, query: str, body
         signature_input=headers["Signature-Input"],
         signature=headers["Signature"],
     )
-    assert (signed.device, signed.created) == (DEVICE, created)
+    assert (signed.organisation, signed.device, signed.created) == (ORGANISATION, DEVICE, created)
     assert holds(request, body, headers)
 
 
@@ -74,7 +75,7 @@ def test_the_signed_bytes_are_those_of_rfc_9421() -> None:
         '"@query": ?a=1&b=%E5%AD%97\n'
         '"content-digest": sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:\n'
         '"@signature-params": ("@method" "@path" "@query" "content-digest")'
-        f';created=1795227359;keyid="{DEVICE}";alg="ed25519"'
+        f';created=1795227359;keyid="{ORGANISATION}/{DEVICE}";alg="ed25519"'
     )
     assert HEADERS["Signature-Input"] == f"device={signed.base.decode().rpartition(': ')[2]}"
     assert HEADERS["Signature"] == f"device=:{base64.b64encode(signed.signature).decode()}:"
