@@ -168,7 +168,7 @@ class Mallory:
             return
         body = b"\n".join(lines) + b"\n"
         sign = lambda message: self.key.sign(message).signature  # noqa: E731
-        headers = sign_request(self.device, "POST", PUSH, "", body, unix_now(), sign)
+        headers = sign_request(self.firm.organisation, self.device, "POST", PUSH, "", body, unix_now(), sign)
         headers |= {"Content-Length": str(len(body)), "Content-Type": "application/vnd.gongdan.change-sets"}
         self.answering(Request("POST", PUSH, "", headers, body))
 
