@@ -23,9 +23,9 @@ EVENTS: Final = logging.getLogger("gongdan")
 WEB_SERVER_LOG: Final[dict[str, Any]] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "loggers": {"_granian": {"level": "WARNING", "propagate": True}},
+    "loggers": {"_granian": {"level": "ERROR", "propagate": True}},
 }
-"""What the web server is to do with its own log: hand it to ours."""
+"""What the web server is to do with its own log: hand what went wrong to ours."""
 
 
 def open_event_log(level: str, form: str) -> None:

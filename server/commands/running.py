@@ -64,7 +64,7 @@ def serve(desk: Desk) -> None:
         websockets=False,
         # A worker that dies takes its own requests with it and no others.
         respawn_failed_workers=True,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         log_dictconfig=WEB_SERVER_LOG,
     ).serve()
 

@@ -18,6 +18,7 @@ from tests.documents import read_document
 from tests.server.builders import photo, update
 from tests.server.web.conftest import PREFIX, House
 from tests.server.web.test_watching import Lines, lines, push
+from tests.source_tree import read_sources
 
 __all__ = ["lines"]
 
@@ -83,3 +84,11 @@ def test_every_member_of_a_line_is_listed(
     written = {name for line in lines.written for name in json.loads(line)}
 
     assert written == set(first_column(EVENT_LOG))
+
+
+def test_every_event_of_the_server_is_named() -> None:
+    told = re.compile(r'EVENTS\.\w+\((?:level, )?"(\w+)"')
+    events = {name for source in read_sources() if source.package == "server" for name in told.findall(source.text)}
+
+    assert {"request", "failed"} <= events
+    assert {name for name in events if f"`{name}`" not in EVENT_LOG} == set()
