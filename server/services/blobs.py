@@ -215,6 +215,7 @@ class BlobDesk:
                 verified = blobs.find_verified(connection, row.organisation, [row.sha256])
             if row.sha256 in verified:
                 return _state_of(row, row.size_bytes)
+            self.files.secure(row.organisation, row.sha256)
             return self._mark_verified(row, row.sha256)
         kept = self.files.kept(row.place)
         return self._finish(row, None) if kept == row.size_bytes else _state_of(row, kept)

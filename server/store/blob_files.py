@@ -100,6 +100,10 @@ class BlobFiles(Protocol):
         """Forget an upload's note and unfinished bytes; nothing happens when there are none."""
         ...
 
+    def secure(self, organisation: str, sha256: str) -> None:
+        """Make sure that a finished file is there after a power cut, though whoever finished it was killed then."""
+        ...
+
     def size(self, organisation: str, sha256: str) -> int | None:
         """Return the size of a finished file, None when it is not there."""
         ...

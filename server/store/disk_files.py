@@ -119,6 +119,12 @@ class DiskFiles:
         for part in (path, path.with_suffix(".note"), path.with_suffix(".busy")):
             part.unlink(missing_ok=True)
 
+    def secure(self, organisation: str, sha256: str) -> None:
+        """Make sure that a finished file is there after a power cut, though whoever finished it was killed then."""
+        folder = self._path_under(organisation, sha256).parent
+        self._make_folder(folder)
+        sync_folder(folder)
+
     def size(self, organisation: str, sha256: str) -> int | None:
         """Return the size of a finished file, None when it is not there."""
         return _size_of(self._path_under(organisation, sha256))

@@ -111,6 +111,9 @@ class S3Files:
         """Forget an upload's note and unfinished bytes; nothing happens when there are none."""
         self._bucket.delete([found.key for found in self._bucket.list(_folder_of(place))])
 
+    def secure(self, organisation: str, sha256: str) -> None:
+        """Do nothing: a bucket that shows a file keeps it."""
+
     def size(self, organisation: str, sha256: str) -> int | None:
         """Return the size of a finished file, None when it is not there."""
         return self.sizes(organisation, [sha256]).get(sha256)
