@@ -11,6 +11,7 @@ import io
 import json
 import os
 import random
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,16 +31,24 @@ from tests.field_client.scope import DEVICE, ORGANISATION, WEI, stocked_office
 from tests.kills import file_watch
 from tests.kills.device_faults import Ledger, find_device_faults
 from tests.kills.engineer import Engineer, Wire
+from tests.kills.file_watch import How, Kind
 from tests.kills.nursery import draw_photo
 
 PIN: Final = "000000"
 
-DAY: Final = (
-    ("sync", "create", "check", "photograph", "sign", "change PIN"),
-    ("fit", "export", "photograph", "sync", "decline"),
-    ("photograph", "leave out", "sync and free", "finish", "create", "export"),
+Death = tuple[str, Kind, str, int, How]
+
+DAY: Final[tuple[tuple[tuple[str, ...], Death | None], ...]] = (
+    (("sync", "create", "check", "photograph", "sign"), None),
+    (("fit", "export", "photograph", "sync", "decline"), None),
+    # What a process wrote and did not flush is seen by the next, which must not pass it on before it is flushed.
+    # The first flush of a log is that of its head.
+    (("check",), ("check", Kind.SYNC, "*.sqlite-wal", 2, How.BEFORE)),
+    (("sync", "photograph"), None),
+    (("photograph",), ("photograph", Kind.SYNC, "/device/evidence", 1, How.BEFORE)),
+    (("leave out", "sync and free", "finish", "create", "change PIN", "export"), None),
 )
-"""What is done each time the device is open."""
+"""What is done each time the device is open, and where the process is killed, if it is."""
 
 
 class MarkingOffice(Office):
@@ -63,8 +72,8 @@ def stretch_pins_little() -> None:
     keys.ARGON2_TIME_COST, keys.ARGON2_MEMORY_KIB = 1, 64  # type: ignore[misc]
 
 
-def play(folder: Path) -> None:
-    """Play the day."""
+def play(folder: Path, *, flushes: bool = True) -> None:
+    """Play the day; a device that never flushes does not come to the flush at which it would be killed."""
     stretch_pins_little()
     chance = random.Random(11)
     photos = [draw_photo(chance, side) for side in (48, 96, 420)]
@@ -73,14 +82,23 @@ def play(folder: Path) -> None:
     office.enrols = {"organisation": ORGANISATION, "device": DEVICE, "person": WEI, "person_name": "魏工"}
     with serving(office) as url:
         begin(folder, f"gongdan-enrol:{url}#ABC")
-        pin = PIN
-        for part in DAY:
-            os.environ["GONGDAN_PIN"] = pin
-            with opened_desk(None) as desk:
-                engineer = Engineer(desk, mark, chance, Wire(), photos, folder / "usb", pin, serial="HA0001")
-                for act in part:
-                    engineer.act(act)
-            pin = engineer.pin
+        for number, (part, death) in enumerate(DAY):
+            pid = os.fork()
+            if pid == 0:
+                live(folder, random.Random(number), photos, part, death)
+                os._exit(0)
+            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            assert code == 0 if death is None else code == -signal.SIGKILL or not flushes, (part, code)
+
+
+def live(folder: Path, chance: random.Random, photos: list[bytes], part: Sequence[str], death: Death | None) -> None:
+    """Open the device, do some acts and close it, or die."""
+    if death is not None:
+        file_watch.aim(*death)
+    with opened_desk(None) as desk:
+        engineer = Engineer(desk, mark, chance, Wire(), photos, folder / "usb", PIN, serial="HA0001")
+        for act in part:
+            engineer.act(act)
 
 
 def begin(folder: Path, invitation: str) -> None:
@@ -134,7 +152,8 @@ def find_idle(engineer: Engineer) -> list[str]:
 
 def main() -> None:
     """Play the day in a folder."""
-    if "--synchronous-off" in sys.argv:
+    flushes = "--synchronous-off" not in sys.argv
+    if not flushes:
         opening = Store.__init__
 
         def open_carelessly(store: Store, path: Path, key: str) -> None:
@@ -142,7 +161,7 @@ def main() -> None:
             store.db.execute("PRAGMA synchronous = OFF")
 
         Store.__init__ = open_carelessly  # type: ignore[method-assign,assignment]
-    play(Path(sys.argv[1]))
+    play(Path(sys.argv[1]), flushes=flushes)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 /* Watches what a process does to files below one folder: writes it down, and kills the process where it is told to.
 
    Loaded with LD_PRELOAD. KILLS_FOLDER names the folder by its real path; KILLS_TRACE, where given, the file to which
-   every operation that succeeded is added in the order in which it happened, with what the process says meanwhile. A flush to disk is two entries, its
+   every operation that succeeded is added in the order in which it happened, with what the process says meanwhile.
+   KILLS_AIM, where given, is the operation at which to die: kind, how often it comes, how, and pattern of the path. A flush to disk is two entries, its
    beginning and its end, since what is written between the two may or may not be covered. The format is read by
    tests/kills/trace.py, which also checks that nothing went past: the trace played through must give the folder.
 
@@ -61,6 +62,10 @@ __attribute__((constructor)) static void begin(void) {
     snprintf(folder, sizeof folder, "%s", watched);
     folder_bytes = strlen(folder);
     if (written != NULL) kills_record(written);
+    const char *aimed = getenv("KILLS_AIM");
+    int how = NOT_HERE;
+    if (aimed != NULL && sscanf(aimed, "%d %d %d %127s", &aimed_kind, &aimed_times, &how, aimed_pattern) == 4)
+        aimed_how = how;
 }
 
 void kills_aim(const char *during, int kind, const char *pattern, int times, int how) {

@@ -97,6 +97,11 @@ def aim(act: str, kind: Kind, pattern: str, times: int, how: How) -> None:
     _watcher().kills_aim(act.encode(), int(kind), pattern.encode(), times, int(how))
 
 
+def spell_aim(kind: Kind, pattern: str, times: int, how: How) -> str:
+    """Return what `KILLS_AIM` must be for a process to die at an operation, whatever act it is in."""
+    return f"{int(kind)} {times} {int(how)} {pattern}"
+
+
 def record(trace: Path) -> None:
     """Write down what this process does from here on."""
     _watcher().kills_record(str(trace).encode())

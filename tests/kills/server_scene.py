@@ -6,14 +6,18 @@ server answered goes into the trace beside the operations.
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import patch
 
 from sqlalchemy import Engine
 
@@ -30,8 +34,15 @@ from server.store.disk_files import DiskFiles
 from sync import receipt
 from tests.cast import Device, accept, order_body
 from tests.kills import file_watch
+from tests.kills.file_watch import How, Kind, spell_aim
 from tests.server.blobs.tus import PREFIX, Caller, Server, ask, hash_of, make_server
 from tests.server.builders import create, photo
+
+DEATHS: Final = (
+    spell_aim(Kind.SYNC, "*.sqlite-wal", 2, How.BEFORE),
+    spell_aim(Kind.SYNC, "/data/blobs/*/[0-9a-f][0-9a-f]", 1, How.BEFORE),
+)
+"""Where the server is killed: what it wrote and did not flush is seen by the next, which must not answer for it yet."""
 
 PARTS: Final = 2
 """How often the server is started."""
@@ -56,6 +67,8 @@ def play(folder: Path) -> None:
         server.start()
         try:
             play_part(server, order, chance)
+            for death in DEATHS:
+                play_death(server, order, chance, death)
         finally:
             server.stop()
         write_receipts(server, folder / "receipts")
@@ -70,6 +83,29 @@ def give_order(server: Server) -> str:
     accept(office, ours.organisation, ours.dana, "order.create", create("work_order", order, **body))
     engine.dispose()
     return order
+
+
+def play_death(server: Server, order: str, chance: random.Random, death: str) -> None:
+    """Let the server die amid a set and a file; hand both in again, to the server that follows."""
+    lin, caller = server.devices["lin"], server.caller("wei")
+    line, data = lin.seal("photo.take", photo(order)), chance.randbytes(3000)
+    server.stop(signal.SIGKILL)
+    with patch.dict(os.environ, {"KILLS_AIM": death}):
+        server.start()
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        push(server, lin, line)
+        place = caller_at(server, caller).begin(data)
+        caller_at(server, caller).send(place, 0, data)
+        raise AssertionError("the server lived on")
+    server.stop(signal.SIGKILL)
+    server.start()
+    push(server, lin, line)
+    send(caller_at(server, caller), data, chance, server.ours.organisation)
+
+
+def caller_at(server: Server, caller: Caller) -> Caller:
+    """Return a device's caller at the port where the server is to be found."""
+    return Caller(server.port, caller.token)
 
 
 def play_part(server: Server, order: str, chance: random.Random) -> None:
@@ -97,7 +133,8 @@ def push(server: Server, device: Device, *lines: bytes) -> None:
 
 def send(caller: Caller, data: bytes, chance: random.Random, organisation: str) -> None:
     """Send a file in some pieces and note how much of it the server has said to have."""
-    place, offset = caller.begin(data), 0
+    place = caller.begin(data)
+    offset = caller.head(place).offset
     while offset < len(data):
         piece = data[offset : offset + chance.randint(len(data) // 4, len(data))]
         answer = caller.send(place, offset, piece)
