@@ -15,7 +15,15 @@ SETS_PER_CLIENT = 100
 SPARE_ORDERS = 400  # orders of the load that the fleet leaves to the measures of changed records
 
 # A part is a module with `run(options) -> list[Figure]`. The yardsticks run before what they measure.
-OWN_PARTS = ("gongdan_server", "gongdan_growth", "gongdan_costs", "device_media", "device_store", "blob_upload")
+OWN_PARTS = (
+    "gongdan_server",
+    "gongdan_growth",
+    "gongdan_costs",
+    "device_media",
+    "device_store",
+    "blob_upload",
+    "bucket_upload",
+)
 YARDSTICKS = {
     "floors": "benchmarks.floors",
     "pouchdb": "benchmarks.peers.pouchdb_bench",
@@ -52,9 +60,7 @@ def main() -> None:
 
 def _read_arguments(names: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "parts", nargs="*", metavar="PART", help=f"of {', '.join(names)}; all when none is named"
-    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(names)}; all when none is named")
     parser.add_argument("--list", action="store_true", help="list the parts and stop")
     parser.add_argument("--seed", type=int, default=SEED, help="where the load comes from")
     parser.add_argument("--records", type=int, default=ORDERS, help="orders in the load, at least 500")

@@ -44,7 +44,7 @@ def upload_photos(caller: Caller, together: bool) -> float:
     """Upload photos one after another over one connection; give MB a second."""
     photos = [os.urandom(floors.PHOTO_BYTES) for _ in range(floors.PHOTOS)]
     named = [(photo, hashlib.sha256(photo).hexdigest()) for photo in photos]
-    with _connected(caller.port) as connection:
+    with connected(caller.port) as connection:
         began = time.perf_counter()
         for photo, sha256 in named:
             _upload(connection, caller.headers, photo, sha256, together)
@@ -58,13 +58,14 @@ def _upload(
 ) -> None:
     creation = {**headers, "Upload-Length": str(len(photo)), "Upload-Metadata": name_hash(sha256)}
     if together:
-        _ask(connection, "POST", UPLOADS, photo, {**creation, "Content-Type": BYTES_TYPE})
+        ask(connection, "POST", UPLOADS, photo, {**creation, "Content-Type": BYTES_TYPE})
         return
-    path = _ask(connection, "POST", UPLOADS, b"", creation)
-    _ask(connection, "PATCH", path, photo, {**headers, "Upload-Offset": "0", "Content-Type": BYTES_TYPE})
+    path = ask(connection, "POST", UPLOADS, b"", creation)
+    ask(connection, "PATCH", path, photo, {**headers, "Upload-Offset": "0", "Content-Type": BYTES_TYPE})
 
 
-def _ask(connection: http.client.HTTPConnection, method: str, path: str, body: bytes, headers: dict[str, str]) -> str:
+def ask(connection: http.client.HTTPConnection, method: str, path: str, body: bytes, headers: dict[str, str]) -> str:
+    """Make one request over a kept connection; return the address the answer names, if any."""
     connection.request(method, path, body, headers)
     answer = connection.getresponse()
     said = answer.read()
@@ -74,7 +75,8 @@ def _ask(connection: http.client.HTTPConnection, method: str, path: str, body: b
 
 
 @contextlib.contextmanager
-def _connected(port: int) -> Iterator[http.client.HTTPConnection]:
+def connected(port: int) -> Iterator[http.client.HTTPConnection]:
+    """Yield a connection that is kept for many requests."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         yield connection

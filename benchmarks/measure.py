@@ -30,6 +30,7 @@ NO_CHANGE = "no change, ms"
 NO_CHANGE_CPU = "no change, server CPU ms"
 NO_CHANGE_RATE = "no change, 8 clients, polls/s"
 PHOTO_UPLOAD = "photo upload, MB/s"
+BUCKET_UPLOAD = "photo upload into a bucket, MB/s"
 INSERT_SQLITE = "SQLite insert, durable, 100 a commit, records/s"
 INSERT_POSTGRESQL = "PostgreSQL insert, durable, 100 a commit, records/s"
 COPY_POSTGRESQL = "PostgreSQL COPY, durable, 100 a commit, records/s"
@@ -42,6 +43,7 @@ HIGHER_IS_BETTER = frozenset(
         FLEET_PUSH,
         NO_CHANGE_RATE,
         PHOTO_UPLOAD,
+        BUCKET_UPLOAD,
         INSERT_SQLITE,
         INSERT_POSTGRESQL,
         COPY_POSTGRESQL,

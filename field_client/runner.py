@@ -164,13 +164,22 @@ class SyncRun:
         uploads = Uploads(self._store, self._transport, self._files, count, self._push_news)
         planned = uploads.plan()
         total = sum(blob.size_bytes for blob in planned)
+        unwanted: Refused | None = None
         for blob in planned:
-            uploads.send(blob)
-            self.report.files += 1
+            try:
+                uploads.send(blob)
+                self.report.files += 1
+            except Refused as refusal:
+                if refusal.fault.problem.retry != "never":
+                    raise
+                # The server takes no such file, say one that is too large: it stays here, and holds up no other.
+                unwanted = refusal
         if planned:
             uploads.plan()
         if self._frees_files:
             self._free_files()
+        if unwanted is not None:
+            raise unwanted
 
     def _push_news(self) -> None:
         """Send what was done since the run began: a change-set never waits for the photos before it."""

@@ -92,10 +92,12 @@ class BlobDesk:
             raise Refused("blob_hash_differs")
         expires_at = self._instant_in(self.upload_hours)
         row = UploadRow(owner.organisation, new_id(), owner.device, sha256, size_bytes, expires_at)
-        row = self._insert(row, needs_room=there is None)
-        self.files.begin(row.place, note)
-        self.files.settle(row.place)
-        return self._bring_up_to_date(row)
+        begun = self._insert(row, needs_room=there is None)
+        self.files.begin(begun.place, note)
+        if begun is row and there is None and size_bytes:
+            return _state_of(row, 0)
+        self.files.settle(begun.place)
+        return self._bring_up_to_date(begun)
 
     def find(self, owner: Owner, upload: str) -> UploadState:
         """Return an upload of this device. Raises Refused with `upload_unknown`."""

@@ -46,6 +46,9 @@ FILES_MAX: Final = 10_000
 
 BLOCK_BYTES: Final = 1024 * 1024
 
+STORE_FAILS: Final = frozenset({"disk_full", "file_storage_away", "file_storage_refused"})
+"""What ends the import of a bundle's files: the next one would fare no better."""
+
 PACKINGS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """What bundles are packed with; the others ZIP knows may ask for gigabytes to unpack a few bytes."""
 
@@ -78,7 +81,7 @@ def import_bundle(engine: Engine, desk: BlobDesk, path: Path) -> Imported:
     """Take in the change-sets and files of a bundle.
 
     Raises Refused with `bundle_invalid`, `device_unknown` when its device is not one of the organisation, or
-    `database_busy` or `disk_full`; it may then be imported again.
+    `database_busy` or one of STORE_FAILS; it may then be imported again.
     """
     with _open(path) as bundle:
         manifest = _read_manifest(bundle)
@@ -175,7 +178,7 @@ def _take_in_files(desk: BlobDesk, imported: Imported, bundle: zipfile.ZipFile) 
             _take_in_file(desk, Owner(imported.organisation, imported.device), sha256, bundle, entry)
             imported.files += 1
         except Refused as refused:
-            if refused.code == "disk_full":
+            if refused.code in STORE_FAILS:
                 raise
             imported.refused_files[sha256] = refused.code
 

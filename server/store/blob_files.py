@@ -6,6 +6,8 @@ Rule 2: what is kept of an upload only grows, at its end.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +19,9 @@ from schemas.problems import Refused
 
 BLOCK_BYTES: Final = 1024 * 1024
 """Read from disk at a time: large enough that the hash, not the calls, takes the time."""
+
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""The disk, the user's share of it, or the largest file the process may write is used up."""
 
 _UUID = re.compile(UUID_PATTERN)
 _SHA256 = re.compile(SHA256_PATTERN)
@@ -157,3 +162,14 @@ def read_blocks(file: IO[bytes]) -> Iterator[bytes]:
     """Yield what is left of a file, a block at a time."""
     while block := file.read(BLOCK_BYTES):
         yield block
+
+
+@contextlib.contextmanager
+def refusing_without_room() -> Iterator[None]:
+    """Turn what the system says of a full disk into Refused with `disk_full`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise Refused("disk_full") from error
+        raise

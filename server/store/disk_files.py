@@ -8,7 +8,6 @@ Rule 2: every block is written under a lock and only where its writer believes t
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import os
@@ -20,7 +19,16 @@ from typing import BinaryIO, Final
 
 from schemas.problems import Refused
 from server.durable import make_folder, sync_folder
-from server.store.blob_files import Checksum, Kept, Part, Place, read_blocks, receive_checked, require_names
+from server.store.blob_files import (
+    Checksum,
+    Kept,
+    Part,
+    Place,
+    read_blocks,
+    receive_checked,
+    refusing_without_room,
+    require_names,
+)
 
 WRITE_OUT_BYTES: Final = 1024 * 1024
 """How much is gathered before the disk is set to work, while more comes: a quarter less time for a photo."""
@@ -28,9 +36,6 @@ WRITE_OUT_BYTES: Final = 1024 * 1024
 SETTLE_TRIES: Final = 50
 SETTLE_PAUSE_S: Final = 0.02
 """A second in all: by then the server has read what a connection that was closed had brought."""
-
-NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""The disk, the user's share of it, or the largest file the process may write is used up."""
 
 _DURABLE: Final[set[Path]] = set()
 """Folders of which this process knows that they are on disk: a few hundred for each organisation."""
@@ -46,7 +51,7 @@ class DiskFiles:
     def begin(self, place: Place, note: str) -> None:
         """Prepare for an upload's bytes and keep a note beside it."""
         path = self._path_of(place)
-        with _refusing_without_room():
+        with refusing_without_room():
             self._make_folder(path.parent)
             path.touch(mode=0o600)
             if note:
@@ -79,7 +84,7 @@ class DiskFiles:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         self._make_folder(path.parent)
         with (
-            _refusing_without_room(),
+            refusing_without_room(),
             path.with_suffix(".busy").open("ab") as busy,
             os.fdopen(os.open(path, flags, 0o600), "wb", buffering=0) as file,
         ):
@@ -99,7 +104,7 @@ class DiskFiles:
             file = path.open("rb")
         except FileNotFoundError:
             return None
-        with file, _refusing_without_room():
+        with file, refusing_without_room():
             fcntl.flock(file, fcntl.LOCK_EX)
             if os.fstat(file.fileno()).st_size != size_bytes or not path.exists():
                 # Another request was quicker: it finished this upload or deleted it.
@@ -143,7 +148,7 @@ class DiskFiles:
 
     def check(self) -> None:
         """Raise Refused with `disk_full` when nothing can be written; OSError when the folder cannot be."""
-        with _refusing_without_room():
+        with refusing_without_room():
             self._make_folder(self.root)
             with tempfile.TemporaryFile(dir=self.root) as file:
                 file.write(b"ready")
@@ -233,13 +238,3 @@ def _size_of(path: Path) -> int | None:
         return path.stat().st_size
     except FileNotFoundError:
         return None
-
-
-@contextlib.contextmanager
-def _refusing_without_room() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in NO_ROOM:
-            raise Refused("disk_full") from error
-        raise

@@ -43,6 +43,9 @@ CONNECT_S: Final = 5
 TOLD_CHARACTERS_MAX: Final = 500
 """Of what the bucket says, this much goes to the log: the code and the request's number are in it."""
 
+CHECK_S: Final = 1.0
+"""How long the question whether a server is ready may take: who asks it asks every two seconds or so."""
+
 _STATUS: Final = re.compile(r"status code: (\d{3})")
 _NO_ROOM: Final = ("QuotaExceeded", "XMinioStorageFull", "InsufficientStorage")
 _LOG: Final = logging.getLogger("gongdan.files")
@@ -144,6 +147,17 @@ class Bucket:
         if keys:
             with self._asking():
                 obstore.delete(self._store, keys)
+
+    def check(self) -> None:
+        """Raise Refused when the bucket does not answer, and at once, or says no."""
+        try:
+            with self._asking():
+                asyncio.run(asyncio.wait_for(self._list("check"), CHECK_S))
+        except TimeoutError:
+            raise Refused("file_storage_away") from None
+
+    async def _list(self, folder: str) -> None:
+        await obstore.list_with_delimiter_async(self._store, folder)
 
     @contextlib.contextmanager
     def _asking(self) -> Iterator[None]:

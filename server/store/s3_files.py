@@ -20,7 +20,16 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import IO, BinaryIO, Final, cast
 
 from schemas.problems import Refused
-from server.store.blob_files import Checksum, Kept, Part, Place, read_blocks, receive_checked, require_names
+from server.store.blob_files import (
+    Checksum,
+    Kept,
+    Part,
+    Place,
+    read_blocks,
+    receive_checked,
+    refusing_without_room,
+    require_names,
+)
 from server.store.s3_bucket import Bucket
 from server.store.s3_gathering import SEGMENT_BYTES, Gathering
 from server.store.s3_incomplete import IncompleteParts
@@ -75,14 +84,15 @@ class S3Files:
 
     def append(self, part: Part, blocks: Iterable[bytes], checksum: Checksum | None) -> Kept:
         """Add blocks at the end. Raises as the port says; a file that one request brings whole is put in place."""
-        run = self._find_run(part.place)
+        # From the beginning bytes may come again whatever is there, so nothing need be asked first.
+        run = self._find_run(part.place) if part.offset else []
         if find_end(run) != part.offset:
             raise Refused("upload_offset_differs", offset=find_end(run))
         if len(run) >= SEGMENTS_MAX:
             self._merge(part.place, run)
         if checksum is None:
             return self._gather(part, blocks)
-        with tempfile.SpooledTemporaryFile(max_size=SEGMENT_BYTES) as checked:
+        with refusing_without_room(), tempfile.SpooledTemporaryFile(max_size=SEGMENT_BYTES) as checked:
             receive_checked(cast(IO[bytes], checked), blocks, checksum)
             return self._gather(part, read_blocks(cast(IO[bytes], checked)))
 
@@ -129,7 +139,7 @@ class S3Files:
 
     def check(self) -> None:
         """Raise Refused when files can be neither stored nor read."""
-        self._bucket.list("check")
+        self._bucket.check()
 
     def list_uploads(self, before_s: float) -> Iterator[Place]:
         """Yield the uploads of which something is there, all of it written before a moment (Unix time)."""

@@ -1,5 +1,6 @@
 """Files in a real bucket: several servers, killed servers, a bucket that fails for a while, and what is left behind."""
 
+import json
 import os
 import signal
 import threading
@@ -61,10 +62,11 @@ def assert_arrived(caller: Caller, data: bytes) -> None:
     assert caller.ask("GET", f"{PREFIX}/blobs/{hash_of(data)}").body == data
 
 
-def read_checks(caller: Caller) -> tuple[int, str]:
-    """Return the status of the question whether a server is ready, and what it says of files."""
+def read_checks(caller: Caller) -> tuple[int, str, str]:
+    """Return what a server says of itself, and of files."""
     answer = caller.ask("GET", f"{PREFIX}/health/ready")
-    return answer.status, answer.body.decode().partition('"files":"')[2].partition('"')[0]
+    document = json.loads(answer.body)
+    return answer.status, document["status"], document["checks"]["files"]
 
 
 def wait_for_offset(caller: Caller, path: str, offset: int) -> None:
@@ -191,9 +193,9 @@ def test_a_bucket_that_hangs_is_told_and_the_upload_goes_on_when_it_answers(
     assert (refused.status, refused.code) == (503, "file_storage_away")
     assert refused.headers["retry-after"] == "5"
     assert states.status == 200
-    assert is_ready == (503, "file_storage_away")
+    assert is_ready == (200, "degraded", "file_storage_away")
     assert finished.status == 204
-    assert read_checks(wei) == (200, "ok")
+    assert read_checks(wei) == (200, "ok", "ok")
     assert_arrived(wei, data)
 
 
@@ -261,7 +263,7 @@ def test_a_wrong_key_is_told_and_never_shown(tmp_path: Path, bucket: BucketAddre
         right.stop()
 
     assert (refused.status, refused.code) == (503, "file_storage_refused")
-    assert is_ready == (503, "file_storage_refused")
+    assert is_ready == (200, "degraded", "file_storage_refused")
     told = "".join(server.log) + refused.body.decode() + repr(server.settings)
     assert secret not in told
     assert bucket.key_id not in told

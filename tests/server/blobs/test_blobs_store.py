@@ -98,7 +98,7 @@ def test_a_file_a_record_expects_becomes_verified(office: Desk) -> None:
 
 ON_DISK = [
     "server.store.disk_files.DiskFiles.begin",
-    "server.store.disk_files._sync_folder",
+    "server.store.disk_files.sync_folder",
     "server.store.disk_files.os.fsync",
     "server.store.disk_files.DiskFiles.finish",
     "server.store.disk_files.DiskFiles._rename",

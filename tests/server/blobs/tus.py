@@ -211,6 +211,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "GONGDAN_DATA": str(settings.data),
         "GONGDAN_DATABASE": settings.database_url,
         "GONGDAN_BLOB_BYTES_MAX": str(settings.blob_bytes_max),
+        "GONGDAN_DEVICE_UPLOADS_MAX": str(settings.upload_quotas.device_uploads),
         **(spell_bucket(settings.bucket) if settings.bucket else {}),
     }
 
