@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
@@ -11,9 +10,10 @@ from typing import Any, Final
 
 import zstandard
 from flask import Flask
-from urllib3 import HTTPResponse
 
-from field_client import transport
+from field_client import transport_answers as answers
+from field_client.transport_answers import Answer
+from schemas.problems import PROBLEMS
 from server.web import bodies, tus_headers
 from sync import canonical, chain, codec, receipt, request_signature
 from sync.receipt import ChangeVerdict, Receipt
@@ -124,8 +124,8 @@ def feed_answer(data: bytes) -> None:
         _read_problem(rest)
     else:
         coding, _, body = rest.partition(SPLIT)
-        answer = _answer(body, {"Content-Type": transport.JSON, "Content-Encoding": coding.decode("latin-1")}, 200)
-        expect("answer_not_understood", transport._read_document, answer, transport.Traffic(), transport.JSON)
+        headers = {"Content-Type": answers.JSON, "Content-Encoding": coding.decode("latin-1")}
+        expect("answer_not_understood", answers.read_document, Answer(200, headers, body))
 
 
 def _read_page(data: bytes) -> None:
@@ -136,13 +136,10 @@ def _read_page(data: bytes) -> None:
 
 
 def _read_problem(data: bytes) -> None:
-    codes = " ".join(transport.PROBLEMS)
-    answer = _answer(data, {"Content-Type": transport.PROBLEM}, 403)
-    expect(codes, transport._check_answer, answer, transport.Traffic())
-
-
-def _answer(body: bytes, headers: dict[str, str], status: int) -> HTTPResponse:
-    return HTTPResponse(io.BytesIO(body), headers, status, preload_content=False, decode_content=False)
+    """Read a refusal; its first two bytes choose the status, the third whether it says that it is the server's."""
+    status = int.from_bytes(data[:2], "big")
+    headers = {"Content-Type": answers.PROBLEM if data[2:3] != b"x" else "text/html", "Retry-After": "1"}
+    expect(" ".join(PROBLEMS), answers.check_answer, Answer(status, headers, data[3:]), answers.JSON)
 
 
 def seed_answer() -> Iterable[bytes]:
@@ -154,7 +151,8 @@ def seed_answer() -> Iterable[bytes]:
     put = ["put", FIRST.changes[0].id, "work_order", {"status": "assigned"}]
     yield b"p" + write_head(head) + f'{canonical.dump(put)}\n["evict","{FIRST.id}"]\n'.encode()
     problem: dict[str, Any] = {"status": 413, "code": "body_too_large", "limit": 7, "detail": "x", "retry": "later"}
-    yield b"e" + canonical.dump(problem).encode()
+    yield b"e" + (413).to_bytes(2, "big") + b"p" + canonical.dump(problem).encode()
+    yield b"e" + (503).to_bytes(2, "big") + b"x<html>"
     yield b"d" + b"gzip" + SPLIT + gzip.compress(b'{"states":{}}', mtime=0)
     yield b"d" + b"zstd" + SPLIT + zstandard.compress(b'{"states":{}}')
 
@@ -170,12 +168,13 @@ def mutate_codec(data: bytes, seed: int) -> bytes | None:
 
 def mutate_answer(data: bytes, seed: int) -> bytes | None:
     """Change the values of one line of an answer."""
-    lines = data[1:].split(b"\n")
+    start = 4 if data.startswith(b"e") else 1
+    lines = data[start:].split(b"\n")
     place = seed % len(lines)
     changed = mutate_json(lines[place], seed)
     if changed is None:
         return None
-    return data[:1] + b"\n".join([*lines[:place], changed, *lines[place + 1 :]])
+    return data[:start] + b"\n".join([*lines[:place], changed, *lines[place + 1 :]])
 
 
 CODEC = Target(feed_codec, seed_codec, 8192, 20_000, mutate_codec)
