@@ -19,6 +19,7 @@ OWN_PARTS = (
     "gongdan_server",
     "gongdan_growth",
     "gongdan_costs",
+    "gongdan_stages",
     "device_media",
     "device_store",
     "blob_upload",

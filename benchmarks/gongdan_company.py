@@ -8,9 +8,9 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nacl.signing import SigningKey
@@ -147,23 +147,32 @@ def running_company(folder: Path, database_url: str, workers: int) -> Iterator[C
         "GONGDAN_BIND": f"127.0.0.1:{port}",
         "GONGDAN_WORKERS": str(workers),
     }
-    settings = read_settings(environment)
+    with found_company(folder, environment) as company:
+        with (folder / "log").open("wb") as log:
+            command = [sys.executable, "-m", "server", "serve"]
+            server = subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            _wait_until_ready(port, server)
+            yield replace(company, port=port, pids=list_family(server.pid))
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+@contextmanager
+def found_company(folder: Path, environment: Mapping[str, str]) -> Iterator[Company]:
+    """Make a database, found an organisation in it, and let go of it at the end; nobody serves it."""
+    settings = read_settings({"GONGDAN_DATA": str(folder)} | dict(environment))
     folder.mkdir(parents=True, exist_ok=True)
     engine = open_engine(settings.database_url)
-    upgrade(engine)
-    office = Office(engine, open_office_key(settings))
-    organisation = office.found("Benchmark")
-    with reading(engine) as connection:
-        head = connection.execute(select(Organisation.__table__.c.office_person)).scalar_one()
-    with (folder / "log").open("wb") as log:
-        command = [sys.executable, "-m", "server", "serve"]
-        server = subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=subprocess.STDOUT)
     try:
-        _wait_until_ready(port, server)
-        yield Company(office, organisation, head, settings, "127.0.0.1", port, list_family(server.pid))
+        upgrade(engine)
+        office = Office(engine, open_office_key(settings))
+        organisation = office.found("Benchmark")
+        with reading(engine) as connection:
+            head = connection.execute(select(Organisation.__table__.c.office_person)).scalar_one()
+        yield Company(office, organisation, head, settings, "127.0.0.1", 0, [])
     finally:
-        server.terminate()
-        server.wait(30)
         engine.dispose()
 
 

@@ -116,11 +116,11 @@ def wsgi() -> Flask:
     parts.contacts.start()
     # A daemon: a round cut off by the end of the process is made again by whoever comes next.
     Rounds(parts.engine, parts.files).start()
-    _spare_the_collector()
+    spare_the_collector()
     return app
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """Let the collector of cyclic garbage pass over what stays for ever, and look less often at what does not.
 
     A group of change-sets makes tens of thousands of objects that live until its commit; at Python's own setting
