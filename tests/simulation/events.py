@@ -142,7 +142,7 @@ class Events:
             return
         stick, parts = chance.choice(self.sticks), self.scene.hq.parts
         if self.world.strikes("stick damaged", len(self.answers), stick.name):
-            stick.write_bytes(stick.read_bytes()[: chance.randrange(stick.stat().st_size)])
+            stick.write_bytes(stick.read_bytes()[: chance.randrange(max(stick.stat().st_size, 1))])
         desk = BlobDesk(parts.engine, parts.files, parts.settings.blob_bytes_max, parts.settings.upload_hours)
         with suppress(Refused):
             imported = self.scene.hq.act(lambda: import_bundle(parts.engine, desk, stick))

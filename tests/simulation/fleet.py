@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import random
 import shutil
-from collections.abc import Callable
-from contextlib import ExitStack
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -150,9 +151,23 @@ def run_fleet(plan: Plan, premises: Premises, firm: Firm) -> Outcome:
         stack.enter_context(scene.hq.fragile())
         stack.enter_context(scene.releases.in_force())
         try:
-            fleet.live()
-            fleet.calm_down()
-            scene.check_end()
+            with breaking():
+                fleet.live()
+                fleet.calm_down()
+                scene.check_end()
         except Broken as broken:
             outcome.broken = str(broken)
     return outcome
+
+
+@contextmanager
+def breaking() -> Iterator[None]:
+    """Take an error that nobody expected for a broken promise; raises Broken."""
+    try:
+        yield
+    except Broken:
+        raise
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}:{place.lineno}"
+        raise Broken(f"{type(error).__name__} at {where}: {error}") from error

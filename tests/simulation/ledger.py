@@ -131,6 +131,10 @@ class Ledger:
         for digest in lost:
             self.refusals.pop(digest, None)
 
+    def may_come_again(self, digest: str) -> bool:
+        """Tell whether a set that was answered once may be handed in again, because the server was restored."""
+        return digest in self.old or (self.forgotten > 0 and digest in self.receipts)
+
     def is_kept(self, digest: str) -> bool:
         """Tell whether the server has a set: in its log, or aside because its device was revoked."""
         if digest in self.auditor.truth.digests:

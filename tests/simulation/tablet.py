@@ -191,15 +191,18 @@ class Tablet:
         self.check_view()
 
     def check_view(self) -> None:
-        """Hold what its person sees to what he wrote: his unsettled values stand in his own view."""
+        """Hold what its person sees to what he wrote: his values stand in his own view until they are answered.
+
+        What is handed in again to a restored server was answered before; others may have gone on from there.
+        """
         wanted: dict[tuple[str, str], Any] = {}
-        for sent in self.outbox.sets("sealed", "held"):
+        unanswered = (
+            sent for sent in self.outbox.sets("sealed", "held") if not self.ledger.may_come_again(sent.digest)
+        )
+        for sent in unanswered:
             wanted |= {(c.id, name): value for c in sent.changes for name, value in c.set.items() if name != "alarms"}
         for (record_id, name), value in wanted.items():
             seen = self.store.values_of(record_id)
-            if not seen and self.ledger.forgotten:
-                # Handed in again to a restored server, long after the record left the device.
-                continue
             if seen.get(name) != value:
                 raise Broken(f"{self.name}: {record_id} shows {name} as {seen.get(name)!r}, written was {value!r}")
 
