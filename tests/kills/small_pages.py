@@ -1,12 +1,8 @@
 """The server's application, with pages of the feed so small that every pull has several."""
 
-from functools import partial
-
 from server.app import wsgi
-from server.store import feed
+from server.web import sync_api
 
 __all__ = ["wsgi"]
 
-PAGE_OPS: int = 5
-
-feed.write_page = partial(feed.write_page, most=PAGE_OPS)
+sync_api.PAGE_OPS_MAX = 5  # type: ignore[misc]
