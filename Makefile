@@ -83,3 +83,7 @@ kills: setup system-packages ## Kill devices and servers COUNT times and cut the
 clean: ## Remove the environment and all that tools left, but keep var/
 	rm -rf .venv build dist *.egg-info tests/js/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: networks
+networks: setup ## Sync over bad links, for an hour or more: LINKS= (docs/testing.md)
+	$(BIN)/python -m tests.network

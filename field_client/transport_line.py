@@ -33,8 +33,8 @@ CONNECT_S: Final = 20.0
 UNSENT_BYTES: Final = 16 * 1024
 """What may wait in the system's buffer unsent: 1.6 s of a 2G line."""
 
-UNHEARD_LEAST_S: Final = 8.0
-UNHEARD_ROUND_TRIPS: Final = 12
+UNHEARD_LEAST_S: Final = 12.0
+UNHEARD_ROUND_TRIPS: Final = 20
 """A connection whose bytes nobody has confirmed for so long is given up: TCP has tried five times or more by then.
 A radio cell that forgot the connection says nothing, and a new one costs a round trip, so quickness pays."""
 
@@ -111,16 +111,35 @@ class _Line(HTTPConnection):
         self.sock.settimeout(self._silence_s)
         _limit_unheard(self.sock, self._silence_s)
 
+    def send(self, data: Any) -> None:
+        super().send(data)
+        # A round trip grows as a slow line's queues fill.
+        _limit_unheard(self.sock, self._silence_s)
+
     def getresponse(self) -> Any:
         line = self.sock
         self.timeout = _limit_unheard(line, self._silence_s)
-        end = threading.Timer(self.timeout * HEAD_SILENCES, _hang_up, (line,))
+        is_over = threading.Event()
+
+        def give_up() -> None:
+            is_over.set()
+            _hang_up(line)
+
+        end = threading.Timer(self.timeout * HEAD_SILENCES, give_up)
         end.daemon = True
         end.start()
         try:
-            return super().getresponse()
+            answer = super().getresponse()
+        except _ON_THE_WAY:
+            if is_over.is_set():
+                raise TimeoutError("the head of the answer trickles") from None
+            raise
         finally:
             end.cancel()
+        if is_over.is_set():
+            answer.close()
+            raise TimeoutError("the head of the answer trickles")
+        return answer
 
 
 class _PlainLine(_Line):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import platform
 import re
 import time
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import click
 
@@ -43,6 +45,7 @@ def enrol(pin_file: Path | None, invitation: str | None, image: Path | None, nam
         raise click.UsageError(say("请给出登记文本，或 --image 照片", "give either the text or --image"))
     begin_anew(settings)
     base_url, code = parse_invitation(invitation or _read_image(image))
+    refuse_open_line(base_url)
     keyring = _open_or_make_keyring(settings, pin_file)
     store = Store(settings.database, keyring.database_key)
     try:
@@ -72,6 +75,21 @@ def parse_invitation(text: str) -> tuple[str, str]:
     if found is None:
         raise Refused("enrolment_code_invalid")
     return found[1], found[2]
+
+
+def refuse_open_line(base_url: str) -> None:
+    """Refuse a server that would be reached without TLS over networks that are not the office's own.
+
+    Raises Refused with `server_not_trusted`: whoever can forge receipts can make a device believe its work arrived.
+    """
+    address = urlsplit(base_url)
+    host = "127.0.0.1" if address.hostname == "localhost" else str(address.hostname)
+    try:
+        is_ours = ipaddress.ip_address(host).is_private
+    except ValueError:
+        is_ours = False
+    if address.scheme != "https" and not is_ours:
+        raise Refused("server_not_trusted", detail="http")
 
 
 def _read_image(image: Path | None) -> str:

@@ -25,7 +25,10 @@ from server.web.wiring import wired
 HASHES_MAX: Final = 1000
 """Files asked for in one request: 70 KB of JSON, and two short queries."""
 
-BLOCK_BYTES: Final = 256 * 1024
+SEND_BYTES: Final = 256 * 1024
+"""Bytes of a file sent at a time: all the memory that a download needs."""
+
+BLOCK_BYTES: Final = 64 * 1024
 """The most bytes of a body taken at a time: all the memory that an upload needs."""
 
 BLOCK_LEAST_BYTES: Final = 2 * 1024
@@ -193,7 +196,7 @@ def send(sha256: str) -> Response:
     if not _SHA256.match(sha256):
         raise Refused("blob_unknown")
     found = _desk().open(caller_organisation(), sha256)
-    body = wrap_file(request.environ, found.file, BLOCK_BYTES)
+    body = wrap_file(request.environ, found.file, SEND_BYTES)
     answer = Response(body, mimetype=found.media_type, direct_passthrough=True)
     answer.call_on_close(found.file.close)
     answer.content_length = found.size_bytes

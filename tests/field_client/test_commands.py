@@ -122,6 +122,14 @@ def test_what_is_no_invitation_is_refused(text: str) -> None:
         parse_invitation(text)
 
 
+@pytest.mark.parametrize("address", ["http://gongdan.example", "http://8.8.8.8:8080"])
+def test_no_device_enrols_in_the_open(phone: Phone, address: str) -> None:
+    answer = phone.call("enrol", f"gongdan-enrol:{address}#ABCDEFGHIJKLMNOPQRST")
+
+    assert answer.exit_code == 1
+    assert "[server_not_trusted]" in answer.stderr
+
+
 def test_a_wrong_pin_is_told_and_a_pin_file_is_read(enrolled: Phone, tmp_path: Path) -> None:
     (tmp_path / "pin").write_text(f"{PIN}\n")
 
