@@ -19,6 +19,7 @@ import click
 
 from tests.simulation.firm import open_premises
 from tests.simulation.fleet import Outcome, Plan, draw_plan, run_fleet
+from tests.simulation.shrink import shrink
 
 TELL_EVERY_S: Final = 20
 
@@ -28,6 +29,8 @@ class Told:
     """What one run comes to, as it goes from process to process."""
 
     plan: Plan
+    asked: tuple[int, int]
+    """devices and steps of the run as it was before it was made small"""
     steps: int
     counts: Counter[str]
     cpu_s: float
@@ -68,13 +71,16 @@ class Total:
 @click.option("--run", "run_steps", default=2000, help="Steps of each run before the calm.")
 @click.option("--jobs", default=1, help="Processes.")
 @click.option("--keep-going", is_flag=True, help="Go on after a run that broke.")
-@click.option("--history", "tells_history", is_flag=True, help="Print the history of a run that broke.")
-def main(seed: int, steps: int, fleet: int, run_steps: int, jobs: int, keep_going: bool, tells_history: bool) -> None:
-    """Simulate a fleet, from a seed on, until there were enough steps."""
+def main(seed: int, steps: int, fleet: int, run_steps: int, jobs: int, keep_going: bool) -> None:
+    """Simulate a fleet, from a seed on, until there were enough steps.
+
+    A run that breaks is made small, its history printed, and then it ends; but not when it is to keep going.
+    """
     results: Any = multiprocessing.Queue()
     stop = multiprocessing.Event()
+    shape = (fleet, run_steps, not keep_going)
     workers = [
-        multiprocessing.Process(target=work, args=(seed + job, jobs, fleet, run_steps, results, stop), daemon=True)
+        multiprocessing.Process(target=work, args=(seed + job, jobs, *shape, results, stop), daemon=True)
         for job in range(jobs)
     ]
     for worker in workers:
@@ -84,7 +90,7 @@ def main(seed: int, steps: int, fleet: int, run_steps: int, jobs: int, keep_goin
         while total.steps < steps and (keep_going or not total.broken):
             total.add(told := _next_result(results, workers))
             if told.broken is not None:
-                _tell_broken(told, tells_history)
+                _tell_broken(told, tells_history=not keep_going)
             if time.monotonic() - told_at > TELL_EVERY_S:
                 told_at = time.monotonic()
                 click.echo(total.line())
@@ -98,7 +104,7 @@ def main(seed: int, steps: int, fleet: int, run_steps: int, jobs: int, keep_goin
     sys.exit(1 if total.broken else 0)
 
 
-def work(seed: int, stride: int, fleet: int, run_steps: int, results: Any, stop: Any) -> None:
+def work(seed: int, stride: int, fleet: int, run_steps: int, shrinks: bool, results: Any, stop: Any) -> None:
     """Run every `stride`-th seed until told to stop."""
     root = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with tempfile.TemporaryDirectory(prefix="gongdan-simulation-", dir=root) as folder:
@@ -106,14 +112,18 @@ def work(seed: int, stride: int, fleet: int, run_steps: int, results: Any, stop:
         while not stop.is_set():
             started = time.process_time()
             outcome = run_fleet(draw_plan(seed, run_steps, fleet), premises, firm)
-            results.put(_tell(outcome, time.process_time() - started))
+            asked = (outcome.plan.tablets, outcome.plan.steps)
+            cpu_s = time.process_time() - started
+            if shrinks and outcome.broken is not None:
+                outcome = shrink(outcome, lambda plan: run_fleet(plan, premises, firm))
+            results.put(_tell(outcome, asked, cpu_s))
             seed += stride
 
 
-def _tell(outcome: Outcome, cpu_s: float) -> Told:
+def _tell(outcome: Outcome, asked: tuple[int, int], cpu_s: float) -> Told:
     world = outcome.world
     history = world.history if outcome.broken else []
-    return Told(outcome.plan, world.steps, world.counts, cpu_s, outcome.broken, history)
+    return Told(outcome.plan, asked, world.steps, world.counts, cpu_s, outcome.broken, history)
 
 
 def _next_result(results: Any, workers: list[Any]) -> Told:
@@ -130,8 +140,11 @@ def _tell_broken(told: Told, tells_history: bool) -> None:
     plan = told.plan
     if tells_history:
         click.echo("\n".join(told.history))
+        click.echo(
+            f"shrunk to {plan.tablets} devices and {told.steps} steps, without {', '.join(sorted(plan.kinds_off))}"
+        )
     click.echo(f"seed {plan.seed} broke at step {told.steps}: {told.broken}")
-    click.echo(f"again: make simulate SEED={plan.seed} STEPS=1 FLEET={plan.tablets} RUN={plan.steps}")
+    click.echo(f"again: make simulate SEED={plan.seed} STEPS=1 FLEET={told.asked[0]} RUN={told.asked[1]}")
 
 
 if __name__ == "__main__":

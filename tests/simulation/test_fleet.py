@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from sync.session import PushSession
 from tests.simulation.firm import Firm, open_premises
 from tests.simulation.fleet import Plan, draw_plan, run_fleet
 from tests.simulation.headquarters import Premises
+from tests.simulation.shrink import promise_of, shrink
 
 SEEDS = 200
 STEPS = 1000
@@ -133,6 +135,23 @@ def test_a_set_settled_by_anothers_receipt_is_found(site: Site, monkeypatch: pyt
     )
 
     assert find_bug(site)
+
+
+def test_a_failing_run_is_made_small(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def overwrite(standing: object, new: dict[str, object], *_: object) -> merge.Merged:
+        return merge.Merged(dict(new))
+
+    monkeypatch.setattr("server.intake_apply.merge_record", overwrite)
+    outcomes = (run_fleet(draw_plan(seed, STEPS), *site) for seed in count())
+    first = next(outcome for outcome in outcomes if outcome.broken)
+
+    small = shrink(first, lambda plan: run_fleet(plan, *site), runs_max=60)
+
+    again = run_fleet(small.plan, *site)
+    assert again.broken == small.broken
+    assert again.world.history == small.world.history
+    assert promise_of(small.broken or "") == promise_of(first.broken or "")
+    assert len(small.world.moves) < len(first.world.moves)
 
 
 def test_a_page_that_takes_effect_before_the_last_is_found(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
