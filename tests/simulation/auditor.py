@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tests.server.scope_model import held_by
@@ -42,9 +41,9 @@ class Mark:
 class Auditor:
     """See the module's text."""
 
-    def __init__(self, file: Path, office_key: bytes, releases: Releases) -> None:
-        """Audit the database in `file`, whose office signs with `office_key`."""
-        self.file, self.office_key, self.releases = file, office_key, releases
+    def __init__(self, open_reader: Callable[[], Any], office_key: bytes, releases: Releases) -> None:
+        """Audit the database that `open_reader` connects to, whose office signs with `office_key`."""
+        self.open_reader, self.office_key, self.releases = open_reader, office_key, releases
         self.truth = Truth()
         self.live: dict[str, Version] = {}
         self.epoch = ""
@@ -83,7 +82,7 @@ class Auditor:
         self.look()
 
     def _open(self) -> None:
-        self.db = sqlite3.connect(self.file, isolation_level=None)
+        self.db = self.open_reader()
         ((self.epoch,),) = self.db.execute("SELECT epoch FROM organisations")
         self.snapshots[self.epoch, 0] = {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -60,10 +61,10 @@ class _Founding:
         return tuple(self.add(kind, **values) for values in several)
 
 
-def open_premises(folder: Path) -> tuple[Premises, Firm]:
-    """Make the server's premises and found the company there, the same in every process."""
+def open_premises(folder: Path, build: Callable[[Path], Premises] = Premises) -> tuple[Premises, Firm]:
+    """Build the server's premises and found the company there, the same in every process."""
     with telling(lambda: MORNING_MS), drawing_from(random.Random("founding")):
-        premises = Premises(folder)
+        premises = build(folder)
         firm = _found(premises)
         premises.keep_as_template()
     return premises, firm

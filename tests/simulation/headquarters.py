@@ -39,15 +39,15 @@ OFFICE_SEED: Final = b"the office of the simulated firm"
 class Premises:
     """Where the server of every run of this process lives."""
 
-    def __init__(self, folder: Path) -> None:
-        """Make the application; its database is copied in for each run."""
+    def __init__(self, folder: Path, url: str = "") -> None:
+        """Make the application, on SQLite unless a `url` is given; its database is copied in for each run."""
         self.folder = folder
         self.file, self.template = folder / "office.sqlite", folder / "template.sqlite"
         keys = folder / "data" / "keys"
         keys.mkdir(parents=True)
         (keys / "office.key").write_bytes(OFFICE_SEED)
         (keys / "tokens.secret").write_bytes(OFFICE_SEED[::-1])
-        url = f"sqlite:///{self.file}"
+        url = url or f"sqlite:///{self.file}"
         self.settings = replace(read_settings({}), data=folder / "data", database_url=url, base_url=BASE_URL)
         self.app = create_app(self.settings)
         self.wiring: Wiring = self.app.extensions[EXTENSION]
@@ -62,10 +62,14 @@ class Premises:
         source.close()
         shutil.copyfile(self.file, self.template)
 
-    def replace_database(self, source: Path) -> None:
-        """Put a copy of a database in the place of the one there is."""
+    def lay_out(self) -> None:
+        """Put a copy of the founded company's database in the place of the one there is."""
         self.clear_database()
-        shutil.copyfile(source, self.file)
+        shutil.copyfile(self.template, self.file)
+
+    def open_reader(self) -> Any:
+        """Return a connection of the auditor's own, which nothing of the server's has touched."""
+        return sqlite3.connect(self.file, isolation_level=None)
 
     def clear_database(self) -> None:
         """Remove the database."""
@@ -93,7 +97,7 @@ class Headquarters:
         self._commits = 0
         self._backup = premises.folder / "backup.sqlite"
         self._backup.unlink(missing_ok=True)
-        premises.replace_database(premises.template)
+        premises.lay_out()
         shutil.rmtree(premises.settings.blob_folder, ignore_errors=True)
         self.parts = premises.start_process()
 
@@ -149,7 +153,7 @@ class Headquarters:
     @contextmanager
     def fragile(self) -> Iterator[None]:
         """Let every commit of the server's be a place where it may die, and every transaction meet a full disk."""
-        listeners = {"before_cursor_execute": self._before, "after_cursor_execute": self._after}
+        listeners = {"before_cursor_execute": self._before, "after_cursor_execute": self._after, "commit": self._commit}
         for name, listener in listeners.items():
             event.listen(Engine, name, listener)
         try:
@@ -160,10 +164,13 @@ class Headquarters:
 
     def _before(self, connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if statement == "COMMIT":
-            self._commits += 1
-            self.world.tell("server commits", self._commits)
-            if self.world.strikes("server dies before commit", self._commits):
-                raise Died
+            self._commit(connection)
+
+    def _commit(self, _connection: Any) -> None:
+        self._commits += 1
+        self.world.tell("server commits", self._commits)
+        if self.world.strikes("server dies before commit", self._commits):
+            raise Died
 
     def _after(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
         if statement == "BEGIN IMMEDIATE":

@@ -36,7 +36,7 @@ class Scene:
         self.world, self.firm, self.folder = world, firm, folder
         self.hq = Headquarters(world, premises)
         self.releases = Releases(world)
-        self.auditor = Auditor(premises.file, bytes.fromhex(premises.wiring.key.public_key), self.releases)
+        self.auditor = Auditor(premises.open_reader, bytes.fromhex(premises.wiring.key.public_key), self.releases)
         self.ledger = Ledger(self.auditor, world)
         self.engineers = max(1, round(tablets * ENGINEERS_OF_TABLETS))
         self.dispatcher = Dispatcher(world, self.hq, self.auditor, firm, self.engineers)

@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -16,13 +18,18 @@ from field_client.store_feed import Feed
 from server.reception import Reception
 from sync import ledger, merge
 from sync.session import PushSession
+from tests.postgres import PostgresServer
 from tests.simulation.firm import Firm, open_premises
 from tests.simulation.fleet import Plan, draw_plan, run_fleet
 from tests.simulation.headquarters import Premises
+from tests.simulation.postgres_premises import KINDS_OFF, PostgresPremises
 from tests.simulation.shrink import promise_of, shrink
+from tests.simulation.weather import EVENTS, MISFORTUNES
+from tests.simulation.world import World
 
-SEEDS = 200
-STEPS = 1000
+SEEDS = 240
+STEPS = 600
+POSTGRES_SEEDS = 6
 GROUP = 10
 
 Site = tuple[Premises, Firm]
@@ -36,17 +43,45 @@ def site() -> Iterator[Site]:
         yield open_premises(Path(folder))
 
 
-def expect_promises_kept(site: Site, plan: Plan) -> None:
-    """Run a plan and fail with what broke and how to repeat it."""
+@pytest.fixture(scope="module")
+def met() -> Counter[str]:
+    """What has happened in the runs of this module so far."""
+    return Counter()
+
+
+def expect_promises_kept(site: Site, plan: Plan) -> World:
+    """Run a plan and return its world, or fail with what broke and how to repeat it."""
     outcome = run_fleet(plan, *site)
     again = f"make simulate SEED={plan.seed} STEPS=1 FLEET={plan.tablets} RUN={plan.steps}"
     assert outcome.broken is None, f"{outcome.broken}\nagain: {again}"
+    return outcome.world
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, GROUP))
-def test_promises_are_kept_in_any_weather(site: Site, first: int) -> None:
+def test_promises_are_kept_in_any_weather(site: Site, met: Counter[str], first: int) -> None:
     for seed in range(first, first + GROUP):
-        expect_promises_kept(site, draw_plan(seed, STEPS))
+        met.update(expect_promises_kept(site, draw_plan(seed, STEPS)).counts)
+
+
+def test_every_misfortune_and_verdict_occurs(site: Site, met: Counter[str]) -> None:
+    wanted = {*MISFORTUNES, *EVENTS, "receipt applied", "receipt merged", "receipt contested", "log replayed"}
+    wanted |= {"receipt held gap_in_sequence", "receipt held schema_unknown", "receipt refused device_revoked"}
+    wanted |= {"receipt refused sequence_reused", "receipt refused out_of_scope", "sets lost by the restored server"}
+
+    for seed in range(SEEDS, 2 * SEEDS):
+        if not wanted - {name for name, times in met.items() if times}:
+            break
+        met.update(expect_promises_kept(site, draw_plan(seed, STEPS)).counts)
+
+    assert not wanted - {name for name, times in met.items() if times}
+
+
+def test_promises_are_kept_on_postgresql(postgres_server: PostgresServer, tmp_path: Path) -> None:
+    site = open_premises(tmp_path, lambda folder: PostgresPremises(folder, postgres_server))
+
+    for seed in range(POSTGRES_SEEDS):
+        world = expect_promises_kept(site, replace(draw_plan(seed, STEPS), kinds_off=KINDS_OFF))
+        assert any("server commits" in line for line in world.history)
 
 
 def read_found_seeds() -> list[Plan]:
@@ -145,7 +180,7 @@ def test_a_failing_run_is_made_small(site: Site, monkeypatch: pytest.MonkeyPatch
     outcomes = (run_fleet(draw_plan(seed, STEPS), *site) for seed in count())
     first = next(outcome for outcome in outcomes if outcome.broken)
 
-    small = shrink(first, lambda plan: run_fleet(plan, *site), runs_max=60)
+    small = shrink(first, lambda plan: run_fleet(plan, *site), runs_max=40)
 
     again = run_fleet(small.plan, *site)
     assert again.broken == small.broken
