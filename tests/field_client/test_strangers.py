@@ -22,7 +22,7 @@ from field_client.runner import SyncReport, SyncRun
 from field_client.transport import Caller, Transport
 from schemas.problems import PROBLEMS
 from tests.field_client.office import Office, serving
-from tests.field_client.scope import DEVICE, Tablet
+from tests.field_client.scope import DEVICE, ORGANISATION, Tablet
 
 SILENCE_S = 0.5
 LINES = "application/x-ndjson"
@@ -144,7 +144,7 @@ def standing_there(speak: Say) -> Iterator[str]:
 
 
 def sync(tablet: Tablet, url: str) -> SyncReport:
-    caller = Caller(DEVICE, tablet.keyring.sign)
+    caller = Caller(ORGANISATION, DEVICE, tablet.keyring.sign)
     transport = Transport(url, caller, tablet.clock, timeout_s=SILENCE_S, patience=Patience(0))
     return SyncRun(tablet.store, tablet.outbox, transport, tablet.files).run()
 
@@ -190,3 +190,23 @@ def test_each_stranger_has_a_code_that_says_what_to_do() -> None:
 
     assert codes <= PROBLEMS.keys()
     assert {PROBLEMS[code].retry for code in codes} <= {"later", "ask_person"}
+
+
+def test_plain_words_on_a_safe_line_are_not_trusted_and_get_nothing(tablet: Tablet) -> None:
+    work.start(tablet.bench, "GD-1")
+    heard: list[bytes] = []
+
+    def answer_in_plain(line: socket.socket) -> None:
+        with line:
+            heard.append(line.recv(65536))
+            line.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        taker = threading.Thread(target=lambda: answer_in_plain(door.accept()[0]))
+        taker.start()
+        report = sync(tablet, f"https://127.0.0.1:{door.getsockname()[1]}")
+        taker.join()
+
+    assert report.fault is not None and report.fault.code == "server_not_trusted"
+    assert b"POST" not in b"".join(heard)
+    assert tablet.outbox.counts() == {"sealed": 1}

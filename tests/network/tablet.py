@@ -69,7 +69,8 @@ def sync_once(desk: Desk) -> Mapping[str, Any]:
         if not steps or steps[-1][0] != progress.step:
             steps.append((progress.step, round(time.monotonic() - began, 1), waiting_of(desk)["waiting_sets"]))
 
-    caller = Caller(desk.outbox.identity.device, desk.keyring.sign)
+    identity = desk.outbox.identity
+    caller = Caller(identity.organisation, identity.device, desk.keyring.sign)
     offset_ms = desk.store.recall("offset_ms", 0)
     transport = CountingTransport(
         desk.store.recall("base_url"),

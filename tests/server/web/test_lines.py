@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.network.probe import await_server
 
 PROGRAM = Path(sys.executable).parent / "gongdan-server"
