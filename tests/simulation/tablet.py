@@ -193,14 +193,17 @@ class Tablet:
     def check_view(self) -> None:
         """Hold what its person sees to what he wrote: his values stand in his own view until they are answered.
 
-        What is handed in again to a restored server was answered before; others may have gone on from there.
+        What is handed in again to a restored server was answered before; others may have gone on from there. So
+        they may from what he made himself, when others brought it in and it has come back before its receipt.
         """
+        come_back = {found for (found,) in self.store.rows("SELECT id FROM records WHERE base IS NOT NULL")}
         wanted: dict[tuple[str, str], Any] = {}
         unanswered = (
             sent for sent in self.outbox.sets("sealed", "held") if not self.ledger.may_come_again(sent.digest)
         )
         for sent in unanswered:
-            wanted |= {(c.id, name): value for c in sent.changes for name, value in c.set.items() if name != "alarms"}
+            own = [change for change in sent.changes if change.op != "create" or change.id not in come_back]
+            wanted |= {(c.id, name): value for c in own for name, value in c.set.items() if name != "alarms"}
         for (record_id, name), value in wanted.items():
             seen = self.store.values_of(record_id)
             if seen.get(name) != value:
