@@ -10,8 +10,8 @@ import logging
 import random
 import shutil
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -151,7 +151,8 @@ def run_fleet(plan: Plan, premises: Premises, firm: Firm) -> Outcome:
         stack.enter_context(scene.hq.fragile())
         stack.enter_context(scene.releases.in_force())
         try:
-            with breaking():
+            with ExitStack() as watch:
+                watch.push(break_on_error)
                 fleet.live()
                 fleet.calm_down()
                 scene.check_end()
@@ -160,14 +161,9 @@ def run_fleet(plan: Plan, premises: Premises, firm: Firm) -> Outcome:
     return outcome
 
 
-@contextmanager
-def breaking() -> Iterator[None]:
+def break_on_error(_kind: object, error: BaseException | None, _trace: object) -> None:
     """Take an error that nobody expected for a broken promise; raises Broken."""
-    try:
-        yield
-    except Broken:
-        raise
-    except Exception as error:
+    if isinstance(error, Exception) and not isinstance(error, Broken):
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}:{place.lineno}"
         raise Broken(f"{type(error).__name__} at {where}: {error}") from error

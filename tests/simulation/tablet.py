@@ -17,7 +17,7 @@ import greenlet
 from field_client.bundle import export_bundle, import_receipts
 from field_client.evidence import EvidenceFolder
 from field_client.keys import Keyring
-from field_client.outbox import Identity, Outbox, parse_instant
+from field_client.outbox import Identity, Outbox, SentSet, parse_instant
 from field_client.runner import SyncRun
 from field_client.store import Store
 from field_client.transport import Caller
@@ -191,23 +191,26 @@ class Tablet:
         self.check_view()
 
     def check_view(self) -> None:
-        """Hold what its person sees to what he wrote: his values stand in his own view until they are answered.
+        """Hold what its person sees to what he wrote: his last word on a field stands until the feed has answered.
 
-        What is handed in again to a restored server was answered before; others may have gone on from there. So
-        they may from what he made himself, when others brought it in and it has come back before its receipt.
+        What he made himself may have come back before its receipt, and others may have gone on from there.
         """
         come_back = {found for (found,) in self.store.rows("SELECT id FROM records WHERE base IS NOT NULL")}
-        wanted: dict[tuple[str, str], Any] = {}
-        unanswered = (
-            sent for sent in self.outbox.sets("sealed", "held") if not self.ledger.may_come_again(sent.digest)
-        )
-        for sent in unanswered:
+        written: dict[tuple[str, str], tuple[Any, SentSet]] = {}
+        for sent in self.outbox.sets("sealed", "held", "settled", "contested", "refused"):
             own = [change for change in sent.changes if change.op != "create" or change.id not in come_back]
-            wanted |= {(c.id, name): value for c in own for name, value in c.set.items() if name != "alarms"}
-        for (record_id, name), value in wanted.items():
-            seen = self.store.values_of(record_id)
-            if seen.get(name) != value:
-                raise Broken(f"{self.name}: {record_id} shows {name} as {seen.get(name)!r}, written was {value!r}")
+            written |= {(c.id, name): (value, sent) for c in own for name, value in c.set.items() if name != "alarms"}
+        for (record_id, name), (value, sent) in written.items():
+            if self._must_stand(sent) and (seen := self.store.values_of(record_id).get(name)) != value:
+                raise Broken(f"{self.name}: {record_id} shows {name} as {seen!r}, written was {value!r}")
+
+    def _must_stand(self, sent: SentSet) -> bool:
+        """Tell whether a set's values are still to be seen, whatever the feed brings."""
+        if sent.state in ("sealed", "held"):
+            # What is handed in again to a restored server was answered before; others may have gone on from there.
+            return not self.ledger.may_come_again(sent.digest)
+        position = sent.receipt.position if sent.receipt else None
+        return sent.state == "settled" and position is not None and position > self.place()[1]
 
     def check_scope(self) -> dict[str, tuple[str, str]]:
         """Hold what the server gave to the truth at the position it was pulled to; return it."""
