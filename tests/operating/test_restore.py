@@ -12,9 +12,10 @@ import pytest
 
 from field_client import store_feed
 from schemas.problems import Refused
-from server.keys import new_id
+from server.keys import new_id, open_office_key
 from server.reception import Reception
 from server.services.bridging import bridge
+from server.services.office import Office
 from server.services.proofs import replay, verify_log
 from server.store.database import open_engine
 from tests.cast import Device, found_company
@@ -63,7 +64,9 @@ def sync(shop: Shop, tablet: Tablet) -> None:
 
 
 def open_shop(site: Site, back_up: Callable[[], None], restore: Callable[[], None]) -> Shop:
-    office, engine = site.open_office(), open_engine(site.settings.database_url)
+    # One engine for both: a connection left open to a database that is moved away would delete the next one's log.
+    engine = open_engine(site.settings.database_url)
+    office = Office(engine, open_office_key(site.settings))
     company = found_company(office, engine)
     people = (company.wei, company.lin, company.dana)
     devices = (Device(company.organisation, person, new_id()) for person in people)
