@@ -12,8 +12,10 @@ each connection when it last carried data (tcp(7), TCP_INFO), whichever WSGI ser
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
+import stat
 import struct
 import threading
 import time
@@ -62,14 +64,13 @@ def _hang_up_silent(descriptor: int, port: int, silence_s: float) -> bool:
 def _borrow(descriptor: int) -> socket.socket:
     """Return a socket of our own for a descriptor, whose number may come to mean another file at any moment.
 
-    Raises OSError when it is no socket.
+    Raises OSError when it is no socket. No other file is ever copied and closed: closing any descriptor of a file
+    takes all of this process's locks on it away (fcntl(2)), and SQLite's hold its database together. Should the
+    number have come to mean a file since it was looked at, the copy stays open.
     """
-    copy = os.dup(descriptor)
-    try:
-        return socket.socket(fileno=copy)
-    except OSError:
-        os.close(copy)
-        raise
+    if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+        raise OSError(errno.ENOTSOCK, os.strerror(errno.ENOTSOCK))
+    return socket.socket(fileno=os.dup(descriptor))
 
 
 def _read_silence(line: socket.socket) -> tuple[int, float]:

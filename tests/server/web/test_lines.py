@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from server.web.lines import hang_up_silent
 from tests.network.probe import await_server
 
 PROGRAM = Path(sys.executable).parent / "gongdan-server"
@@ -54,3 +57,17 @@ def test_clients_that_fall_silent_are_hung_up_on_and_others_are_answered(port: i
     assert ends == [b""] * THREADS
     for line in silent:
         line.close()
+
+
+def test_a_look_takes_no_lock_of_any_file_away(tmp_path: Path) -> None:
+    database = tmp_path / "locked.sqlite"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("CREATE TABLE mark (id INTEGER)")
+        hang_up_silent(1, 0.1)
+
+        # Whoever believes to be the last to use the database removes its log, also from under those who still do.
+        visit = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM mark'); c.close()"
+        subprocess.run([sys.executable, "-c", visit, str(database)], check=True)
+
+        assert database.with_name(f"{database.name}-wal").exists()
