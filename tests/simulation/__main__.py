@@ -6,6 +6,7 @@ Nothing is left behind but what is said: where a run breaks, the command that re
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 import tempfile
 import time
@@ -106,10 +107,11 @@ def main(seed: int, steps: int, fleet: int, run_steps: int, jobs: int, keep_goin
 
 def work(seed: int, stride: int, fleet: int, run_steps: int, shrinks: bool, results: Any, stop: Any) -> None:
     """Run every `stride`-th seed until told to stop."""
+    parent = os.getppid()
     root = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with tempfile.TemporaryDirectory(prefix="gongdan-simulation-", dir=root) as folder:
         premises, firm = open_premises(Path(folder))
-        while not stop.is_set():
+        while not stop.is_set() and os.getppid() == parent:
             started = time.process_time()
             outcome = run_fleet(draw_plan(seed, run_steps, fleet), premises, firm)
             asked = (outcome.plan.tablets, outcome.plan.steps)
