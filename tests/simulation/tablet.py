@@ -209,6 +209,9 @@ class Tablet:
         if sent.state in ("sealed", "held"):
             # What is handed in again to a restored server was answered before; others may have gone on from there.
             return not self.ledger.may_come_again(sent.digest)
+        if self.ledger.forgotten:
+            # Positions of receipts from before a restore say nothing of the feed that followed it.
+            return False
         position = sent.receipt.position if sent.receipt else None
         return sent.state == "settled" and position is not None and position > self.place()[1]
 
