@@ -24,6 +24,9 @@ from tests.simulation.shrink import shrink
 
 TELL_EVERY_S: Final = 20
 
+RUN_TIMEOUT_S: Final = 60
+"""A run takes a second or two, also on a busy machine."""
+
 
 @dataclass(slots=True)
 class Told:
@@ -98,6 +101,8 @@ def main(seed: int, steps: int, fleet: int, run_steps: int, jobs: int, keep_goin
     finally:
         stop.set()
         for worker in workers:
+            # It ends its run and clears its folder away; what it still had to tell is of no more use.
+            worker.join(RUN_TIMEOUT_S)
             worker.terminate()
     for name, times in sorted(total.counts.items()):
         click.echo(f"{times:12,}  {name}")
@@ -108,6 +113,7 @@ def main(seed: int, steps: int, fleet: int, run_steps: int, jobs: int, keep_goin
 def work(seed: int, stride: int, fleet: int, run_steps: int, shrinks: bool, results: Any, stop: Any) -> None:
     """Run every `stride`-th seed until told to stop."""
     parent = os.getppid()
+    results.cancel_join_thread()
     root = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with tempfile.TemporaryDirectory(prefix="gongdan-simulation-", dir=root) as folder:
         premises, firm = open_premises(Path(folder))
