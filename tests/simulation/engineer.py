@@ -48,6 +48,7 @@ class Engineer:
             self.sign,
             self.leave_unsigned,
             self.take_order,
+            self.take_request,
         ]
         chosen = self.chance.choice(acts)
         chosen()
@@ -152,6 +153,15 @@ class Engineer:
         """Take an order down on site, without a network."""
         serial = f"MC-{self.chance.randrange(MACHINES)}"
         work.create_order(self.bench, serial, "repair", "important", self.words())
+
+    def take_request(self) -> None:
+        """Take a customer's request down for the office to give to somebody; it is not his to keep."""
+        machine = self.any_of("machine")
+        if machine is not None and machine.values.get("customer_id"):
+            order_id = self.bench.make_id()
+            values = {"number": f"R-{order_id[-12:]}", "status": "received", "service": "repair", "grade": "important"}
+            values |= {"customer_id": machine.values["customer_id"], "machine_id": machine.id, "symptom": self.words()}
+            self.save("request.take", Edit("work_order", order_id, values, is_new=True))
 
     def edit(self, record: Record, **values: Any) -> Edit:
         """Return an edit of a record he sees."""

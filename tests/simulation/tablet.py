@@ -209,11 +209,10 @@ class Tablet:
         if sent.state in ("sealed", "held"):
             # What is handed in again to a restored server was answered before; others may have gone on from there.
             return not self.ledger.may_come_again(sent.digest)
-        if self.ledger.forgotten:
-            # Positions of receipts from before a restore say nothing of the feed that followed it.
-            return False
         position = sent.receipt.position if sent.receipt else None
-        return sent.state == "settled" and position is not None and position > self.place()[1]
+        # The positions of a restored server and those before it are not one order.
+        is_ahead = position is not None and position > self.place()[1] and not self.ledger.forgotten
+        return sent.state == "settled" and is_ahead
 
     def check_scope(self) -> dict[str, tuple[str, str]]:
         """Hold what the server gave to the truth at the position it was pulled to; return it."""
