@@ -76,12 +76,16 @@ def protected(office_url: str, certificate: trustme.LeafCert, heard: list[bytes]
     inner = (HOST, int(office_url.rsplit(":", 1)[1]))
 
     def take(caller: socket.socket) -> None:
-        with caller, suppress(OSError), context.wrap_socket(caller, server_side=True) as line:
-            with socket.create_connection(inner) as office:
-                back = threading.Thread(target=carry, args=(office, line, []), daemon=True)
-                back.start()
-                carry(line, office, heard)
-                back.join()
+        with (
+            caller,
+            suppress(OSError),
+            context.wrap_socket(caller, server_side=True) as line,
+            socket.create_connection(inner) as office,
+        ):
+            back = threading.Thread(target=carry, args=(office, line, []), daemon=True)
+            back.start()
+            carry(line, office, heard)
+            back.join()
 
     def watch() -> None:
         with suppress(OSError):
