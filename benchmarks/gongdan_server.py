@@ -32,7 +32,7 @@ from sync.changeset import Change
 from tests.postgres import running_postgres
 
 SQLITE, POSTGRESQL = "Gongdan SQLite", "Gongdan PostgreSQL"
-WORKERS = {SQLITE: 1, POSTGRESQL: 2}
+WORKERS = {SQLITE: 1, POSTGRESQL: 1}
 BATCHES = ((100, 1), (100, 5))
 """(orders in a change-set, change-sets in a request)"""
 CLIENTS = 32
@@ -64,18 +64,22 @@ def run(options: Options) -> list[Figure]:
                     Figure(measure.BULK_PUSH, subject, options.records / seconds, ATOMICITY),
                     Figure(measure.BULK_PUSH_CPU, subject, cpu_s / options.records * 1000),
                 ]
-                figures += _measure_first_sync(company, subject, load.engineer)
+                figures += _measure_first_sync(company, subject, load)
                 figures += _measure_changes(company, subject, load)
                 figures += _measure_fleet(company, subject, load, options.sets_per_client)
     return figures
 
 
 class Load:
-    """The orders in the server, and the engineer who has them all."""
+    """The orders in the server, the engineer who has them all, and his devices.
 
-    def __init__(self, catalogue: Catalogue, options: Options) -> None:
+    All devices are enrolled beforehand: while the server is measured, nobody writes into its database but the server.
+    """
+
+    def __init__(self, catalogue: Catalogue, options: Options, company: Company) -> None:
         """Make the orders of one engineer."""
         self.engineer = catalogue.engineers[0].id
+        self.devices = [company.enrol(self.engineer) for _ in range(CLIENTS + PULLS + 2)]
         self.orders: list[Record] = list(
             make_orders(catalogue, options.records, options.seed, engineer_id=self.engineer)
         )
@@ -91,7 +95,7 @@ def _filled(
     try:
         with running_company(folder, url, workers) as company:
             company.write([create(record) for record in catalogue.records])
-            load = Load(catalogue, options)
+            load = Load(catalogue, options, company)
             connector = company.enrol(company.hire("Connector", "dispatcher"))
             requests = _bulk_requests(connector, load.orders, *batch)
             cpu_s = company.cpu_s()
@@ -113,7 +117,7 @@ def _bulk_requests(device: BenchDevice, orders: Sequence[Record], per_set: int, 
 
 
 def _measure_fleet(company: Company, subject: str, load: Load, sets_per_client: int) -> list[Figure]:
-    devices = [company.enrol(load.engineer) for _ in range(CLIENTS)]
+    devices = load.devices[:CLIENTS]
     plan = plan_fleet(load.orders[CHANGED:], CLIENTS, sets_per_client)
     clients = [
         [_push_one(device, [update(edit) for edit in edits]) for edits in sets]
@@ -137,10 +141,10 @@ def _push_one(device: BenchDevice, changes: Sequence[Change]) -> bytes:
     return device.request("POST", "/push", body=device.seal(changes, basis=0) + b"\n")
 
 
-def _measure_first_sync(company: Company, subject: str, engineer: str) -> list[Figure]:
+def _measure_first_sync(company: Company, subject: str, load: Load) -> list[Figure]:
     best = None
     for _ in range(PULLS):
-        device = company.enrol(engineer)
+        device = load.devices.pop()
         server_cpu_s, device_cpu_s, began = company.cpu_s(), process_time(), perf_counter()
         report = pull_into_store(company, device)
         taken = (
@@ -181,7 +185,7 @@ def pull_into_store(company: Company, device: BenchDevice) -> SyncReport:
 
 
 def _measure_changes(company: Company, subject: str, load: Load) -> list[Figure]:
-    device, other = company.enrol(load.engineer), company.enrol(load.engineer)
+    device, other = load.devices.pop(), load.devices.pop()
     head = _read_heads(company, device)
     edits = [update(edit_order(order)) for order in load.orders[:CHANGED]]
     _check(drive(company.host, company.port, [[_push_one(other, edits)]]))
