@@ -117,7 +117,10 @@ class Dispatcher:
         if found is not None:
             record_id, body = found
             kind = self.screen[record_id][0]
-            seen = {name: body[name] for name in self.chance.sample(sorted(body), min(2, len(body)))}
+            seen = {
+                name: body[name]
+                for name in self.chance.sample(sorted(body), self.chance.choice([min(2, len(body)), len(body)]))
+            }
             self.write_set("record.delete", Change(kind, record_id, "delete", {}, seen))
 
     def settle(self) -> None:

@@ -126,6 +126,10 @@ class Outcome:
     broken: str | None = None
 
 
+PAGE_SIZES: Final = (3, 10, 40, 2000)
+"""Records in a page; in the smallest a change-set is often cut in two."""
+
+
 def draw_plan(seed: int, steps: int, tablets: int = 0) -> Plan:
     """Return the plan of a seed; it draws how many devices there are when that is not said."""
     return Plan(seed, steps, tablets or random.Random(f"fleet {seed}").choice(FLEETS))
@@ -149,6 +153,7 @@ def run_fleet(plan: Plan, premises: Premises, firm: Firm) -> Outcome:
         stack.enter_context(telling(scene.hq.now_ms))
         stack.enter_context(drawing_from(world.draw("server")))
         stack.enter_context(scene.hq.fragile())
+        stack.enter_context(scene.hq.paging(world.draw("page").choice(PAGE_SIZES)))
         stack.enter_context(scene.releases.in_force())
         try:
             with ExitStack() as watch:

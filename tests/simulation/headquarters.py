@@ -24,6 +24,7 @@ from server.app import create_app, make_parts
 from server.services import restoring
 from server.settings import read_settings
 from server.store.migrate import upgrade
+from server.web import sync_api
 from server.web.wiring import EXTENSION, Wiring
 from tests.simulation.radio import BASE_URL, Answer, Request
 from tests.simulation.world import MINUTE_MS, SECOND_MS, Broken, Died, World
@@ -161,6 +162,16 @@ class Headquarters:
         finally:
             for name, listener in listeners.items():
                 event.remove(Engine, name, listener)
+
+    @contextmanager
+    def paging(self, size: int) -> Iterator[None]:
+        """Let the server put at most so many records into a page."""
+        usual = sync_api.PAGE_OPS_MAX
+        sync_api.PAGE_OPS_MAX = size  # type: ignore[misc]
+        try:
+            yield
+        finally:
+            sync_api.PAGE_OPS_MAX = usual  # type: ignore[misc]
 
     def _before(self, connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if statement == "COMMIT":
