@@ -9,7 +9,7 @@ BIN := .venv/bin
 PYTHON_STAMP := .venv/.installed
 JS_STAMP := tests/js/node_modules/.installed
 
-.PHONY: help setup run demo test lint pairs bench fuzz hostile kills clean system-packages
+.PHONY: help setup run demo test lint simulate planted kills networks pairs fuzz hostile bench clean system-packages
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,7 +44,6 @@ FLEET ?= 0
 RUN ?= 2000
 JOBS ?= 1
 
-.PHONY: simulate
 simulate: setup ## Simulate a fleet: SEED= STEPS= FLEET= RUN= JOBS= (docs/testing.md)
 	@$(BIN)/python -m tests.simulation --seed $(SEED) --steps $(STEPS) --fleet $(FLEET) --run $(RUN) --jobs $(JOBS)
 
@@ -77,13 +76,15 @@ hostile: setup ## Make requests of every kind the description allows and forbids
 	HOSTILE_EXAMPLES=500 $(BIN)/pytest tests/hostile/test_openapi.py
 	$(MAKE) fuzz
 
+planted: setup ## Plant known faults one at a time; the simulation must find each: FAULTS=
+	@$(BIN)/python -m tests.simulation.planted_faults $(FAULTS)
+
+networks: setup ## Sync over bad links, for an hour or more: LINKS= (docs/testing.md)
+	@$(BIN)/python -m tests.network
+
 kills: setup system-packages ## Kill devices and servers COUNT times and cut their power; nothing may be lost
 	$(BIN)/python -m tests.kills $(or $(COUNT),1000) $(or $(SEED),1)
 
 clean: ## Remove the environment and all that tools left, but keep var/
 	rm -rf .venv build dist *.egg-info tests/js/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-
-.PHONY: networks
-networks: setup ## Sync over bad links, for an hour or more: LINKS= (docs/testing.md)
-	$(BIN)/python -m tests.network
