@@ -206,6 +206,15 @@ class ReviewRow(db.Model):  # type: ignore[name-defined]
     __table_args__ = (
         Index("reviews_by_state", "organisation", "state", "kind", "opened"),
         Index("reviews_by_subject", "organisation", "subject", "state"),
+        # Those that wait are counted often, and are few beside those of years.
+        Index(
+            "reviews_open",
+            "organisation",
+            "kind",
+            "opened",
+            sqlite_where=text("state = 'open'"),
+            postgresql_where=text("state = 'open'"),
+        ),
     )
 
 

@@ -26,6 +26,9 @@ KEPT_BY_DEVICE: Final = 500
 FORGOTTEN: Final = frozenset({"record_missing", "out_of_scope"})
 """Why a set may be refused that speaks of what the server forgot when it was restored."""
 
+FORKED: Final = frozenset({"sequence_reused", "chain_broken", "device_frozen"})
+"""Why the sets of a device are refused that has signed two histories."""
+
 
 @dataclass(slots=True)
 class Promise:
@@ -99,6 +102,8 @@ class Ledger:
         if receipt["position"] is None:
             if receipt["verdict"] == "refused":
                 self._expect_kept_aside(digest, code)
+                if code in FORKED and receipt["device"] not in self.strangers:
+                    raise Broken(f"an honest device was taken for a forked one: {text}")
                 self.aside[digest] = text
             else:
                 self._expect_held(receipt)
