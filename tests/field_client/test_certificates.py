@@ -17,6 +17,7 @@ from field_client import work
 from field_client.patience import Patience
 from field_client.runner import SyncReport, SyncRun
 from field_client.transport import Caller, Transport
+from tests.field_client.door import open_door
 from tests.field_client.office import Office, serving
 from tests.field_client.scope import DEVICE, ORGANISATION, Tablet
 
@@ -72,7 +73,6 @@ def protected(office_url: str, certificate: trustme.LeafCert, heard: list[bytes]
     """Stand before an office with a certificate, as a proxy does; note what callers say to it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate.configure_cert(context)
-    door = socket.create_server((HOST, 0))
     inner = (HOST, int(office_url.rsplit(":", 1)[1]))
 
     def take(caller: socket.socket) -> None:
@@ -87,19 +87,8 @@ def protected(office_url: str, certificate: trustme.LeafCert, heard: list[bytes]
             carry(line, office, heard)
             back.join()
 
-    def watch() -> None:
-        with suppress(OSError):
-            while True:
-                threading.Thread(target=take, args=(door.accept()[0],), daemon=True).start()
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield f"https://{HOST}:{door.getsockname()[1]}"
-    finally:
-        door.shutdown(socket.SHUT_RDWR)
-        door.close()
-        watcher.join()
+    with open_door(take) as port:
+        yield f"https://{HOST}:{port}"
 
 
 def sync(tablet: Tablet, url: str) -> SyncReport:

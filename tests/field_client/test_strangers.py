@@ -21,6 +21,7 @@ from field_client.patience import Patience
 from field_client.runner import SyncReport, SyncRun
 from field_client.transport import Caller, Transport
 from schemas.problems import PROBLEMS
+from tests.field_client.door import open_door
 from tests.field_client.office import Office, serving
 from tests.field_client.scope import DEVICE, ORGANISATION, Tablet
 
@@ -120,27 +121,14 @@ STRANGERS: dict[str, tuple[Say, str]] = {
 @contextmanager
 def standing_there(speak: Say) -> Iterator[str]:
     """Take every connection on a port of this machine with one stranger, and yield its address."""
-    door = socket.create_server(("127.0.0.1", 0))
-
     def take(line: socket.socket) -> None:
         with line, suppress(OSError):
             while b"\r\n\r\n" not in line.recv(65536):
                 pass
             speak(line)
 
-    def watch() -> None:
-        with suppress(OSError):
-            while True:
-                threading.Thread(target=take, args=(door.accept()[0],), daemon=True).start()
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield f"http://127.0.0.1:{door.getsockname()[1]}"
-    finally:
-        door.shutdown(socket.SHUT_RDWR)
-        door.close()
-        watcher.join()
+    with open_door(take) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def sync(tablet: Tablet, url: str) -> SyncReport:
