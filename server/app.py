@@ -110,7 +110,7 @@ def wsgi() -> Flask:
     settings = read_settings()
     open_event_log(settings.log_level, settings.log_format)
     share_counts(settings.data)
-    watch_lines(settings.port, settings.silence_s)
+    watch_lines(settings.port, settings.silence_s, settings.threads)
     app = create_app(settings)
     parts: Wiring = app.extensions[EXTENSION]
     parts.contacts.start()

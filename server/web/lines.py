@@ -3,7 +3,9 @@
 Rule 1: silent is a line on which neither side has sent anything for `silence_s`. Nothing that works is so quiet: a
         request is answered within seconds, and a client that waits for its next request simply connects again.
 Rule 2: what came of a body before the silence is kept; the thread that read it sees the body end.
-Rule 3: only lines that were accepted on the server's own port are looked at, and never one that is just being used.
+Rule 3: one look hangs up on no more lines than there are threads, the longest silent first. When silent clients hold
+        every thread, others wait behind them just as silently, and are answered before the next look.
+Rule 4: only lines that were accepted on the server's own port are looked at, and never one that is just being used.
 
 The server under us waits for the next bytes of a body without an end, and knows no timeout for it. Linux can tell of
 each connection when it last carried data (tcp(7), TCP_INFO), whichever WSGI server has opened it.
@@ -24,6 +26,7 @@ from typing import Final
 LOOK_EVERY_S: Final = 10
 """A look costs some ten microseconds for each open connection."""
 
+NOT_SILENT_S: Final = 0.0
 ESTABLISHED: Final = 1
 DESCRIPTORS: Final = "/proc/self/fd"
 
@@ -32,7 +35,7 @@ LAST_SENT_AT: Final = 44
 """struct tcp_info of linux/tcp.h: a byte of state, and here last_data_sent, last_ack_sent, last_data_recv in ms."""
 
 
-def watch_lines(port: int, silence_s: float) -> None:
+def watch_lines(port: int, silence_s: float, threads: int) -> None:
     """Look at this process's lines from now on, in a thread of its own, where the system tells of silence."""
     if not hasattr(socket, "TCP_INFO") or not os.path.isdir(DESCRIPTORS):
         return
@@ -41,24 +44,30 @@ def watch_lines(port: int, silence_s: float) -> None:
     def watch() -> None:
         while True:
             time.sleep(every_s)
-            hang_up_silent(port, silence_s)
+            hang_up_silent(port, silence_s, threads)
 
     threading.Thread(target=watch, name="lines", daemon=True).start()
 
 
-def hang_up_silent(port: int, silence_s: float) -> int:
-    """End the connections accepted on `port` that have been silent for so long; return how many."""
-    return sum(_hang_up_silent(int(name), port, silence_s) for name in os.listdir(DESCRIPTORS))
+def hang_up_silent(port: int, silence_s: float, at_most: int) -> int:
+    """End the longest silent of the connections accepted on `port`, of those silent for so long; return how many."""
+    silences = ((_read_silence(int(name), port), int(name)) for name in os.listdir(DESCRIPTORS))
+    longest_first = sorted((-silent_s, descriptor) for silent_s, descriptor in silences if silent_s > silence_s)
+    return sum(_hang_up(descriptor, port, silence_s) for _, descriptor in longest_first[:at_most])
 
 
-def _hang_up_silent(descriptor: int, port: int, silence_s: float) -> bool:
+def _hang_up(descriptor: int, port: int, silence_s: float) -> bool:
     with contextlib.suppress(OSError), _borrow(descriptor) as line:
-        if line.family in (socket.AF_INET, socket.AF_INET6) and line.getsockname()[1] == port:
-            state, silent_s = _read_silence(line)
-            if state == ESTABLISHED and silent_s > silence_s:
-                line.shutdown(socket.SHUT_RDWR)
-                return True
+        if _silence_of(line, port) > silence_s:
+            line.shutdown(socket.SHUT_RDWR)
+            return True
     return False
+
+
+def _read_silence(descriptor: int, port: int) -> float:
+    with contextlib.suppress(OSError), _borrow(descriptor) as line:
+        return _silence_of(line, port)
+    return NOT_SILENT_S
 
 
 def _borrow(descriptor: int) -> socket.socket:
@@ -73,9 +82,11 @@ def _borrow(descriptor: int) -> socket.socket:
     return socket.socket(fileno=os.dup(descriptor))
 
 
-def _read_silence(line: socket.socket) -> tuple[int, float]:
-    """Return a connection's state, and for how many seconds neither side has sent data."""
+def _silence_of(line: socket.socket, port: int) -> float:
+    """Return for how many seconds neither side has sent data on an open connection accepted on `port`."""
+    if line.family not in (socket.AF_INET, socket.AF_INET6) or line.getsockname()[1] != port:
+        return NOT_SILENT_S
     info = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, INFO_BYTES)
     (state,) = struct.unpack_from("=B", info, 0)
     last_sent_ms, _, last_received_ms = struct.unpack_from("=3I", info, LAST_SENT_AT)
-    return state, min(last_sent_ms, last_received_ms) / 1000
+    return min(last_sent_ms, last_received_ms) / 1000 if state == ESTABLISHED else NOT_SILENT_S

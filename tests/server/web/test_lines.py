@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -46,17 +46,17 @@ def begin_push(port: int) -> socket.socket:
 
 
 def test_clients_that_fall_silent_are_hung_up_on_and_others_are_answered(port: int) -> None:
-    silent = [begin_push(port) for _ in range(THREADS)]
+    with ExitStack() as lines:
+        silent = [lines.enter_context(begin_push(port)) for _ in range(THREADS)]
 
-    with socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S) as other:
+        # It waits for a thread as silently as they do for nothing.
+        other = lines.enter_context(socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S))
         other.sendall(b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         answer = other.recv(100)
-    ends = [line.recv(100) for line in silent]
+        ends = [line.recv(100) for line in silent]
 
     assert answer.startswith(b"HTTP/1.1 200")
     assert ends == [b""] * THREADS
-    for line in silent:
-        line.close()
 
 
 def test_a_look_takes_no_lock_of_any_file_away(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_look_takes_no_lock_of_any_file_away(tmp_path: Path) -> None:
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("CREATE TABLE mark (id INTEGER)")
-        hang_up_silent(1, 0.1)
+        hang_up_silent(1, 0.1, 1)
 
         # Whoever believes to be the last to use the database removes its log, also from under those who still do.
         visit = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM mark'); c.close()"
