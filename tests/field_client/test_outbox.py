@@ -87,13 +87,16 @@ def test_too_many_changes_and_too_large_a_set_are_refused(tablet: Tablet) -> Non
 
 def test_a_receipt_settles_only_the_set_it_names(tablet: Tablet, office: Office) -> None:
     write(tablet, symptom="一")
-    sent = [office.take_in(outgoing.line) for outgoing in tablet.outbox.waiting()]
     write(tablet, symptom="二")
+    first, second = [load(office.take_in(outgoing.line)) for outgoing in tablet.outbox.waiting()]
 
-    settled = tablet.outbox.settle([load(line) for line in sent])
+    settled = tablet.outbox.settle([second])
 
     assert settled == 1
-    assert [found.seq for found in tablet.outbox.sets("sealed")] == [2]
+    assert [found.seq for found in tablet.outbox.sets("settled")] == [2]
+    assert [found.seq for found in tablet.outbox.sets("sealed")] == [1]
+    assert tablet.outbox.settle([second, first]) == 1
+    assert [found.receipt for found in tablet.outbox.sets("settled")] == [first, second]
     assert tablet.store.values_of(ORDER)["symptom"] == "二"
 
 

@@ -177,6 +177,27 @@ def test_pages_take_effect_together_and_a_cut_off_run_goes_on(empty_tablet: Tabl
     assert empty_tablet.store.values_of(WEI)["name"] == "魏工"
 
 
+def test_the_pages_of_an_update_take_effect_together_too(tablet: Tablet, office: Office) -> None:
+    office.page_size = 1
+    office.write("work_order", ORDER, {"symptom": "新"})
+    office.write("machine", MACHINE, {"place": "新"})
+    feed = Feed(tablet.store)
+    session = PullSession(feed.cursor)
+    position, total = session.cursor.position, feed.total
+
+    feed.stage(session, office.page(session.next_query() or {}))
+    seen_half_way = [tablet.store.values_of(ORDER)["symptom"], tablet.store.values_of(MACHINE).get("place")]
+    stood = Feed(tablet.store).cursor.position, Feed(tablet.store).total
+    feed.stage(session, office.page(session.next_query() or {}))
+
+    assert position > 0
+    assert seen_half_way == ["离心机振动大", None]
+    assert stood == (position, total)
+    assert session.done
+    assert [tablet.store.values_of(ORDER)["symptom"], tablet.store.values_of(MACHINE)["place"]] == ["新", "新"]
+    assert feed.total == checksum_of(office)
+
+
 def test_after_a_restore_what_is_gone_goes_with_the_last_page(tablet: Tablet, office: Office) -> None:
     feed = Feed(tablet.store)
     backup = Office(epoch=uuid(7), page_size=3)
