@@ -10,10 +10,12 @@ from typing import NoReturn
 import click
 
 from field_client.bundle import export_bundle, import_receipts
-from field_client.commands.desk import Desk, Speech, opened_desk
+from field_client.commands.desk import opened_desk
+from field_client.desk import Desk
 from field_client.device_log import tell
 from field_client.patience import Patience
 from field_client.runner import Progress, SyncReport, SyncRun
+from field_client.speech import Speech
 from field_client.telling import read_device_report
 from field_client.transport import Caller, Transport
 from field_client.wiping import wipe

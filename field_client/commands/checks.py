@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from field_client.commands.desk import Desk, opened_desk
+from field_client.commands.desk import opened_desk, tell
 from field_client.commands.showing import echo
+from field_client.desk import Desk
 from field_client.work_checks import Checked
 from field_client.work_checks import check as check_item
 from field_client.work_checks import skip as skip_item
@@ -52,4 +53,4 @@ def _tell_check(desk: Desk, done: Checked) -> None:
         values = done.previous.values
         before = f"{values.get('value') or '—'} {values.get('unit') or ''} ({say.time(values['checked_at'])})"
         echo(f"  {say('上次', 'before')} {before}")
-    say.tell(done.notices)
+    tell(say, done.notices)

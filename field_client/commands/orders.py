@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from field_client.commands.desk import Desk, opened_desk
+from field_client.commands.desk import opened_desk, tell
 from field_client.commands.showing import echo, secho
+from field_client.desk import Desk
 from field_client.work import Done, OrderLine, create_order, list_today
 from field_client.work import finish as finish_order
 from field_client.work import start as start_order
@@ -86,4 +87,4 @@ def write_line(desk: Desk, line: OrderLine) -> None:
 def _tell(desk: Desk, done: Done, zh: str, en: str) -> None:
     status = desk.say.value("status", done.order.values["status"])
     echo(f"{desk.say(zh, en)}: {done.order.values['number']} ({status})")
-    desk.say.tell(done.notices)
+    tell(desk.say, done.notices)

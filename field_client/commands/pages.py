@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from field_client.commands.checks import VERDICTS
-from field_client.commands.desk import Speech, opened_desk
+from field_client.commands.desk import opened_desk
 from field_client.commands.orders import write_line
 from field_client.commands.showing import echo, secho
 from field_client.outbox import SentSet
+from field_client.speech import Speech
 from field_client.work_page import CheckLine, ConflictLine, DeviceStatus, OrderPage, PhotoLine, read_page, read_status
 from schemas.problems import Fault
 from sync import canonical

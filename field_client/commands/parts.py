@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from field_client.commands.desk import Desk, opened_desk
+from field_client.commands.desk import opened_desk, tell
 from field_client.commands.scanning import read_label
 from field_client.commands.showing import echo
+from field_client.desk import Desk
 from field_client.work_parts import Fitted, PartLabel, RemovedPart
 from field_client.work_parts import fit_part as fit
 from field_client.work_scan import read_part_label
@@ -83,4 +84,4 @@ def _tell_part(desk: Desk, done: Fitted) -> None:
     if done.removed is not None:
         number = done.removed.get("serial") or done.removed.get("batch")
         echo(f"{say('拆下', 'Removed')}: {done.removed.get('part_name') or '—'} {number}")
-    say.tell(done.notices)
+    tell(say, done.notices)

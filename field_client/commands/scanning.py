@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from field_client.codes import read_photo
-from field_client.commands.desk import Desk, opened_desk
+from field_client.commands.desk import opened_desk, tell
 from field_client.commands.orders import write_line
 from field_client.commands.showing import echo
+from field_client.desk import Desk
 from field_client.scan import Scan, parse, parse_typed
 from field_client.work import Opened
 from field_client.work_parts import identify
@@ -74,5 +75,5 @@ def _tell_part(desk: Desk, scans: list[Scan]) -> bool:
         certificate = batch.values.get("certificate") or "—"
         echo(f"  {say('批号', 'Batch')}: {label.batch}")
         echo(f"  {say('供应商', 'Supplier')}: {supplier}, {say('合格证', 'certificate')} {certificate}")
-    say.tell(doubts)
+    tell(say, doubts)
     return True

@@ -14,7 +14,7 @@ import qrcode
 from click.testing import CliRunner, Result
 
 from field_client.__main__ import COMMANDS, main
-from field_client.commands.enrol import parse_invitation
+from field_client.enrolment import parse_invitation
 from schemas.problems import Refused
 from tests.field_client.office import Office, hang_up, serving
 from tests.field_client.scope import DEVICE, ORGANISATION, WEI

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from field_client.commands.desk import Desk
+from field_client.desk import Desk
 from field_client.problems import MediaProblem
 from field_client.store import fields_looked_up
 from field_client.store_feed import SETTLED_KEPT, Feed

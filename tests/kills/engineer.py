@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from field_client.bundle import export_bundle, import_receipts
-from field_client.commands.desk import Desk
+from field_client.desk import Desk
 from field_client.keys import change_pin, read_keyring, save_keyring
 from field_client.runner import SyncReport, SyncRun
 from field_client.transport import Body, Caller, Transport

@@ -23,8 +23,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from field_client.commands.desk import Desk, opened_desk
+from field_client.commands.desk import opened_desk
 from field_client.commands.enrol import enrol
+from field_client.desk import Desk
 from field_client.runner import SyncReport, SyncRun
 from field_client.transport import Caller, Transport
 from field_client.work import create_order

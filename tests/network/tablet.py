@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any, Final
 
-from field_client.commands.desk import Desk, opened_desk
+from field_client.commands.desk import opened_desk
+from field_client.desk import Desk
 from field_client.outbox import Edit, make_id, wall_ms
 from field_client.patience import Patience
 from field_client.runner import Progress, SyncRun

@@ -1,0 +1,69 @@
+"""How the client says values to a person: labels, choices, limits and times, in Chinese or English."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from schemas import kind_of
+from schemas.evidence import PHOTO_PURPOSE_LABELS
+from schemas.lifecycle import STATE_LABELS
+from schemas.order import GRADE_LABELS
+from schemas.shown_text import show_text
+
+LABELS: Final[dict[str, dict[str, tuple[str, str]]]] = {
+    "status": STATE_LABELS,
+    "grade": GRADE_LABELS,
+    "purpose": PHOTO_PURPOSE_LABELS,
+    "result": {
+        "solved": ("已解决", "Solved"),
+        "workaround": ("临时措施", "Workaround"),
+        "needs_parts": ("待备件", "Needs parts"),
+        "needs_workshop": ("返厂维修", "Needs the workshop"),
+        "not_reproduced": ("未复现", "Not reproduced"),
+    },
+    "yes_no": {"yes": ("是", "Yes"), "no": ("否", "No")},
+}
+"""field name, or type of a check item -> value -> what people say in Chinese and English"""
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """Says things in the person's language."""
+
+    language: str
+
+    def __call__(self, zh: str, en: str) -> str:
+        """Return the text of the language."""
+        return show_text(zh if self.language == "zh" else en)
+
+    def field(self, kind: str, name: str) -> str:
+        """Return what people call a field."""
+        known = kind_of(kind)
+        rule = known.rules.get(name) if known else None
+        return self(rule.label_zh, rule.label_en) if rule else name
+
+    def value(self, name: str, value: Any) -> str:
+        """Return a field's value as people say it."""
+        if value is None:
+            return "—"
+        if isinstance(value, list):
+            return "、".join(self.value(name, item) for item in value)
+        if value in LABELS.get(name, {}):
+            return self(*LABELS[name][value])
+        return self.time(str(value)) if name.endswith("_at") else show_text(str(value))
+
+    def limits(self, item: dict[str, Any]) -> str:
+        """Return the limits of a check item with their unit, or nothing when it has none."""
+        low, high, unit = item.get("low"), item.get("high"), item.get("unit") or ""
+        if low is None and high is None:
+            return ""
+        spelled = f"{low} … {high}" if low and high else f"≥ {low}" if low else f"≤ {high}"
+        return f"{spelled} {unit}".rstrip()
+
+    def time(self, instant: str | None) -> str:
+        """Return a moment in the device's own zone, to the minute."""
+        if instant is None:
+            return "—"
+        return f"{datetime.fromisoformat(instant).astimezone():%Y-%m-%d %H:%M}"
