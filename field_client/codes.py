@@ -9,14 +9,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 import zxingcpp
 from zxingcpp import BarcodeFormat, BarcodeFormats
 
-from field_client.imaging import Raster, load_grey, sharpen, stretch_contrast, turn
+from field_client.imaging import Raster, load_grey, measure, sharpen, shrink, stretch_contrast, turn
 
 Corners = tuple[tuple[int, int], ...]
+
+Advice = Literal["too_dark", "too_bright", "blurred", "come_closer"]
+"""What the person may change when nothing is read; the nearest cause that can be measured."""
 
 LINEAR: Final = BarcodeFormats([BarcodeFormat.Code128, BarcodeFormat.Code39, BarcodeFormat.EANUPC])
 FORMATS: Final = BarcodeFormats([BarcodeFormat.QRCode, BarcodeFormat.MicroQRCode, BarcodeFormat.DataMatrix, *LINEAR])
@@ -44,6 +47,24 @@ CASCADE: Final = (
 """The readable photo first, then the cheap tries; the last two, at full size, take a second each."""
 
 
+ROUND: Final = (
+    Try(2),
+    *(Try(1, degrees=degrees) for degrees in (15, -15)),
+    Try(1, stretch_contrast),
+    *(Try(1, degrees=degrees) for degrees in (30, -30)),
+)
+"""The further looks at the frames of a camera, one a frame: six frames are little more than a second."""
+
+DARK: Final = 80
+"""The brightest grey of a frame in which the reader finds nothing for want of light."""
+
+BRIGHT: Final = 245
+"""The usual grey of a frame in which a code is washed out."""
+
+BLURRED: Final = 25
+"""The sharpness below which no code of any kind was read in the pictures of the tests."""
+
+
 @dataclass(frozen=True, slots=True)
 class Code:
     """One code found in a photo.
@@ -56,6 +77,25 @@ class Code:
     symbology: str
     format: str
     corners: Corners
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What one frame of a camera showed: its codes, or else what to change."""
+
+    codes: list[Code]
+    advice: Advice | None
+
+
+def read_frame(frame: bytes, number: int) -> Glance:
+    """Read one frame of a live camera (JPEG, some 1280 pixels wide) without trying long; some 20 ms.
+
+    Every frame is looked at as it is, and in one further way that goes round with `number`: what one frame does not
+    give, one of the next second does. Raises MediaProblem as `imaging.load_grey` does.
+    """
+    raster = load_grey(frame)
+    found = read_codes(raster) or _look(raster, ROUND[number % len(ROUND)])
+    return Glance(found, None if found else _advise(raster))
 
 
 def read_photo(original: bytes) -> list[Code]:
@@ -83,7 +123,18 @@ def read_codes(raster: Raster, formats: BarcodeFormats = FORMATS) -> list[Code]:
     ]
 
 
+def _advise(raster: Raster) -> Advice:
+    exposure = measure(raster)
+    if exposure.brightest < DARK:
+        return "too_dark"
+    if exposure.median > BRIGHT:
+        return "too_bright"
+    return "blurred" if 0 < exposure.sharpness < BLURRED else "come_closer"
+
+
 def _look(raster: Raster, look: Try) -> list[Code]:
+    if look.reduction > raster.reduction:
+        raster = shrink(raster, look.reduction // raster.reduction)
     if look.treat:
         raster = look.treat(raster)
     if not look.degrees:

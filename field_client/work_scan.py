@@ -19,7 +19,7 @@ def open_scanned(bench: Workbench, scans: Iterable[Scan]) -> Opened:
     when several are.
     """
     readings = [reading for scan in scans for reading in scan.candidates if reading.serial]
-    found = {machine.id: reading for reading in readings for machine in _machines(bench, reading)}
+    found = {machine.id: reading for reading in readings for machine in machines_named(bench, reading)}
     if not found:
         raise Refused("machine_unknown", serial=readings[0].serial if readings else "?")
     if len(found) > 1:
@@ -34,7 +34,7 @@ def read_part_label(bench: Workbench, scans: Iterable[Scan]) -> PartLabel:
     Of several readings the one that names a part known here is taken. Raises Refused with `code_ambiguous` when that
     does not decide.
     """
-    labels = [_to_label(bench, reading, scan) for scan in scans for reading in scan.candidates]
+    labels = [to_label(bench, reading, scan) for scan in scans for reading in scan.candidates]
     # Codes of one label that say the same are one reading.
     distinct = list({label_key(label): label for label in labels}.values())
     if len(distinct) == 1:
@@ -50,7 +50,8 @@ def label_key(label: PartLabel) -> tuple[str | None, ...]:
     return label.gtin, label.part_number, label.serial, label.batch
 
 
-def _machines(bench: Workbench, reading: Identity) -> list[Record]:
+def machines_named(bench: Workbench, reading: Identity) -> list[Record]:
+    """Return the machines known here that a reading may name; a GTIN must be that of the machine's model."""
     found = list(bench.store.find_by("machine", "serial", reading.serial or ""))
     if reading.gtin is None:
         return found
@@ -62,7 +63,8 @@ def _gtin(bench: Workbench, machine: Record) -> str | None:
     return gtin
 
 
-def _to_label(bench: Workbench, reading: Identity, scan: Scan) -> PartLabel:
+def to_label(bench: Workbench, reading: Identity, scan: Scan) -> PartLabel:
+    """Return a reading as a part's label; a plain text is a part number where the catalogue has it."""
     text = scan.raw.decode("utf-8", "replace")[:500]
     if reading.kind == "plain" and next(bench.store.find_by("part", "part_number", reading.serial or ""), None):
         return PartLabel(part_number=reading.serial, text=text)

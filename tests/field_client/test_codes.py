@@ -108,3 +108,69 @@ def test_what_is_no_picture_is_refused() -> None:
         codes.read_photo(b"%PDF-1.7 not a photo")
 
     assert refusal.value.code == "photo_not_an_image"
+
+
+def frame(drawing: pictures.Image.Image, **shot: float) -> bytes:
+    """Return what a camera's preview shows of a label: a JPEG 1280 pixels wide."""
+    label = pictures.draw_label(drawing, ("PART",))
+    scene = pictures.photograph(label, Shot(**shot))  # type: ignore[arg-type]
+    return pictures.encode_jpeg(scene.resize((1280, 960), pictures.Image.Resampling.LANCZOS), quality=80)
+
+
+QR = pictures.draw_qr(pictures.MACHINE_URI)
+
+
+@pytest.mark.parametrize(
+    ("drawing", "shot", "raw"),
+    [
+        (QR, {}, pictures.MACHINE_URI.encode()),
+        (pictures.draw_symbol(pictures.PART_LABEL, BarcodeFormat.DataMatrix), {}, PART_BYTES),
+        (
+            pictures.draw_symbol(SHORT_PART, BarcodeFormat.Code128),
+            {"label_px": 2400, "blur_px": 2.0},
+            b"010952123454321321SN00417",
+        ),
+    ],
+    ids=["QR", "DataMatrix", "Code 128"],
+)
+def test_a_label_before_the_camera_is_read_in_its_first_frame(
+    drawing: pictures.Image.Image, shot: dict[str, float], raw: bytes
+) -> None:
+    glance = codes.read_frame(frame(drawing, **shot), 0)
+
+    assert ([found.raw for found in glance.codes], glance.advice) == ([raw], None)
+
+
+def test_a_tilted_linear_code_is_read_within_a_second_of_frames() -> None:
+    tilted = frame(
+        pictures.draw_symbol(SHORT_PART, BarcodeFormat.Code128), label_px=2000, blur_px=2.0, turn_degrees=20.0
+    )
+
+    read = [bool(codes.read_frame(tilted, number).codes) for number in range(len(codes.ROUND))]
+
+    assert not read[0]
+    assert any(read)
+
+
+@pytest.mark.parametrize(
+    ("drawing", "shot", "advice"),
+    [
+        (pictures.draw_symbol(SHORT_PART, BarcodeFormat.Code128), {"label_px": 700}, "come_closer"),
+        (QR, {"blur_px": 40.0}, "blurred"),
+        (pictures.draw_symbol(SHORT_PART, BarcodeFormat.Code128), {"blur_px": 20.0}, "blurred"),
+    ],
+    ids=["linear far away", "QR out of focus", "linear out of focus"],
+)
+def test_what_is_not_read_is_answered_with_advice(
+    drawing: pictures.Image.Image, shot: dict[str, float], advice: str
+) -> None:
+    glance = codes.read_frame(frame(drawing, **shot), 0)
+
+    assert (glance.codes, glance.advice) == ([], advice)
+
+
+@pytest.mark.parametrize(("grey", "advice"), [(20, "too_dark"), (253, "too_bright"), (128, "come_closer")])
+def test_an_even_picture_is_told_by_its_light(grey: int, advice: str) -> None:
+    even = pictures.encode_jpeg(pictures.Image.new("L", (1280, 720), grey))
+
+    assert codes.read_frame(even, 0).advice == advice

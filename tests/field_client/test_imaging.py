@@ -7,7 +7,7 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from field_client import imaging
 from field_client.imaging import Photo
@@ -279,3 +279,19 @@ def refuse(original: bytes) -> str:
         codes.add(refusal.value.code)
     (code,) = codes
     return code
+
+
+def test_the_exposure_tells_light_and_focus() -> None:
+    stripes = Image.new("L", (400, 300), 40)
+    for x in range(0, 400, 20):
+        stripes.paste(200, (x, 0, x + 10, 300))
+    blurred = stripes.filter(ImageFilter.GaussianBlur(5))
+
+    sharp, soft, wall = (
+        imaging.measure(imaging.Raster(400, 300, picture.tobytes()))
+        for picture in (stripes, blurred, Image.new("L", (400, 300), 90))
+    )
+
+    assert (sharp.brightest, sharp.sharpness > 60) == (200, True)
+    assert 0 < soft.sharpness < 25
+    assert (wall.median, wall.sharpness) == (90, 0)

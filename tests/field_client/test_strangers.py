@@ -121,6 +121,7 @@ STRANGERS: dict[str, tuple[Say, str]] = {
 @contextmanager
 def standing_there(speak: Say) -> Iterator[str]:
     """Take every connection on a port of this machine with one stranger, and yield its address."""
+
     def take(line: socket.socket) -> None:
         with line, suppress(OSError):
             while b"\r\n\r\n" not in line.recv(65536):
