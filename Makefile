@@ -82,8 +82,8 @@ planted: setup ## Plant known faults one at a time; the simulation must find eac
 networks: setup ## Sync over bad links, for an hour or more: LINKS= (docs/testing.md)
 	@$(BIN)/python -m tests.network
 
-kills: setup system-packages ## Kill devices and servers COUNT times and cut their power; nothing may be lost
-	$(BIN)/python -m tests.kills $(or $(COUNT),1000) $(or $(SEED),1)
+kills: setup system-packages ## Kill devices and servers COUNT times and cut their power; nothing may be lost: PARTS=
+	$(BIN)/python -m tests.kills $(or $(COUNT),1000) $(SEED) $(PARTS)
 
 clean: ## Remove the environment and all that tools left, but keep var/
 	rm -rf .venv build dist *.egg-info tests/js/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz

@@ -1,4 +1,4 @@
-"""The large run: `python -m tests.kills COUNT [SEED]`, which `make kills` calls.
+"""The large run, which `make kills` calls.
 
 COUNT deaths of devices, a fiftieth as many of servers on each database, and as many power cuts of each side as COUNT.
 """
@@ -25,21 +25,27 @@ from tests.postgres import running_postgres
 
 DEVICE_KILLS_A_SERVER_KILL = 50
 
+PARTS = ("devices", "servers", "power")
 
-def main() -> None:
-    """Do all of it, tell what came of it, and end with 1 when anything was lost."""
-    count = int(sys.argv[1])
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+
+@click.command()
+@click.argument("count", type=int)
+@click.argument("seed", type=int)
+@click.argument("parts", type=click.Choice(PARTS), nargs=-1)
+def main(count: int, seed: int, parts: Sequence[str]) -> None:
+    """Do all PARTS, or those named, tell what came of it, and end with 1 when anything was lost."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         library = file_watch.build(folder)
-        parts: list[Callable[[], list[str]]] = [
-            lambda: kill_devices(folder / "kills", library, count, seed),
-            lambda: kill_servers(folder / "servers", max(1, count // DEVICE_KILLS_A_SERVER_KILL), seed),
-            lambda: cut_power(folder / "device", library, "tests.kills.device_scene", device_scene.find_faults, count),
-            lambda: cut_power(folder / "server", library, "tests.kills.server_scene", server_scene.find_faults, count),
-        ]
-        faults = [fault for part in parts for fault in timed(part)]
+        kinds: dict[str, list[Callable[[], list[str]]]] = {
+            "devices": [lambda: kill_devices(folder / "kills", library, count, seed)],
+            "servers": [lambda: kill_servers(folder / "servers", max(1, count // DEVICE_KILLS_A_SERVER_KILL), seed)],
+            "power": [
+                lambda: cut_device_power(folder, library, count),
+                lambda: cut_server_power(folder, library, count),
+            ],
+        }
+        faults = [fault for kind in parts or PARTS for part in kinds[kind] for fault in timed(part)]
     for fault in faults:
         click.echo(fault)
     sys.exit(bool(faults))
@@ -88,10 +94,21 @@ def kill_servers(folder: Path, count: int, seed: int) -> list[str]:
             outcome = kill_server(folder / name, count, seed, url)
             click.echo(
                 f"server on {name}: {outcome.kills} kills, {outcome.sets} sets, {outcome.files} files, "
-                f"{outcome.cut_off} syncs cut off, {outcome.resumed} uploads gone on with"
+                f"{outcome.cut_off} syncs cut off, {outcome.resumed} uploads gone on with after "
+                f"{outcome.spared_bytes / 1e6:.1f} MB that were not sent again"
             )
             faults += outcome.faults
     return faults
+
+
+def cut_device_power(folder: Path, library: Path, count: int) -> list[str]:
+    """Cut the power of a device at many moments."""
+    return cut_power(folder / "device", library, "tests.kills.device_scene", device_scene.find_faults, count)
+
+
+def cut_server_power(folder: Path, library: Path, count: int) -> list[str]:
+    """Cut the power of a server at many moments."""
+    return cut_power(folder / "server", library, "tests.kills.server_scene", server_scene.find_faults, count)
 
 
 def cut_power(

@@ -6,6 +6,7 @@ the server is there or not, until its input ends; then it syncs until nothing is
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import json
@@ -17,11 +18,14 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+from sqlalchemy import Engine
 
 from field_client.commands.desk import opened_desk
 from field_client.commands.enrol import enrol
@@ -36,6 +40,7 @@ from tests.kills.device_faults import Ledger, find_device_faults
 from tests.kills.device_scene import stretch_pins_little
 from tests.kills.engineer import SERIAL, stamp
 from tests.kills.nursery import draw_photo
+from tests.kills.resumption import Death, Sending, follow, note_death, read_hashes, read_kept
 from tests.server.blobs.tus import PORT_PAUSE_S, PORT_TRIES, PROJECT, environment_of, make_server
 
 PIN: Final = "000000"
@@ -45,6 +50,9 @@ DEVICES: Final = 3
 
 WAIT_S: Final = 300
 """A device that has not synced once by then hangs."""
+
+BLOCK_PAUSE_S: Final = 0.003
+"""Between blocks of 16 KB of a file: on a line of 5 MB/s a photo is long enough under way to be met there."""
 
 LAST_SYNCS_MAX: Final = 20
 """Syncs after which all must have arrived, with the server there all the time."""
@@ -96,7 +104,9 @@ class Outcome:
     cut_off: int = 0
     """Syncs that a kill ended."""
     resumed: int = 0
-    """Files of which a kill left a part, and only the rest was sent."""
+    """Uploads of which a kill left a part at the server, and only the rest was sent."""
+    spared_bytes: int = 0
+    """What the server had of them."""
     faults: list[str] = field(default_factory=list)
 
 
@@ -112,16 +122,23 @@ def kill_server(folder: Path, count: int, seed: int, database_url: str = "") -> 
     try:
         campaign = open_campaign(server, engine, folder, seed)
         devices = [_start_device(campaign, folder / f"device-{number}", seed + number) for number in range(DEVICES)]
-        for _ in range(count):
+        uploads = server.settings.blob_folder / server.ours.organisation / "uploads"
+        deaths, sendings = [], list[Sending]()
+        for number in range(count):
             _await_settled(devices, chance.randint(1, 4))
-            threading.Event().wait(chance.uniform(0, 0.3))
+            if number % 2:
+                threading.Event().wait(chance.uniform(0, 0.3))
+            else:
+                _await_part(uploads)
             served.kill()
+            deaths.append(note_death(uploads))
             outcome.kills += 1
             served.start()
         for device in devices:
-            outcome.faults += [f"device: {fault}" for fault in _come_to_rest(device, campaign, outcome)]
+            outcome.faults += [f"device: {fault}" for fault in _come_to_rest(device, campaign, outcome, sendings)]
         outcome.sets, outcome.files = campaign.report.sets, campaign.report.files
         outcome.faults += campaign.find_server_faults()
+        _hold_to_deaths(outcome, engine, deaths, sendings)
     finally:
         engine.dispose()
         served.kill()
@@ -152,7 +169,23 @@ def _await_settled(devices: list[subprocess.Popen[str]], count: int) -> None:
             count = max(0, count - json.loads(line).get("settled", 0))
 
 
-def _come_to_rest(device: subprocess.Popen[str], campaign: Campaign, outcome: Outcome) -> Iterator[str]:
+def _await_part(uploads: Path) -> None:
+    """Return when the server has a part of some file, which the next kill leaves there."""
+    pause, until_s = threading.Event(), time.monotonic() + WAIT_S
+    while not any(read_kept(uploads).values()):
+        assert time.monotonic() < until_s, "no file is under way"
+        pause.wait(BLOCK_PAUSE_S)
+
+
+def _hold_to_deaths(outcome: Outcome, engine: Engine, deaths: list[Death], sendings: list[Sending]) -> None:
+    came = follow(deaths, sendings, read_hashes(engine))
+    outcome.resumed, outcome.spared_bytes = came.resumed, came.spared_bytes
+    outcome.faults += came.faults
+
+
+def _come_to_rest(
+    device: subprocess.Popen[str], campaign: Campaign, outcome: Outcome, sendings: list[Sending]
+) -> Iterator[str]:
     out, _ = device.communicate(timeout=WAIT_S)
     told: dict[str, Any] = {}
     for line in out.splitlines():
@@ -161,20 +194,36 @@ def _come_to_rest(device: subprocess.Popen[str], campaign: Campaign, outcome: Ou
         yield f"a device ended with {device.returncode}"
         return
     outcome.cut_off += told["cut_off"]
-    outcome.resumed += told["resumed"]
+    sendings += [Sending(*sent) for sent in told["sendings"]]
     yield from told["faults"]
     yield from campaign.compare(told)
 
 
-class CountingTransport(Transport):
-    """Counts the files of which the server had a part."""
+class SlowTransport(Transport):
+    """Sends files slowly, and notes of which file from where on."""
 
-    resumed = 0
+    def __init__(self, *args: Any, sendings: list[Sending], **options: Any) -> None:
+        """Send as a transport with these arguments does, and note in `sendings`."""
+        super().__init__(*args, **options)
+        self.sendings = sendings
 
     def upload(self, method: str, url: str, headers: Any, body: Any = b"") -> Any:
         """Send a part of a file."""
-        self.resumed += method == "PATCH" and headers["Upload-Offset"] != "0"
+        if body and method == "POST":
+            name = base64.b64decode(headers["Upload-Metadata"].split()[1]).decode()
+            body = self._send_slowly(name, 0, body)
+        elif body:
+            body = self._send_slowly(url.rpartition("/")[2], int(headers["Upload-Offset"]), body)
         return super().upload(method, url, headers, body)
+
+    def _send_slowly(self, name: str, offset: int, blocks: Iterable[bytes]) -> Iterator[bytes]:
+        pause, noted = threading.Event(), False
+        for block in blocks:
+            if not noted:
+                self.sendings.append(Sending(name, offset, time.monotonic()))
+                noted = True
+            yield block
+            pause.wait(BLOCK_PAUSE_S)
 
 
 @dataclass
@@ -186,6 +235,7 @@ class Worker:
     photos: list[bytes]
     ledger: Ledger = field(default_factory=Ledger)
     counts: Counter[str] = field(default_factory=Counter)
+    sendings: list[Sending] = field(default_factory=list)
 
     def work(self) -> None:
         """Take an order down, photograph something, sync."""
@@ -210,11 +260,11 @@ class Worker:
         desk = self.desk
         caller = Caller(desk.outbox.identity.organisation, desk.outbox.identity.device, desk.keyring.sign)
         offset_ms = desk.store.recall("offset_ms", 0)
-        transport = CountingTransport(desk.store.recall("base_url"), caller, desk.outbox.now, offset_ms, timeout_s=30)
+        where = (desk.store.recall("base_url"), caller, desk.outbox.now, offset_ms)
+        transport = SlowTransport(*where, timeout_s=30, sendings=self.sendings)
         report = SyncRun(desk.store, desk.outbox, transport, desk.files).run()
         settled = desk.store.rows("SELECT digest FROM outbox WHERE state NOT IN ('sealed', 'held')")
         self.ledger.settled |= {digest for (digest,) in settled}
-        self.counts["resumed"] += transport.resumed
         self.counts["cut off"] += report.fault is not None
         if report.fault is not None and report.fault.code not in ("server_unreachable", "database_busy"):
             self.counts[f"fault {report.fault.code}"] += 1
@@ -237,7 +287,7 @@ class Worker:
             "device": self.desk.outbox.identity.device,
         }
         told |= {"sets": self.ledger.sets, "files": sorted(self.ledger.files), "acts": {}, "faults": faults}
-        return told | {"cut_off": self.counts["cut off"], "resumed": self.counts["resumed"]}
+        return told | {"cut_off": self.counts["cut off"], "sendings": [astuple(sent) for sent in self.sendings]}
 
 
 def main() -> None:
