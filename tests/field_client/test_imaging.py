@@ -283,9 +283,9 @@ def refuse(original: bytes) -> str:
 
 def test_the_exposure_tells_light_and_focus() -> None:
     stripes = Image.new("L", (400, 300), 40)
-    for x in range(0, 400, 20):
-        stripes.paste(200, (x, 0, x + 10, 300))
-    blurred = stripes.filter(ImageFilter.GaussianBlur(5))
+    for x in range(0, 400, 80):
+        stripes.paste(200, (x, 0, x + 40, 300))
+    blurred = stripes.filter(ImageFilter.GaussianBlur(8))
 
     sharp, soft, wall = (
         imaging.measure(imaging.Raster(400, 300, picture.tobytes()))
