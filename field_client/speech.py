@@ -9,20 +9,14 @@ from typing import Any, Final
 from schemas import kind_of
 from schemas.evidence import PHOTO_PURPOSE_LABELS
 from schemas.lifecycle import STATE_LABELS
-from schemas.order import GRADE_LABELS
+from schemas.order import GRADE_LABELS, RESULT_LABELS
 from schemas.shown_text import show_text
 
 LABELS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "status": STATE_LABELS,
     "grade": GRADE_LABELS,
     "purpose": PHOTO_PURPOSE_LABELS,
-    "result": {
-        "solved": ("已解决", "Solved"),
-        "workaround": ("临时措施", "Workaround"),
-        "needs_parts": ("待备件", "Needs parts"),
-        "needs_workshop": ("返厂维修", "Needs the workshop"),
-        "not_reproduced": ("未复现", "Not reproduced"),
-    },
+    "result": RESULT_LABELS,
     "yes_no": {"yes": ("是", "Yes"), "no": ("否", "No")},
 }
 """field name, or type of a check item -> value -> what people say in Chinese and English"""

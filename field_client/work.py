@@ -13,6 +13,7 @@ from typing import Any, Final
 from field_client.notices import Notice
 from field_client.outbox import Edit, Outbox, make_id, parse_instant, spell_instant
 from field_client.store import Record, Store, Values
+from schemas.job_sheet import SIGNED_ORDER_FIELDS
 from schemas.lifecycle import ENDED_STATES, ENGINEER, ORDER_STATES, allows
 from schemas.problems import Refused
 from sync import canonical
@@ -309,12 +310,8 @@ def _look_back(bench: Workbench, order: Record, values: Values) -> Iterator[Noti
     sheet = signed_sheet(bench, order)
     if sheet is None:
         yield Notice("signature_missing")
-    elif any(sheet.get("work", {}).get(name) != value for name, value in values.items() if name in SIGNED_FINDINGS):
+    elif any(sheet.get("work", {}).get(name) != value for name, value in values.items() if name in SIGNED_ORDER_FIELDS):
         yield Notice("changed_after_signature")
-
-
-SIGNED_FINDINGS: Final = ("diagnosis", "remedy", "result")
-"""Fields of the order that stand on the job sheet."""
 
 
 def _regrades(order: Record, values: Values) -> bool:

@@ -16,6 +16,27 @@ from schemas.merge_rules import FROZEN
 JOB_SHEET_CHARACTERS_MAX = 60_000
 """A visit with 200 checks and 50 parts writes about 30,000 characters."""
 
+VERDICTS = ("passed", "failed", "skipped", "noted")
+VERDICT_LABELS = {
+    "passed": ("合格", "Passed"),
+    "failed": ("不合格", "Failed"),
+    "skipped": ("未做", "Skipped"),
+    "noted": ("已记录", "Noted"),
+}
+
+OUTCOMES = ("signed", "declined", "absent")
+OUTCOME_LABELS = {
+    "signed": ("客户已签字", "Signed"),
+    "declined": ("客户拒签", "Declined to sign"),
+    "absent": ("客户不在场", "Absent"),
+}
+
+SIGNED_ORDER_FIELDS = ("diagnosis", "remedy", "result")
+"""Fields of the order that the job sheet shows and the customer signs."""
+
+SIGNED_FACTS = ("part_fitted", "part_removed", "check_result")
+"""Facts that the job sheet lists: one more after the signature changes what was signed."""
+
 
 class CheckResult(RecordSchema):
     """One item of a checklist, answered. A second answer to the same item is a further fact; the later counts."""
@@ -31,7 +52,7 @@ class CheckResult(RecordSchema):
     item = pattern("项目", "Item", KEY_PATTERN, required=True, merge=FROZEN)
     value = text("结果", "Value", most=1000, merge=FROZEN)
     unit = text("单位", "Unit", most=20, merge=FROZEN)
-    verdict = choice("判定", "Verdict", ("passed", "failed", "skipped", "noted"), required=True, merge=FROZEN)
+    verdict = choice("判定", "Verdict", VERDICTS, required=True, merge=FROZEN)
     reason = text("原因", "Reason", most=500, merge=FROZEN)
     checked_at = instant("检查时间", "Checked at", required=True, merge=FROZEN)
 
@@ -62,7 +83,7 @@ class Signature(RecordSchema):
     machine_id = reference("设备", "Machine", "machine", follows=True, merge=FROZEN)
     job_sheet_id = reference("服务报告", "Job sheet", "job_sheet", required=True, merge=FROZEN)
     job_sheet_sha256 = pattern("报告摘要", "Hash of the sheet", r"[0-9a-f]{64}\Z", required=True, merge=FROZEN)
-    outcome = choice("结果", "Outcome", ("signed", "declined", "absent"), required=True, merge=FROZEN)
+    outcome = choice("结果", "Outcome", OUTCOMES, required=True, merge=FROZEN)
     reason = text("原因", "Reason", most=500, merge=FROZEN)
     signer_name = text("签字人", "Signer", most=80, merge=FROZEN)
     signer_role = text("签字人职务", "Signer's role", most=80, merge=FROZEN)

@@ -12,6 +12,25 @@ GRADE_LABELS = {"urgent": ("紧急", "Urgent"), "important": ("重要", "Importa
 SERVICES = ("repair", "maintenance", "installation", "training", "advice", "spare_part", "retrofit")
 """Kinds of service. Source: handbook R2, M4, I3."""
 
+SERVICE_LABELS = {
+    "repair": ("维修", "Repair"),
+    "maintenance": ("保养", "Maintenance"),
+    "installation": ("安装调试", "Installation"),
+    "training": ("培训", "Training"),
+    "advice": ("咨询", "Advice"),
+    "spare_part": ("备件", "Spare part"),
+    "retrofit": ("改造", "Retrofit"),
+}
+
+RESULTS = ("solved", "workaround", "needs_parts", "needs_workshop", "not_reproduced")
+RESULT_LABELS = {
+    "solved": ("已解决", "Solved"),
+    "workaround": ("临时措施", "Workaround"),
+    "needs_parts": ("待备件", "Needs parts"),
+    "needs_workshop": ("返厂维修", "Needs the workshop"),
+    "not_reproduced": ("未复现", "Not reproduced"),
+}
+
 CHANNELS = ("hotline", "email", "web", "wechat", "app", "account_manager", "telemetry", "engineer")
 """Where requests come from. Source: handbook R1."""
 
@@ -54,4 +73,4 @@ class WorkOrder(RecordSchema):
     finished_at = instant("完工时间", "Finished at")
     diagnosis = text("故障原因", "Diagnosis", most=4000)
     remedy = text("处理措施", "Remedy", most=4000)
-    result = choice("处理结果", "Result", ("solved", "workaround", "needs_parts", "needs_workshop", "not_reproduced"))
+    result = choice("处理结果", "Result", RESULTS)

@@ -18,6 +18,14 @@ from schemas.equipment import GTIN_PATTERN
 from schemas.merge_rules import FROZEN, OFFICE
 
 STOCK_WRITERS = frozenset({"stock_keeper", "manager", "admin"})
+DESTINATIONS = ("returned", "scrapped", "customer", "unknown")
+DESTINATION_LABELS = {
+    "returned": ("返厂", "Returned"),
+    "scrapped": ("报废", "Scrapped"),
+    "customer": ("留给客户", "Left with the customer"),
+    "unknown": ("不明", "Unknown"),
+}
+
 SERIAL_MOST = 60
 """Longer than GS1 AI (21) and (10), which carry at most 20 characters: makers without GS1 numbers write longer ones."""
 
@@ -115,5 +123,5 @@ class PartRemoved(RecordSchema):
     gtin = pattern("全球贸易项目代码", "GTIN", GTIN_PATTERN, merge=FROZEN)
     serial = text("序列号", "Serial number", most=SERIAL_MOST, merge=FROZEN)
     batch = text("批号", "Batch number", most=SERIAL_MOST, merge=FROZEN)
-    destination = choice("去向", "Goes to", ("returned", "scrapped", "customer", "unknown"), merge=FROZEN)
+    destination = choice("去向", "Goes to", DESTINATIONS, merge=FROZEN)
     removed_at = instant("拆下时间", "Removed at", required=True, merge=FROZEN)

@@ -12,13 +12,7 @@ from field_client.desk import Desk
 from field_client.work_checks import Checked
 from field_client.work_checks import check as check_item
 from field_client.work_checks import skip as skip_item
-
-VERDICTS = {
-    "passed": ("合格", "passed"),
-    "failed": ("不合格", "failed"),
-    "skipped": ("未做", "skipped"),
-    "noted": ("已记录", "noted"),
-}
+from schemas.job_sheet import VERDICT_LABELS
 
 
 @click.command()
@@ -46,7 +40,7 @@ def _tell_check(desk: Desk, done: Checked) -> None:
     say, item = desk.say, done.item
     label = say(item["label"], item.get("label_en") or item["label"])
     unit = item.get("unit") or ""
-    echo(f"{label}: {say.value(item['type'], done.value)} {unit}  {say(*VERDICTS[done.verdict])}")
+    echo(f"{label}: {say.value(item['type'], done.value)} {unit}  {say(*VERDICT_LABELS[done.verdict])}")
     if limits := say.limits(item):
         echo(f"  {say('允许', 'limits')} {limits}")
     if done.previous is not None:

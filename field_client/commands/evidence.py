@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 
 from field_client.commands.desk import opened_desk
-from field_client.commands.orders import RESULTS
 from field_client.commands.showing import echo
 from field_client.work_photos import photograph as take_photo
 from field_client.work_signature import sign as take_signature
 from field_client.work_signature import sign_without
 from schemas.evidence import PHOTO_PURPOSES
+from schemas.job_sheet import OUTCOME_LABELS
+from schemas.order import RESULTS
 from schemas.problems import Refused
 
 
@@ -75,12 +76,8 @@ def sign(
         else:
             outcome = "declined" if declined else "absent"
             done = sign_without(desk.bench, outcome, reason, name=name, role=role or None, order=order, **findings)
-        said = {
-            "signed": ("客户已签字", "Signed"),
-            "declined": ("客户拒签", "Declined"),
-            "absent": ("客户不在场", "Absent"),
-        }
-        echo(f"{desk.say(*said[done.signature['outcome']])} {done.signature.get('signer_name') or ''}".rstrip())
+        said = OUTCOME_LABELS[done.signature["outcome"]]
+        echo(f"{desk.say(*said)} {done.signature.get('signer_name') or ''}".rstrip())
         echo(f"  {desk.say('服务报告', 'Job sheet')} SHA-256 {done.content_sha256}")
 
 

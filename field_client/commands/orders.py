@@ -12,9 +12,7 @@ from field_client.desk import Desk
 from field_client.work import Done, OrderLine, create_order, list_today
 from field_client.work import finish as finish_order
 from field_client.work import start as start_order
-from schemas.order import GRADES, SERVICES
-
-RESULTS = ("solved", "workaround", "needs_parts", "needs_workshop", "not_reproduced")
+from schemas.order import GRADES, RESULTS, SERVICES
 
 grade_option = click.option(
     "--grade", type=click.Choice(GRADES), help="按现场情况更正故障等级 / Put the fault grade right"

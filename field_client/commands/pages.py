@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from field_client.commands.checks import VERDICTS
 from field_client.commands.desk import opened_desk
 from field_client.commands.orders import write_line
 from field_client.commands.showing import echo, secho
 from field_client.outbox import SentSet
 from field_client.speech import Speech
 from field_client.work_page import CheckLine, ConflictLine, DeviceStatus, OrderPage, PhotoLine, read_page, read_status
+from schemas.job_sheet import VERDICT_LABELS
 from schemas.problems import Fault
 from sync import canonical
 
@@ -117,7 +117,7 @@ def _show_checks(say: Speech, checks: tuple[CheckLine, ...]) -> None:
         unit = item.get("unit") or ""
         label = say(item["label"], item.get("label_en") or item["label"])
         shown = (
-            f"{say.value(item['type'], result.get('value'))} {unit} {say(*VERDICTS[result['verdict']])}"
+            f"{say.value(item['type'], result.get('value'))} {unit} {say(*VERDICT_LABELS[result['verdict']])}"
             if result
             else say("未做", "open")
         )

@@ -8,17 +8,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from schemas import kind_of
+from schemas.job_sheet import SIGNED_FACTS, SIGNED_ORDER_FIELDS
 from schemas.lifecycle import ENDED_STATES
 from sync.changeset import Change
-
-SIGNED_ORDER_FIELDS: Final = ("diagnosis", "remedy", "result")
-"""Fields of the order that the job sheet shows and the customer signs."""
-
-SIGNED_FACTS: Final = ("part_fitted", "part_removed", "check_result")
-"""Facts that the job sheet lists."""
 
 
 @dataclass(frozen=True, slots=True)
