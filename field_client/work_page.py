@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from field_client.outbox import SentSet
 from field_client.store import Record, Store, Values
 from field_client.work import OrderLine, Workbench, checklist_of, describe_order, find_order, latest_results
+from field_client.work_album import SafeState, read_safe_state
 from field_client.work_checks import previous_result
-from sync.blobs import blobs_named
-
-FileState = Literal["on_device", "sending", "verified", "elsewhere"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class PhotoLine:
     """One photo, and how far its files have come; `percent` of their bytes have reached the server."""
 
     photo: Values
-    state: FileState
+    state: SafeState
     percent: int
 
 
@@ -145,15 +143,7 @@ def _read_checks(bench: Workbench, order: Record) -> list[CheckLine]:
 
 
 def _read_photo(store: Store, photo: Values) -> PhotoLine:
-    names = [name for name, _ in blobs_named(photo)]
-    rows = [store.row("SELECT state, offset, size_bytes FROM blobs WHERE sha256 = ?", name) for name in names]
-    found = [row for row in rows if row is not None]
-    if not found:
-        return PhotoLine(photo, "elsewhere", 100)
-    if all(state in ("verified", "freed") for state, _, _ in found):
-        return PhotoLine(photo, "verified", 100)
-    sent, size = sum(row[1] for row in found), sum(row[2] for row in found)
-    return PhotoLine(photo, "sending" if sent else "on_device", 100 * sent // max(size, 1))
+    return PhotoLine(photo, *read_safe_state(store, photo))
 
 
 def _read_conflict(values: Values) -> ConflictLine:

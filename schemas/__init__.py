@@ -102,6 +102,7 @@ _SCHEMAS: Final[tuple[type[RecordSchema], ...]] = (
     part.PartFitted,
     part.PartRemoved,
     evidence.Photo,
+    evidence.PhotoRemark,
     job_sheet.CheckResult,
     job_sheet.JobSheet,
     job_sheet.Signature,

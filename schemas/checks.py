@@ -24,7 +24,7 @@ def compile_check(field: Any) -> Check:
         return lambda value: (value is None and nullable) or (value is not None and inner(value))
     if len(tests) == 1:
         (only,) = tests
-        return lambda value: (nullable if value is None else inner(value) and only(value))
+        return lambda value: nullable if value is None else inner(value) and only(value)
     return lambda value: nullable if value is None else inner(value) and all(test(value) for test in tests)
 
 

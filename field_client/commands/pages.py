@@ -143,6 +143,7 @@ def _show_photos(say: Speech, photos: tuple[PhotoLine, ...]) -> None:
         state = {
             "on_device": say("只在本机", "only on this device"),
             "sending": say(f"已上传 {line.percent}%", f"{line.percent} % sent"),
+            "received": say("已全部上传，等待核验", "all sent, to be verified"),
             "verified": say("服务器已核验", "verified by the server"),
             "elsewhere": say("在服务器", "at the server"),
         }[line.state]

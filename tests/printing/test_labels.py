@@ -81,8 +81,6 @@ def test_the_same_label_is_the_same_bytes_in_another_process() -> None:
         "sys.stdout.buffer.write(draw_label(text, title, tuple(lines)))"
     )
 
-    elsewhere = subprocess.run(
-        [sys.executable, "-c", program, json.dumps(arguments)], capture_output=True, check=True
-    )
+    elsewhere = subprocess.run([sys.executable, "-c", program, json.dumps(arguments)], capture_output=True, check=True)
 
     assert elsewhere.stdout == draw_label(arguments[0], arguments[1], tuple(arguments[2]))

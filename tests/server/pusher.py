@@ -47,9 +47,7 @@ class Pusher:
         return out.splitlines()
 
 
-def start_pusher(
-    url: str, organisation: str, device: str, lines: Sequence[bytes], death: Death = "never"
-) -> Pusher:
+def start_pusher(url: str, organisation: str, device: str, lines: Sequence[bytes], death: Death = "never") -> Pusher:
     """Start a process that will hand in these lines one by one; several may start beside each other."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.server.pusher"],

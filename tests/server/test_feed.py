@@ -192,9 +192,7 @@ def test_another_epoch_is_refused(firm: Firm) -> None:
     device = synced(firm, firm.wei.person)
     fresh = new_id()
     with writing(firm.engine) as connection:
-        connection.execute(
-            update_rows(Organisation).where(Organisation.organisation == firm.id).values(epoch=fresh)
-        )
+        connection.execute(update_rows(Organisation).where(Organisation.organisation == firm.id).values(epoch=fresh))
 
     with pytest.raises(Refused, match="feed_epoch_changed") as refused:
         device.sync()

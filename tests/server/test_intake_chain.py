@@ -73,9 +73,10 @@ def test_the_same_number_with_other_content_freezes_the_device_and_keeps_both(fi
 
 def test_two_contents_of_a_number_that_waits_for_its_predecessor_are_both_kept(firm: Firm) -> None:
     twin = Device(firm.id, firm.wei.person, firm.wei.id, firm.wei.key)
-    (_first, second), (_other, forked) = seal_notes(firm, 2), [
-        twin.seal("order.note", note(firm, None, text)) for text in ("another story", "and its end")
-    ]
+    (_first, second), (_other, forked) = (
+        seal_notes(firm, 2),
+        [twin.seal("order.note", note(firm, None, text)) for text in ("another story", "and its end")],
+    )
     firm.push(second)
 
     (answer,) = firm.push(forked)

@@ -91,9 +91,7 @@ def seal_photos(firm: Firm, device: Device) -> list[bytes]:
     return [device.seal("photo.take", photo(firm.order)) for _ in range(SETS_EACH)]
 
 
-def test_a_reader_by_position_sees_no_gap_and_misses_nothing(
-    firm: Firm, other_firm: Firm, database_url: str
-) -> None:
+def test_a_reader_by_position_sees_no_gap_and_misses_nothing(firm: Firm, other_firm: Firm, database_url: str) -> None:
     devices = enrol_writers(firm, WRITERS + 2)
     sealed = {device.id: seal_photos(firm, device) for device in devices}
     first = firm.wei.seal("photo.take", photo(firm.order))

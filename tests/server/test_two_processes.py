@@ -27,9 +27,7 @@ def give_orders_to_both(firm: Firm) -> list[str]:
     """Return orders that Wei and Lin both have on their devices."""
     orders = [f"00000000-0000-7000-8000-{number:012d}" for number in range(PAIRS)]
     least = {"status": "assigned", "service": "repair", "grade": "general", "customer_id": firm.company.chen}
-    firm.ensure(
-        *(create("work_order", key, number=key[-4:], engineer_id=firm.lin.person, **least) for key in orders)
-    )
+    firm.ensure(*(create("work_order", key, number=key[-4:], engineer_id=firm.lin.person, **least) for key in orders))
     firm.ensure(*(update("work_order", key, engineer_id=(firm.lin.person, firm.wei.person)) for key in orders))
     firm.catch_up(firm.wei, firm.lin)
     return orders
@@ -49,8 +47,7 @@ def test_of_two_edits_from_one_base_neither_is_lost(firm: Firm, database_url: st
         edits(firm.lin, same, "diagnosis") + edits(firm.lin, apart, "remedy"),
     ]
     pushers = [
-        start_pusher(database_url, firm.id, device.id, sealed)
-        for device, sealed in zip(devices, lines, strict=True)
+        start_pusher(database_url, firm.id, device.id, sealed) for device, sealed in zip(devices, lines, strict=True)
     ]
 
     go_together(pushers)
