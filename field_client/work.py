@@ -13,6 +13,7 @@ from typing import Any, Final
 from field_client.notices import Notice
 from field_client.outbox import Edit, Outbox, make_id, parse_instant, spell_instant
 from field_client.store import Record, Store, Values
+from field_client.work_facts import find_standing
 from schemas.job_sheet import SIGNED_ORDER_FIELDS
 from schemas.lifecycle import ENDED_STATES, ENGINEER, ORDER_STATES, allows
 from schemas.problems import Refused
@@ -268,7 +269,8 @@ def checklist_of(bench: Workbench, order: Record) -> Record | None:
 
 def latest_results(bench: Workbench, order: Record) -> dict[str, Record]:
     """Return the counting result of each check item of an order: the latest."""
-    return {result.values["item"]: result for result in bench.store.find_by("check_result", "order_id", order.id)}
+    results = find_standing(bench.store, "check_result", "order_id", order.id)
+    return {result.values["item"]: result for result in results}
 
 
 def signed_sheet(bench: Workbench, order: Record) -> Values | None:

@@ -1,7 +1,7 @@
 """The photos of an order as they are shown: with what was said of each later, and how far its files have come.
 
-A photo is a fact and stays as it came, byte for byte. Marks drawn over it, another purpose or caption are further
-facts that point at it; the latest counts. Source: handbook V4.
+A photo is a fact and stays as it came, byte for byte. Marks drawn over it, another purpose or caption, and that it was
+taken by mistake are further facts that point at it; the latest counts. Source: handbook V4.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sync.blobs import blobs_named
 SafeState = Literal["on_device", "sending", "received", "verified", "elsewhere"]
 """Only here; on its way; all bytes sent; proven by the server; taken by another device."""
 
-SAID = ("purpose", "caption", "marks")
+SAID = ("purpose", "caption", "marks", "withdrawn")
 """What a remark may say of a photo."""
 
 
@@ -33,13 +33,14 @@ class AlbumPhoto:
     purpose: str
     caption: str | None
     marks: tuple[Values, ...]
+    is_withdrawn: bool
     remarks: int
     state: SafeState
     percent: int
 
 
 def list_photos(bench: Workbench, order: str | None = None) -> list[AlbumPhoto]:
-    """Return the photos of an order, oldest first; raises Refused as `find_order` does."""
+    """Return the photos of an order, oldest first, those withdrawn among them; raises Refused as `find_order` does."""
     found = find_order(bench, order)
     remarks: dict[str, list[Values]] = {}
     for remark in bench.store.find_by("photo_remark", "order_id", found.id):
@@ -49,8 +50,9 @@ def list_photos(bench: Workbench, order: str | None = None) -> list[AlbumPhoto]:
 
 
 def standing_photos(bench: Workbench, order: Record) -> list[Values]:
-    """Return the photos of an order with the purpose and caption that stand."""
-    return [p.values | {"purpose": p.purpose, "caption": p.caption} for p in list_photos(bench, order.id)]
+    """Return the photos of an order that were not withdrawn, with the purpose and caption that stand."""
+    photos = list_photos(bench, order.id)
+    return [p.values | {"purpose": p.purpose, "caption": p.caption} for p in photos if not p.is_withdrawn]
 
 
 def show_photo(bench: Workbench, photo_id: str) -> AlbumPhoto:
@@ -66,6 +68,7 @@ def remark_photo(
     purpose: str | None = None,
     caption: str | None = None,
     marks: Iterable[Mapping[str, Any]] | None = None,
+    withdrawn: bool | None = None,
 ) -> AlbumPhoto:
     """Say something further of a photo; what is left out stays as it was, an empty caption or list clears it.
 
@@ -73,8 +76,12 @@ def remark_photo(
     """
     photo = _find(bench, photo_id)
     before = _standing(photo, _remarks_of(bench, photo))
-    drawn = None if marks is None else [dict(mark) for mark in marks]
-    said = {"purpose": purpose, "caption": caption, "marks": drawn}
+    said = {
+        "purpose": purpose,
+        "caption": caption,
+        "marks": None if marks is None else [dict(mark) for mark in marks],
+        "withdrawn": withdrawn,
+    }
     after = before | {name: value or None for name, value in said.items() if value is not None}
     if after != before:
         _write(bench, photo, after)
@@ -133,6 +140,7 @@ def _describe(store: Store, photo: Record, remarks: list[Values]) -> AlbumPhoto:
         purpose=said["purpose"],
         caption=said["caption"],
         marks=tuple(said["marks"] or ()),
+        is_withdrawn=bool(said["withdrawn"]),
         remarks=len(remarks),
         state=state,
         percent=percent,

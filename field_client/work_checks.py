@@ -11,6 +11,7 @@ from field_client.notices import Notice
 from field_client.outbox import Edit
 from field_client.store import Record, Values
 from field_client.work import Workbench, checklist_of, find_order
+from field_client.work_facts import find_standing
 from schemas.base import DECIMAL_PATTERN
 from schemas.problems import Refused
 
@@ -88,7 +89,7 @@ def previous_result(bench: Workbench, order: Record, key: str) -> Record | None:
     machine_id = order.values.get("machine_id")
     if machine_id is None:
         return None
-    results = bench.store.find_by("check_result", "machine_id", machine_id)
+    results = find_standing(bench.store, "check_result", "machine_id", machine_id)
     earlier = [
         result for result in results if result.values["item"] == key and result.values.get("order_id") != order.id
     ]

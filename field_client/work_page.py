@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from field_client.outbox import SentSet
 from field_client.store import Record, Store, Values
 from field_client.work import OrderLine, Workbench, checklist_of, describe_order, find_order, latest_results
-from field_client.work_album import SafeState, read_safe_state
+from field_client.work_album import SafeState, read_safe_state, standing_photos
 from field_client.work_checks import previous_result
+from field_client.work_facts import find_standing, find_withdrawals
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,18 @@ class ConflictLine:
 
 
 @dataclass(frozen=True, slots=True)
+class WithdrawnLine:
+    """A fact that does not count, and the withdrawal that says why."""
+
+    id: str
+    kind: str
+    fact: Values
+    withdrawal: Values
+
+
+@dataclass(frozen=True, slots=True)
 class OrderPage:
-    """Everything about one order that is known here."""
+    """Everything about one order that is known here; facts that are withdrawn or corrected stand apart."""
 
     line: OrderLine
     order: Values
@@ -57,6 +69,7 @@ class OrderPage:
     fitted: tuple[Values, ...]
     removed: tuple[Values, ...]
     photos: tuple[PhotoLine, ...]
+    withdrawn: tuple[WithdrawnLine, ...]
     signature: Values | None
     conflicts: tuple[ConflictLine, ...]
     exceptions: tuple[Values, ...]
@@ -88,7 +101,7 @@ def read_page(bench: Workbench, name: str | None = None) -> OrderPage:
     signatures = list(store.find_by("signature", "order_id", order.id))
 
     def facts(kind: str) -> tuple[Values, ...]:
-        return tuple(record.values for record in store.find_by(kind, "order_id", order.id))
+        return tuple(record.values for record in find_standing(store, kind, "order_id", order.id))
 
     return OrderPage(
         line=describe_order(bench, order),
@@ -100,7 +113,8 @@ def read_page(bench: Workbench, name: str | None = None) -> OrderPage:
         checks=tuple(_read_checks(bench, order)),
         fitted=facts("part_fitted"),
         removed=facts("part_removed"),
-        photos=tuple(_read_photo(store, photo) for photo in facts("photo")),
+        photos=tuple(_read_photo(store, photo) for photo in standing_photos(bench, order)),
+        withdrawn=tuple(_read_withdrawn(store, order)),
         signature=signatures[-1].values if signatures else None,
         conflicts=tuple(_read_conflict(conflict) for conflict in facts("conflict")),
         exceptions=facts("exception"),
@@ -140,6 +154,13 @@ def _read_checks(bench: Workbench, order: Record) -> list[CheckLine]:
         result, previous = results.get(item["key"]), previous_result(bench, order, item["key"])
         lines.append(CheckLine(item, result.values if result else None, previous.values if previous else None))
     return lines
+
+
+def _read_withdrawn(store: Store, order: Record) -> Iterator[WithdrawnLine]:
+    for fact_id, withdrawal in find_withdrawals(store, "order_id", order.id).items():
+        fact = store.find(fact_id)
+        if fact is not None:
+            yield WithdrawnLine(fact.id, fact.kind, fact.values, withdrawal.values)
 
 
 def _read_photo(store: Store, photo: Values) -> PhotoLine:

@@ -9,6 +9,7 @@ from field_client.notices import Notice
 from field_client.outbox import Edit
 from field_client.store import Record, Values
 from field_client.work import Workbench, find_order, machine_of
+from field_client.work_facts import find_standing
 from schemas.problems import Refused
 
 
@@ -54,14 +55,17 @@ def fit_part(
     quantity: int | None = None,
     place: str | None = None,
     order: str | None = None,
+    replaces: str | None = None,
 ) -> Fitted:
     """Record that a part was fitted and, in the same change-set, what came out for it.
 
+    `replaces` is the id of a part fitted that was written down wrongly: this one stands for it, with its time.
     Raises Refused with `machine_unknown` when the order has no machine, `field_missing` when nothing tells what
-    part it is, or `value_invalid`.
+    part it is, `not_found` when there is nothing to correct, or `value_invalid`.
     """
     found = find_order(bench, order)
     machine = machine_of(bench, found)
+    wrong = _find_wrong(bench, found, replaces) if replaces else None
     part, batch, doubts = identify(bench, label)
     supplier = bench.store.find(batch.values["supplier_id"]) if batch else None
     values = {
@@ -76,12 +80,13 @@ def fit_part(
         "supplier_id": supplier.id if supplier else None,
         "place": place,
         "quantity": quantity,
-        "fitted_at": bench.now(),
+        "fitted_at": wrong.values["fitted_at"] if wrong else bench.now(),
         "scanned": label.text,
+        "replaces_id": replaces,
     }
     if values["part_name"] is None:
         raise Refused("field_missing", field="part_name")
-    notices = [*doubts, *_warn(bench, label, part, batch, machine)]
+    notices = [*doubts, *_warn(bench, label, part, batch, machine, replaces)]
     fitted = Edit("part_fitted", bench.make_id(), values, is_new=True)
     edits = [fitted]
     if removed is not None:
@@ -90,8 +95,7 @@ def fit_part(
         if removed.serial and not known:
             notices.append(Notice("removed_unknown", {"serial": removed.serial}))
     set_id = bench.outbox.write("part.fit", edits)
-    out = dict(edits[1].values) if removed is not None else None
-    return Fitted(values, out, part, batch, supplier, set_id, tuple(notices))
+    return Fitted(values, dict(edits[1].values) if removed else None, part, batch, supplier, set_id, tuple(notices))
 
 
 def identify(bench: Workbench, label: PartLabel) -> tuple[Record | None, Record | None, tuple[Notice, ...]]:
@@ -124,7 +128,12 @@ def _name_of(part: Record | None) -> str | None:
 
 
 def _warn(
-    bench: Workbench, label: PartLabel, part: Record | None, batch: Record | None, machine: Record
+    bench: Workbench,
+    label: PartLabel,
+    part: Record | None,
+    batch: Record | None,
+    machine: Record,
+    replaces: str | None,
 ) -> Iterator[Notice]:
     if part is None:
         yield Notice("part_unknown")
@@ -132,7 +141,8 @@ def _warn(
         yield Notice("serial_missing")
     if not label.batch:
         yield Notice("batch_missing")
-    if label.serial and _find_in_machine(bench, machine, label.serial) is not None:
+    known = _find_in_machine(bench, machine, label.serial) if label.serial else None
+    if known is not None and known.id != replaces:
         yield Notice("serial_in_use", {"serial": label.serial})
     values = batch.values if batch else {}
     if values.get("recalled_on"):
@@ -146,9 +156,18 @@ def _warn(
 def _find_in_machine(bench: Workbench, machine: Record, serial: str) -> Record | None:
     """Return the record of a serial number being in a machine: fitted there and not taken out since."""
     store = bench.store
-    fitted = [f for f in store.find_by("part_fitted", "machine_id", machine.id) if f.values.get("serial") == serial]
-    removed = [r for r in store.find_by("part_removed", "machine_id", machine.id) if r.values.get("serial") == serial]
+    fitted, removed = (
+        [fact for fact in find_standing(store, kind, "machine_id", machine.id) if fact.values.get("serial") == serial]
+        for kind in ("part_fitted", "part_removed")
+    )
     return fitted[-1] if len(fitted) > len(removed) else None
+
+
+def _find_wrong(bench: Workbench, order: Record, fitted_id: str) -> Record:
+    for fitted in find_standing(bench.store, "part_fitted", "order_id", order.id):
+        if fitted.id == fitted_id:
+            return fitted
+    raise Refused("not_found", what=fitted_id)
 
 
 def _describe_removed(

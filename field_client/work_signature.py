@@ -11,6 +11,8 @@ from field_client.evidence import EvidenceFolder
 from field_client.outbox import Edit
 from field_client.store import Record, Values
 from field_client.work import Workbench, checklist_of, find_order
+from field_client.work_album import standing_photos
+from field_client.work_facts import find_standing
 from printing.job_sheet import JobSheetSource, compose_job_sheet
 from schemas.problems import Refused
 from sync import canonical
@@ -87,7 +89,7 @@ def compose(bench: Workbench, order: Record) -> str:
     checklist = checklist_of(bench, order)
 
     def facts(kind: str) -> list[Values]:
-        return [record.values for record in store.find_by(kind, "order_id", order.id)]
+        return [record.values for record in find_standing(store, kind, "order_id", order.id)]
 
     return compose_job_sheet(
         JobSheetSource(
@@ -102,7 +104,7 @@ def compose(bench: Workbench, order: Record) -> str:
             checks=facts("check_result"),
             parts=[(part, store.values_of(part.get("supplier_id")).get("name")) for part in facts("part_fitted")],
             removed=facts("part_removed"),
-            photos=facts("photo"),
+            photos=standing_photos(bench, order),
         )
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from schemas import aftercare, customer, equipment, evidence, job_sheet, order, part, people, review
+from schemas import aftercare, customer, equipment, evidence, job_sheet, order, part, people, review, withdrawal
 from schemas.base import Audience, FieldRule, Nature, RecordSchema
 from schemas.checks import Check, compile_check
 from schemas.merge_rules import MergeRule
@@ -95,6 +95,8 @@ _SCHEMAS: Final[tuple[type[RecordSchema], ...]] = (
     equipment.Checklist,
     aftercare.SlaTerm,
     aftercare.TrainingRecord,
+    aftercare.TrainingSignature,
+    aftercare.FactoryReturn,
     order.WorkOrder,
     part.Supplier,
     part.CatalogueItem,
@@ -106,6 +108,7 @@ _SCHEMAS: Final[tuple[type[RecordSchema], ...]] = (
     job_sheet.CheckResult,
     job_sheet.JobSheet,
     job_sheet.Signature,
+    withdrawal.Withdrawal,
     review.Conflict,
     review.ReviewException,
 )

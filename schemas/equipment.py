@@ -43,6 +43,8 @@ class Model(RecordSchema):
     gtin = pattern("全球贸易项目代码", "GTIN", GTIN_PATTERN, merge=FROZEN, indexed=True)
     warranty_months = whole("整机保修月数", "Warranty", most=240, unit="month")
     component_terms = many("部件保修", "Component terms", group("部件", "Component", ComponentTerm, required=True))
+    # Told to whoever sends the machine to the factory. Source: handbook X1.
+    packing = many("包装要求", "Packing instructions", text("要求", "Instruction", most=300, required=True), most=20)
 
 
 class Machine(RecordSchema):
@@ -63,17 +65,38 @@ class Machine(RecordSchema):
     firmware = text("固件版本", "Firmware", most=60)
 
 
+CHECK_TYPES = ("yes_no", "choice", "number", "text", "photo", "series")
+
+CHANNELS_MAX = 8
+"""The no-load run of the handbook has three: current, voltage, speed."""
+
+
+class Channel(Part):
+    """One quantity of a reading series, with limits that every reading must keep. Source: handbook I2."""
+
+    key = pattern("键", "Key", KEY_PATTERN, required=True)
+    label = text("通道", "Channel", most=80, required=True)
+    label_en = text("英文通道", "Channel in English", most=80)
+    unit = text("单位", "Unit", most=20)
+    low = decimal("下限", "Lower limit")
+    high = decimal("上限", "Upper limit")
+
+
 class ChecklistItem(Part):
-    """One thing to look at or measure, with its limits. Source: handbook I2, V2, M1."""
+    """One thing to look at or measure, with its limits. Source: handbook I2, V2, M1.
+
+    A `series` has channels, each with its own unit and limits; a `photo` is answered by a photo of the order.
+    """
 
     key = pattern("键", "Key", KEY_PATTERN, required=True)
     label = text("项目", "Item", required=True)
     label_en = text("英文项目", "Item in English")
-    type = choice("类型", "Type", ("yes_no", "choice", "number", "text"), required=True)
+    type = choice("类型", "Type", CHECK_TYPES, required=True)
     options = many("选项", "Options", text("选项", "Option", most=80, required=True), most=20)
     unit = text("单位", "Unit", most=20)
     low = decimal("下限", "Lower limit")
     high = decimal("上限", "Upper limit")
+    channels = many("通道", "Channels", group("通道", "Channel", Channel, required=True), most=CHANNELS_MAX)
     beyond_limit = choice("超限处理", "Beyond the limit", ("warn", "block"))
     mandatory = truth("必填", "Mandatory")
 

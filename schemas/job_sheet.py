@@ -3,14 +3,19 @@
 from schemas.base import (
     KEY_PATTERN,
     Nature,
+    Part,
     RecordSchema,
     choice,
+    decimal,
+    group,
     instant,
+    many,
     pattern,
     reference,
     sha256,
     text,
 )
+from schemas.equipment import CHANNELS_MAX
 from schemas.merge_rules import FROZEN
 
 JOB_SHEET_CHARACTERS_MAX = 60_000
@@ -36,6 +41,22 @@ SIGNED_ORDER_FIELDS = ("diagnosis", "remedy", "result")
 
 SIGNED_FACTS = ("part_fitted", "part_removed", "check_result")
 """Facts that the job sheet lists: one more after the signature changes what was signed."""
+POINTS_MAX = 300
+"""A no-load run of five minutes, read every second; three channels of it are about 30 KB of a change-set."""
+
+
+class Reading(Part):
+    """One reading of one channel, `t_s` seconds after the series began."""
+
+    t_s = decimal("时间", "Time", unit="s", required=True)
+    value = decimal("读数", "Reading", required=True)
+
+
+class ReadingSeries(Part):
+    """The readings of one channel, by time. Source: handbook I2 (curves of current, voltage and speed)."""
+
+    channel = pattern("通道", "Channel", KEY_PATTERN, required=True)
+    points = many("读数", "Readings", group("读数", "Reading", Reading, required=True), most=POINTS_MAX, required=True)
 
 
 class CheckResult(RecordSchema):
@@ -52,6 +73,10 @@ class CheckResult(RecordSchema):
     item = pattern("项目", "Item", KEY_PATTERN, required=True, merge=FROZEN)
     value = text("结果", "Value", most=1000, merge=FROZEN)
     unit = text("单位", "Unit", most=20, merge=FROZEN)
+    readings = many(
+        "读数", "Readings", group("通道", "Channel", ReadingSeries, required=True), most=CHANNELS_MAX, merge=FROZEN
+    )
+    photo_id = reference("照片", "Photo", "photo", merge=FROZEN)
     verdict = choice("判定", "Verdict", VERDICTS, required=True, merge=FROZEN)
     reason = text("原因", "Reason", most=500, merge=FROZEN)
     checked_at = instant("检查时间", "Checked at", required=True, merge=FROZEN)

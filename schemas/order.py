@@ -9,8 +9,8 @@ GRADES = ("urgent", "important", "general")
 
 GRADE_LABELS = {"urgent": ("紧急", "Urgent"), "important": ("重要", "Important"), "general": ("一般", "General")}
 
-SERVICES = ("repair", "maintenance", "installation", "training", "advice", "spare_part", "retrofit")
-"""Kinds of service. Source: handbook R2, M4, I3."""
+SERVICES = ("repair", "maintenance", "installation", "training", "advice", "spare_part", "retrofit", "workshop")
+"""Kinds of service. Source: handbook R2, M4, I3, X1."""
 
 SERVICE_LABELS = {
     "repair": ("维修", "Repair"),
@@ -20,6 +20,7 @@ SERVICE_LABELS = {
     "advice": ("咨询", "Advice"),
     "spare_part": ("备件", "Spare part"),
     "retrofit": ("改造", "Retrofit"),
+    "workshop": ("返厂维修", "Workshop repair"),
 }
 
 RESULTS = ("solved", "workaround", "needs_parts", "needs_workshop", "not_reproduced")
@@ -50,13 +51,17 @@ class WorkOrder(RecordSchema):
     service = choice("服务类型", "Kind of service", SERVICES, required=True)
     grade = choice("故障等级", "Fault grade", GRADES, required=True)
     channel = choice("来源", "Channel", CHANNELS, merge=FROZEN)
-    customer_id = reference("客户", "Customer", "customer", required=True, carries=True)
+    customer_id = reference("客户", "Customer", "customer", carries=True)
     site_id = reference("现场", "Site", "site", carries=True)
     machine_id = reference("设备", "Machine", "machine", carries=True, follows=True)
     centre_id = reference("服务网点", "Service centre", "service_centre", merge=OFFICE)
     engineer_id = reference("工程师", "Engineer", "person", merge=OFFICE)
     checklist_id = reference("检查表", "Checklist", "checklist")
-    parent_id = reference("上级工单", "Follows up", "work_order", merge=FROZEN)
+    parent_id = reference("上级工单", "Follows up", "work_order", merge=FROZEN, indexed=True)
+    # Who and what it is for, as the engineer was told, until the office has records of them.
+    customer_name = text("客户（未建档）", "Customer, as told")
+    site_address = text("现场地址（未建档）", "Address, as told")
+    machine_name = text("设备（未建档）", "Machine, as told")
     sla_term_id = reference("服务条款", "Service terms", "sla_term", merge=OFFICE)
     symptom = text("故障现象", "Symptom", most=4000)
     alarms = many("报警代码", "Alarms", text("报警", "Alarm", most=40, required=True), merge=UNION)
@@ -68,6 +73,7 @@ class WorkOrder(RecordSchema):
     reported_at = instant("报修时间", "Reported at", merge=FROZEN)
     on_site_due_at = instant("到场时限", "On site by", merge=OFFICE)
     solved_due_at = instant("解决时限", "Solved by", merge=OFFICE)
+    hold_reason = text("暂停原因", "Reason for the hold", most=500)
     arrived_at = instant("到场时间", "Arrived at")
     started_at = instant("开工时间", "Started at")
     finished_at = instant("完工时间", "Finished at")

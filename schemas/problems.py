@@ -97,6 +97,8 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("kind_mismatch", 409, "never", "记录 {id} 是另一种记录。", "The record {id} is of another kind."),
     Problem("never_deleted", 409, "never", "“{kind}”不能删除，签名与来历都要用到它；请改“{field}”使其停用。", "A record of kind '{kind}' is not deleted, since signatures and provenance name it; end it by '{field}'."),
     Problem("fact_is_final", 409, "never", "事实记录不能修改或删除，请另记一条更正。", "A fact is not edited or deleted; record a correction that points at it."),
+    Problem("not_withdrawable", 422, "never", "“{kind}”不能撤回。", "A record of kind '{kind}' cannot be withdrawn."),
+    Problem("already_withdrawn", 409, "never", "这条记录已经撤回。", "This record is withdrawn already."),
     Problem("move_not_allowed", 422, "after_pull", "工单不能从“{before}”变为“{after}”。", "A work order cannot go from '{before}' to '{after}'."),
     Problem("writer_not_allowed", 403, "never", "您的角色不能填写“{field}”。", "Your role may not write '{field}'."),
     Problem("out_of_scope", 403, "after_pull", "这台终端不持有记录 {id}。", "This device does not hold the record {id}."),

@@ -89,6 +89,7 @@ class ReviewException(RecordSchema):
     subject_kind = text("记录类型", "Record kind", most=60, required=True, merge=FROZEN)
     subject_id = pattern("记录", "Record", UUID_PATTERN, required=True, merge=FROZEN)
     detail = text("详情", "Detail", most=1000, merge=FROZEN)
+    withdrawal_id = reference("撤回", "Withdrawn by", "withdrawal")
     raised_at = instant("发现时间", "Raised at", merge=FROZEN)
     state = choice("状态", "State", ("open", "settled"), required=True)
     decision = text("处理决定", "Decision", most=1000)

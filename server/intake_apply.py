@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any, Final
 
+from schemas.review import EXCEPTION_CODES
 from server.domain import findings
 from server.domain.arrival import Arrival
 from server.domain.findings import Finding, PartEvent, order_of
@@ -32,6 +33,8 @@ def apply_changes(store: Workspace, arrival: Arrival) -> tuple[Verdict, tuple[Ch
     for change in arrival.changes:
         for finding in _look_at(store, change):
             _raise_exception(store, arrival, change, finding)
+        if change.kind == "withdrawal":
+            _mark_exceptions(store, arrival, change)
         verdicts.append(_apply(store, arrival, change, settled.get(change.id, frozenset())))
     device = arrival.changeset.device
     store.scope.settle(store.position, None if device == store.office_device else arrival.changeset.actor)
@@ -139,6 +142,17 @@ def _raise_exception(store: Workspace, arrival: Arrival, change: Change, finding
     store.write(exception_id, "exception", values, arrival.changeset.device)
 
 
+def _mark_exceptions(store: Workspace, arrival: Arrival, change: Change) -> None:
+    """Tell in the exceptions that a fact raised that it is withdrawn; whether that settles them a person says."""
+    subject = store.record(change.set["subject_id"])
+    assert subject is not None, "a withdrawal without its subject is refused"
+    digest = Sealed(store.log_payload(subject.position)[0]).digest
+    for code in EXCEPTION_CODES:
+        exception = store.record(_derived_id(digest, subject.id, code))
+        if exception is not None:
+            store.write(exception.id, "exception", {"withdrawal_id": change.id}, arrival.changeset.device)
+
+
 def _look_at(store: Workspace, change: Change) -> Iterator[Finding]:
     order_id = order_of(change.kind, change.id, change.set)
     if not order_id or change.kind in ("conflict", "exception"):
@@ -194,6 +208,10 @@ def _take_note(store: Workspace, record: Record) -> None:
         event = _part_event(store, Change(record.kind, record.id, "create", body, {}))
         if event is not None:
             store.findings.add_event(event)
+        if body.get("replaces_id"):
+            store.findings.correct(body["replaces_id"], record.id)
+    elif record.kind == "withdrawal":
+        store.findings.withdraw(body["subject_id"])
 
 
 def _provenance(arrival: Arrival, position: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from field_client.commands.showing import echo, secho
 from field_client.outbox import SentSet
 from field_client.speech import Speech
 from field_client.work_page import CheckLine, ConflictLine, DeviceStatus, OrderPage, PhotoLine, read_page, read_status
+from schemas import KINDS
 from schemas.job_sheet import VERDICT_LABELS
 from schemas.problems import Fault
 from sync import canonical
@@ -52,6 +53,7 @@ def show(pin_file: Path | None, order: str | None) -> None:
         _show_checks(desk.say, page.checks)
         _show_parts(desk.say, page)
         _show_photos(desk.say, page.photos)
+        _show_withdrawn(desk.say, page)
         _show_signature(desk.say, page)
         _show_disputes(desk.say, page)
 
@@ -149,6 +151,15 @@ def _show_photos(say: Speech, photos: tuple[PhotoLine, ...]) -> None:
         }[line.state]
         caption = line.photo.get("caption") or ""
         echo(f"{say('照片', 'Photo')}: {say.value('purpose', line.photo['purpose'])} {caption} ({state})")
+
+
+def _show_withdrawn(say: Speech, page: OrderPage) -> None:
+    for line in page.withdrawn:
+        named = ("part_name", "serial", "item", "value", "caption")
+        told = " ".join(str(line.fact[name]) for name in named if line.fact.get(name))
+        echo(
+            f"{say('已撤回', 'Withdrawn')}: {say(*KINDS[line.kind].schema.label)} {told} — {line.withdrawal['reason']}"
+        )
 
 
 def _show_signature(say: Speech, page: OrderPage) -> None:

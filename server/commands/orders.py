@@ -85,7 +85,9 @@ def show(desk: Desk, number: str, as_json: bool) -> None:
         text = (shown.get("serial") or desk.voice.name_of(shown)) if shown else desk.voice.value(field, value)
         click.echo(f"{desk.voice.field_name('work_order', field)}: {text}")
     for entry in detail["followed_by"]:
-        click.echo(f"- {entry['kind']} {_describe(desk.voice, entry['kind'], entry['body'])}")
+        struck = entry.get("withdrawn")
+        note = desk.voice.choose("（已撤回：{}）", " (withdrawn: {})").format(struck["reason"] or "—") if struck else ""
+        click.echo(f"- {entry['kind']} {_describe(desk.voice, entry['kind'], entry['body'])}{note}")
 
 
 @click.command()
@@ -177,6 +179,8 @@ def _describe(voice: Voice, kind: str, body: Body) -> str:
         return f"{body['field']} {body['state']}"
     if kind == "exception":
         return f"{body['code']} {body['state']}"
+    if kind == "withdrawal":
+        return f"{body['subject_kind']} {body['subject_id']} {body['reason']}"
     return voice.name_of(body)
 
 

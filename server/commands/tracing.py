@@ -58,12 +58,16 @@ def _print_span(voice: Voice, span: Group) -> None:
     line("召回", "RECALLED", recalled)
     line("设备", "machine", f"{machine['serial']}  {voice.name_of(machine['model'])}")
     line("客户", "customer", f"{voice.name_of(machine['customer'])}  {voice.name_of(machine['site'])}")
+    if span["withdrawn"]:
+        struck = span["withdrawn"]
+        text = f"{struck['reason']}  {voice.name_of(struck['by'])}  {local_time(struck['at'])}  #{struck['position']}"
+        line("已撤回", "WITHDRAWN", text)
     if span["elsewhere"]:
         line("注意", "attention", voice.choose("同一序列号也记录在另一台设备上", "also recorded in another machine"))
     _print_act(voice, ("装入", "fitted"), span["fitted"])
     if span["removed"]:
         _print_act(voice, ("拆下", "removed"), span["removed"])
-    elif span["fitted"]:
+    elif span["fitted"] and not span["withdrawn"]:
         line("拆下", "removed", voice.choose("尚在设备中", "still in the machine"))
 
 
@@ -80,7 +84,8 @@ def _print_act(voice: Voice, title: tuple[str, str], act: Group | None) -> None:
     line("时间", "times", f"{titles}  #{act['position']}")
     for photo in act["photos"]:
         arrived = "" if photo["arrived"] else voice.choose("（文件未到）", " (file has not arrived)")
-        line("照片", "photo", f"{photo['purpose']}  {photo['original_sha256']}{arrived}")
+        struck = voice.choose("（已撤回）", " (withdrawn)") if photo.get("withdrawn") else ""
+        line("照片", "photo", f"{photo['purpose']}  {photo['original_sha256']}{arrived}{struck}")
     signature = act["signature"]
     if signature:
         who = f"{signature.get('signer_name') or ''} {signature.get('signer_role') or ''}"

@@ -10,6 +10,7 @@ Rule 4: what a change refers to exists and is of the kind referred to.
 Rule 5: a device changes and adds to records that it holds or once held; work done after an order was
         moved to somebody else is kept, guessed ids are refused. What is deleted reaches nobody, so a fact may
         name it: an order that comes after its machine was deleted still names the machine.
+        A withdrawal names a fact of its own order.
 Rule 6: a work order moves as the life cycle allows (schemas/lifecycle.py).
 """
 
@@ -112,6 +113,7 @@ def fault_of_change(
         _fault_of_writer(change, kind, author)
         or _fault_of_existence(change, find, created)
         or _fault_of_references(change, kind, find, created)
+        or _fault_of_withdrawal(change, find)
         or _fault_of_scope(change, kind, author, created, has_held, is_deleted)
         or _fault_of_move(change, author, settled)
     )
@@ -153,6 +155,20 @@ def _fault_of_references(change: Change, kind: Kind, find: Find, created: dict[s
             return Fault("record_missing", {"kind": rule.refers_to, "id": target})
         if target_kind != rule.refers_to:
             return Fault("kind_mismatch", {"id": target})
+    return None
+
+
+def _fault_of_withdrawal(change: Change, find: Find) -> Fault | None:
+    if change.kind != "withdrawal":
+        return None
+    kind, subject = change.set["subject_kind"], change.set["subject_id"]
+    found = find(subject)
+    if found is None:
+        return Fault("record_missing", {"kind": kind, "id": subject})
+    if found[0] != kind:
+        return Fault("kind_mismatch", {"id": subject})
+    if found[1]["order_id"] != change.set["order_id"]:
+        return Fault("value_invalid", {"field": "subject_id", "detail": "it belongs to another order"})
     return None
 
 

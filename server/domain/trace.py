@@ -3,6 +3,7 @@
 Rule 1: a part is (maker or GTIN, serial number), byte for byte; searching alone folds case and width.
 Rule 2: only facts up to a log position count, so "as known then" is the same question with fewer facts.
 Rule 3: a fact that a later one corrects does not count once the correction is known.
+        A withdrawn fact counts for nothing; it is a span of its own, which names the withdrawal.
 Rule 4: a removal ends the span of that part in that machine. Typed without a maker, it ends the span of
         the only part of that serial number there; where none fits, the part was there before records began.
 Rule 5: a part fitted elsewhere without having been removed is in two places: both spans stay open and
@@ -23,7 +24,7 @@ from typing import Final, Literal
 FOLDED_CHARACTERS_MAX: Final = 60
 """The width of the columns searched by; folding can lengthen a text: one ligature becomes three letters."""
 
-Act = Literal["fitted", "removed"]
+Act = Literal["fitted", "removed", "struck"]
 
 
 def fold(text: str) -> str:
@@ -40,7 +41,8 @@ def fold(text: str) -> str:
 class Fact:
     """A part put into or taken out of a machine. `at` is an instant, `position` its place in the log.
 
-    `corrects` names the fact of the same act that this one stands in for.
+    `corrects` names the fact of the same act that this one stands in for; of a ``struck`` fact, which is a withdrawal,
+    the fact that it withdraws.
     """
 
     id: str
@@ -60,13 +62,14 @@ class Span:
     """One part in one machine: `fitted` is None when only its removal is known, `removed` while it is in.
 
     `again` holds further facts of fitting it where it already was; `elsewhere` tells that it is also
-    recorded in another machine for some of this time.
+    recorded in another machine for some of this time. `withdrawn` is the withdrawal of its one fact.
     """
 
     fitted: Fact | None
     removed: Fact | None = None
     again: tuple[Fact, ...] = ()
     elsewhere: bool = False
+    withdrawn: Fact | None = None
 
     @property
     def fact(self) -> Fact:
@@ -98,14 +101,17 @@ def spans(facts: Iterable[Fact], as_known_at: int | None = None) -> list[Span]:
     `as_known_at` are left out.
     """
     known = [fact for fact in facts if as_known_at is None or fact.position <= as_known_at]
-    corrected = {fact.corrects for fact in known if fact.corrects}
+    struck = {fact.corrects: fact for fact in sorted(known, key=_by_time, reverse=True) if fact.act == "struck"}
+    told = [fact for fact in known if fact.act != "struck"]
+    corrected = {fact.corrects for fact in told if fact.corrects and fact.id not in struck}
     book = _Book()
-    for fact in sorted((fact for fact in known if fact.id not in corrected), key=_by_time):
+    for fact in sorted((fact for fact in told if fact.id not in corrected and fact.id not in struck), key=_by_time):
         if fact.act == "fitted":
             book.fit(fact)
         else:
             book.remove(fact)
-    return _mark_elsewhere(sorted(book.all_spans(), key=lambda span: _by_time(span.fact)))
+    withdrawn = [_withdraw(fact, struck[fact.id]) for fact in told if fact.id in struck]
+    return sorted([*_mark_elsewhere(book.all_spans()), *withdrawn], key=lambda span: _by_time(span.fact))
 
 
 def of_serial(found: Iterable[Span], serial: str) -> list[Span]:
@@ -178,6 +184,10 @@ class _Book:
         if same:
             return same[0]
         return alike[0] if not fact.maker and len(alike) == 1 else None
+
+
+def _withdraw(fact: Fact, by: Fact) -> Span:
+    return Span(fact, withdrawn=by) if fact.act == "fitted" else Span(None, fact, withdrawn=by)
 
 
 def _is_same_part(one: Fact, other: Fact) -> bool:

@@ -88,8 +88,7 @@ def _spans_of(
     """Return the spans of the parts that some facts are about, among others.
 
     More facts than those given belong to them: what else is known of the same serial numbers, such as a
-    removal, which names no batch; and corrections, which may name another serial number but stand at the
-    same machine.
+    removal, which names no batch; and corrections and withdrawals, which stand at the same machine.
     """
     found = {row.id: row for row in rows}
     serials = {fold(row.serial) for row in found.values() if row.serial is not None}
@@ -104,7 +103,5 @@ def _spans_of(
 
 def _read_fact(row: FactRow, body: dict[str, Any], batches: dict[str, dict[str, Any]]) -> Fact:
     batch = body.get("batch") or batches.get(body.get("batch_id", ""), {}).get("number")
-    if row.act == "removed":
-        return Fact(row.id, "removed", row.maker, row.serial, batch, row.machine, row.order, row.at, row.position)
-    corrects = body.get("replaces_id")
-    return Fact(row.id, "fitted", row.maker, row.serial, batch, row.machine, row.order, row.at, row.position, corrects)
+    where = (row.maker, row.serial, batch, row.machine, row.order, row.at, row.position)
+    return Fact(row.id, row.act, *where, row.subject)

@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Table, select
 
+from server.domain.trace import Act
 from server.store.bulk import select_among
 from server.store.tables import Link, LogEntry, TraceFact
 
@@ -24,13 +25,14 @@ class FactRow:
     """A fact as it is found; the record of the same id has the rest."""
 
     id: str
-    act: str
+    act: Act
     maker: str
     serial: str | None
     machine: str
     order: str
     at: str
     position: int
+    subject: str | None
 
 
 @dataclass(frozen=True, slots=True)

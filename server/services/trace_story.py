@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from server.domain.photos import photos_withdrawn
 from server.domain.times import correct
 from server.domain.trace import Fact, Span
 from server.services.trace_facts import LoggedSet, find_followers, read_log
@@ -29,9 +30,10 @@ _SIGNATURE_FIELDS: Final = ("outcome", "reason", "signer_name", "signer_role", "
 def tell(connection: Connection, organisation: str, found: Sequence[Span]) -> list[Group]:
     """Return what is known of each span, in the same order.
 
-    Each is {part, serial, batch, supplier, machine, fitted, removed, again, elsewhere}; `fitted` and `removed`
-    are acts ({order, engineer, device, at, captured_at, corrected_at, received_at, position, photos,
-    signature ...}) or None.
+    Each is {part, serial, batch, supplier, machine, fitted, removed, again, elsewhere, withdrawn}; `fitted` and
+    `removed` are acts ({order, engineer, device, at, captured_at, corrected_at, received_at, position, photos,
+    signature ...}) or None; `withdrawn`, where its fact does not count, is {id, by, at, reason, position} or None.
+    Photos that were taken by mistake are `withdrawn`.
     """
     story = _Story(connection, organisation, {}, {}, {}, {})
     story.read(found)
@@ -50,7 +52,8 @@ class _Story:
     verified: dict[str, int]
 
     def read(self, found: Sequence[Span]) -> None:
-        facts = [fact for span in found for fact in (span.fitted, span.removed) if fact is not None]
+        acts = [fact for span in found for fact in (span.fitted, span.removed, span.withdrawn)]
+        facts = [fact for fact in acts if fact is not None]
         self.log = read_log(self.connection, self.organisation, (fact.position for fact in facts))
         orders = {fact.order for fact in facts}
         self.followers = find_followers(self.connection, self.organisation, orders)
@@ -77,6 +80,7 @@ class _Story:
             "removed": self._tell_act(span.removed) if span.removed else None,
             "again": [fact.id for fact in span.again],
             "elsewhere": span.elsewhere,
+            "withdrawn": self._tell_withdrawal(span.withdrawn) if span.withdrawn else None,
         }
 
     def _tell_part(self, fact: Fact, body: Body) -> Group:
@@ -115,12 +119,20 @@ class _Story:
             "signature": self._tell_signature(fact.order),
         } | _pick(body, ("place", "quantity", "scanned", "destination"))
 
+    def _tell_withdrawal(self, fact: Fact) -> Group:
+        actor = codec.decode(Sealed(self.log[fact.position].sealed).payload).actor
+        by = {"id": actor} | _pick(self._body(actor), ("name", "name_en"))
+        return {"id": fact.id, "by": by, "at": fact.at, "position": fact.position} | _pick(
+            self._body(fact.id), ("reason",)
+        )
+
     def _tell_photos(self, order: str) -> list[Group]:
-        photos = self._following(order, "photo")
-        return [
-            {"id": photo_id, "arrived": body["original_sha256"] in self.verified} | _pick(body, _PHOTO_FIELDS)
-            for photo_id, body in photos
-        ]
+        withdrawn = photos_withdrawn(body for _, body in self._following(order, "photo_remark"))
+        told = []
+        for photo_id, body in self._following(order, "photo"):
+            state = {"arrived": body["original_sha256"] in self.verified, "withdrawn": photo_id in withdrawn}
+            told.append({"id": photo_id} | state | _pick(body, _PHOTO_FIELDS))
+        return told
 
     def _tell_signature(self, order: str) -> Group | None:
         """Tell of the newest signature; ids made later sort later."""

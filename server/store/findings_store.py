@@ -27,6 +27,9 @@ class FindingsStore:
     _events: dict[str, list[PartEvent]] = field(default_factory=dict)
     _signed: dict[str, str | None] = field(default_factory=dict)
     _opened: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    _struck: set[str] = field(default_factory=set)
+    _corrections: dict[str, set[str]] = field(default_factory=dict)
+    """fact -> the facts that stand in for it"""
 
     def load(self, changes: Iterable[Change]) -> None:
         """Read what is known of the parts and orders that some changes speak of."""
@@ -42,10 +45,14 @@ class FindingsStore:
         self._load_events(serials)
 
     def events_of(self, maker: str, serial: str) -> list[PartEvent]:
-        """Return what is known of one part, by time and then by log position."""
+        """Return the facts that count of one part, by time and then by log position."""
         folded = fold(serial)
         self._load_events({folded})
-        events = [event for event in self._events[folded] if (event.maker, event.serial) == (maker, serial)]
+        events = [
+            event
+            for event in self._events[folded]
+            if (event.maker, event.serial) == (maker, serial) and self._counts(event.id)
+        ]
         return sorted(events, key=lambda event: (event.at, event.position, event.id))
 
     def add_event(self, event: PartEvent) -> None:
@@ -53,6 +60,14 @@ class FindingsStore:
         folded = fold(event.serial)
         self._load_events({folded})
         self._events[folded].append(event)
+
+    def withdraw(self, fact: str) -> None:
+        """Remember that a fact is withdrawn."""
+        self._struck.add(fact)
+
+    def correct(self, fact: str, correction: str) -> None:
+        """Remember that a fact is stood in for by another."""
+        self._corrections.setdefault(fact, set()).add(correction)
 
     def signature_of(self, order: str) -> str | None:
         """Return the id of the newest signature under a job sheet of a loaded order, or None."""
@@ -91,4 +106,20 @@ class FindingsStore:
         self._events.update({serial: [] for serial in unknown})
         columns = ("serial_folded", "act", "maker", "serial", "machine", "at", "position", "id")
         for row in select_among(self.connection, _TRACE, columns, "serial_folded", self.organisation, unknown):
-            self._events[row.serial_folded].append(PartEvent(*row[1:]))
+            if row.act != "struck":
+                self._events[row.serial_folded].append(PartEvent(*row[1:]))
+        self._load_corrections({event.id for serial in unknown for event in self._events[serial]})
+
+    def _load_corrections(self, facts: set[str]) -> None:
+        """Read what withdraws some facts or stands in for them, which may bear another serial number."""
+        while facts:
+            columns = ("id", "act", "subject")
+            rows = select_among(self.connection, _TRACE, columns, "subject", self.organisation, facts)
+            self._struck.update(row.subject for row in rows if row.act == "struck")
+            corrections = [row for row in rows if row.act != "struck"]
+            for row in corrections:
+                self.correct(row.subject, row.id)
+            facts = {row.id for row in corrections}
+
+    def _counts(self, fact: str) -> bool:
+        return fact not in self._struck and self._corrections.get(fact, set()) <= self._struck

@@ -45,6 +45,8 @@ def write(connection: Connection, organisation: str, records: Iterable[Record], 
             rows["signed"].append((organisation, record.body["order_id"], record.id, record.position))
         elif record.kind in ("part_fitted", "part_removed"):
             rows["trace"].append(_trace_row(organisation, record, find))
+        elif record.kind == "withdrawal" and record.body["subject_kind"] in ("part_fitted", "part_removed"):
+            rows["trace"].append(_struck_row(organisation, record, find))
         for name in _FILE_FIELDS.get(record.kind, ()):
             if sha256 := record.body.get(name):
                 size_bytes = record.body.get("size_bytes") if name == "original_sha256" else None
@@ -85,7 +87,17 @@ def _trace_row(organisation: str, record: Record, find: Find) -> Row:
         body["order_id"],
         body["fitted_at"] if fitted else body["removed_at"],
         record.position,
+        body.get("replaces_id"),
     )
+
+
+def _struck_row(organisation: str, record: Record, find: Find) -> Row:
+    """Return the row of a withdrawal: found by what its subject is found by."""
+    subject = find(record.body["subject_id"])
+    assert subject is not None, "only a fact that is there is withdrawn"
+    of_subject = _trace_row(organisation, subject, find)[3:9]
+    at, position = record.body["withdrawn_at"], record.position
+    return (organisation, record.id, "struck", *of_subject, at, position, subject.id)
 
 
 def _board_row(organisation: str, record: Record) -> Row:

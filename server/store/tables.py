@@ -219,7 +219,10 @@ class ReviewRow(db.Model):  # type: ignore[name-defined]
 
 
 class TraceFact(db.Model):  # type: ignore[name-defined]
-    """A part put into or taken out of a machine, found by serial and by batch."""
+    """A part put into or taken out of a machine, found by serial and by batch; or the withdrawal of such a fact.
+
+    `subject` is the fact that this one withdraws (act ``struck``) or stands in for.
+    """
 
     __tablename__ = "trace_facts"
     organisation: Mapped[str] = _key()
@@ -233,10 +236,19 @@ class TraceFact(db.Model):  # type: ignore[name-defined]
     order: Mapped[str] = mapped_column(String(UUID_LENGTH))
     at: Mapped[str] = mapped_column(String(24))
     position: Mapped[int] = mapped_column(BigInteger)
+    subject: Mapped[str | None] = mapped_column(String(UUID_LENGTH))
     __table_args__ = (
         Index("trace_by_serial", "organisation", "serial_folded"),
         Index("trace_by_batch", "organisation", "batch_folded"),
         Index("trace_by_machine", "organisation", "machine", "at"),
+        # Few facts are withdrawn or corrected.
+        Index(
+            "trace_by_subject",
+            "organisation",
+            "subject",
+            sqlite_where=text("subject IS NOT NULL"),
+            postgresql_where=text("subject IS NOT NULL"),
+        ),
     )
 
 

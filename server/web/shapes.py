@@ -124,6 +124,7 @@ class Entry(Answer):
     id = fields.UUID()
     kind = fields.String()
     body = fields.Dict()
+    withdrawn = fields.Dict(metadata={"description": "撤回 / The withdrawal, of a fact that does not count"})
 
 
 class OrderDetail(Answer):

@@ -119,8 +119,8 @@ def test_a_field_of_a_newer_release_asks_a_person() -> None:
 def test_the_derived_tables_of_an_order_are_those_of_its_declaration() -> None:
     order = KINDS["work_order"]
 
-    assert order.required == ("number", "status", "service", "grade", "customer_id")
+    assert order.required == ("number", "status", "service", "grade")
     assert order.carried == ("customer_id", "site_id", "machine_id")
     assert order.followed == ("machine_id",)
-    assert order.indexed == ("number",)
+    assert order.indexed == ("number", "parent_id")
     assert not order.is_fact
