@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "photograph": ("evidence:photograph", "保存照片", "Keep a photo"),
     "sign": ("evidence:sign", "客户签字", "Take the customer's signature"),
     "finish": ("orders:finish", "完工", "Finish an order"),
+    "ui": ("ui:ui", "打开本机页面", "Open the pages on this device"),
     "status": ("pages:status", "本机状态：哪些内容只在本机", "What is only on this device"),
     "export": ("carrying:export", "导出未同步内容为一个文件", "Export what is unsent as one file"),
     "import": ("carrying:import_", "导入服务器回执", "Import the server's receipts"),

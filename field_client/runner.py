@@ -83,14 +83,18 @@ class SyncRun:
         transport: Transport,
         files: EvidenceFolder,
         *,
+        sends_files: bool = True,
         frees_files: bool = False,
         progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
-        """Bring `store` and `outbox` up to date over `transport`; `progress` is told how far it is."""
+        """Bring `store` and `outbox` up to date over `transport`; `progress` is told how far it is.
+
+        Files stay here for another run unless `sends_files`: the network at hand may be paid by the byte.
+        """
         self.report = SyncReport(traffic=transport.traffic)
         self._store, self._outbox, self._transport, self._files = store, outbox, transport, files
         self._feed = Feed(store)
-        self._frees_files = frees_files
+        self._sends_files, self._frees_files = sends_files, frees_files
         self._progress = progress
         clock = transport.patience.clock
         self._push_pace = Pace(PUSH_FIRST_BYTES, PUSH_LEAST_BYTES, PUSH_BYTES_MAX, PUSH_S, clock)
@@ -103,7 +107,8 @@ class SyncRun:
             self.push()
             self.pull()
             self._store.remember(synced_at=spell_instant(self._outbox.now()), revoked=None)
-            self.send_files()
+            if self._sends_files:
+                self.send_files()
         except Refused as refusal:
             self.report.fault = refusal.fault
             if refusal.code == "device_revoked":

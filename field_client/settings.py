@@ -26,6 +26,9 @@ OPTIONS: Final = (
     Option("GONGDAN_FREE_PHOTOS", "no", "Whether a file goes once the server has verified it: yes or no."),
     Option("GONGDAN_TIMEOUT_S", "60", "Seconds to wait for the server's next bytes."),
     Option("GONGDAN_PATIENCE_S", "120", "Seconds a sync waits for a line that broke to come back."),
+    Option("GONGDAN_UI_PORT", "8377", "Port of the device's own pages, on this machine only."),
+    Option("GONGDAN_LOCK_S", "600", "Seconds without a touch after which the pages lock."),
+    Option("GONGDAN_SYNC_EVERY_S", "300", "Seconds between syncs that the open pages begin by themselves; 0: none."),
     Option("GONGDAN_FIELD_LOG_LEVEL", "info", "What the device's log holds: debug, info, warning or error."),
 )
 
@@ -42,6 +45,9 @@ class Settings:
     timeout_s: float
     log_level: str
     patience_s: float
+    ui_port: int
+    lock_s: float
+    sync_every_s: float
 
     @property
     def database(self) -> Path:
@@ -52,6 +58,11 @@ class Settings:
     def keyring(self) -> Path:
         """The file that holds the device's key, locked by the PIN."""
         return self.data / "keyring.json"
+
+    @property
+    def ui_token(self) -> Path:
+        """The file that holds the secret by which the pages know the person at this device."""
+        return self.data / "ui.token"
 
     @property
     def log(self) -> Path:
@@ -79,6 +90,9 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         timeout_s=float(values["GONGDAN_TIMEOUT_S"]),
         log_level=_choose(values, "GONGDAN_FIELD_LOG_LEVEL", ("debug", "info", "warning", "error")),
         patience_s=float(values["GONGDAN_PATIENCE_S"]),
+        ui_port=int(values["GONGDAN_UI_PORT"]),
+        lock_s=float(values["GONGDAN_LOCK_S"]),
+        sync_every_s=float(values["GONGDAN_SYNC_EVERY_S"]),
     )
 
 

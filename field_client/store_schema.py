@@ -5,6 +5,7 @@ Rule 1: `base` is what the server last said, byte for byte; `local` is `base` wi
 Rule 2: `digest` belongs to `base`; the checksum of the scope never knows of local changes.
 Rule 3: rows of `outbox` are never altered but for their state, position and receipt.
 Rule 4: `incoming` holds the pages of one pull until the last has come.
+Rule 5: `drafts` are what a person has typed and not yet done; they never leave the device.
 """
 
 from typing import Final
@@ -35,4 +36,7 @@ CREATE TABLE IF NOT EXISTS incoming (
 CREATE TABLE IF NOT EXISTS blobs (
     sha256 TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, rank INTEGER NOT NULL, state TEXT NOT NULL,
     upload_url TEXT, offset INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS drafts (
+    key TEXT PRIMARY KEY, body TEXT NOT NULL, changed_at TEXT NOT NULL, discarded_at TEXT) WITHOUT ROWID;
 """

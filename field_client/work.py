@@ -206,6 +206,18 @@ def finish(bench: Workbench, name: str | None = None, **findings: str | None) ->
     return Done(done.order, done.set_id, (*done.notices, *notices))
 
 
+def record_findings(bench: Workbench, name: str | None = None, **findings: str | None) -> Done:
+    """Write down what was found: diagnosis, remedy and result, while the work goes on; None clears nothing.
+
+    Raises Refused with `value_invalid`.
+    """
+    order = find_order(bench, name)
+    values = {key: value for key, value in findings.items() if value is not None}
+    notices = tuple(notice for notice in _look_back(bench, order, values) if notice.code == "changed_after_signature")
+    set_id = bench.outbox.write("order.findings", [Edit("work_order", order.id, values)])
+    return Done(find_order(bench, order.id), set_id, notices)
+
+
 def create_order(
     bench: Workbench, serial: str, service: str, grade: str, symptom: str, gtin: str | None = None
 ) -> Done:

@@ -15,13 +15,14 @@ settings.load_profile("checked")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the choice whether PostgreSQL forces commits to disk."""
+    """Add what a run may be told."""
     parser.addoption(
         "--postgres-fsync",
         choices=["on", "off"],
         default="on",
         help="off is quicker, but then a test that kills the server proves nothing",
     )
+    parser.addoption("--pictures", help="folder that the browser tests put the pictures of the guides into")
     parser.addoption("--pairs", type=int, default=200, help="pairs of simultaneous edits in tests/operating")
 
 

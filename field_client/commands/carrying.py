@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,15 +11,10 @@ import click
 from field_client.bundle import export_bundle, import_receipts
 from field_client.commands.desk import opened_desk
 from field_client.desk import Desk
-from field_client.device_log import tell
-from field_client.patience import Patience
-from field_client.runner import Progress, SyncReport, SyncRun
+from field_client.runner import Progress, SyncReport
 from field_client.speech import Speech
-from field_client.telling import read_device_report
-from field_client.transport import Caller, Transport
-from field_client.wiping import wipe
+from field_client.syncing import destroy_desk, sync_desk
 from schemas.problems import Refused
-from sync.device_report import spell_report
 from sync.trace_context import shorten
 
 STEPS = {
@@ -39,31 +33,14 @@ def sync(pin_file: Path | None, progress: bool | None) -> None:
     with opened_desk(pin_file) as desk:
         is_shown = sys.stderr.isatty() if progress is None else progress
         meter = _Meter(desk.say)
-        caller = Caller(desk.outbox.identity.organisation, desk.outbox.identity.device, desk.keyring.sign)
-        transport = Transport(
-            desk.store.recall("base_url"),
-            caller,
-            desk.outbox.now,
-            desk.store.recall("offset_ms", 0),
-            desk.settings.timeout_s,
-            Patience(desk.settings.patience_s),
-            report=lambda offset_ms: spell_report(read_device_report(desk.store, desk.settings.data, offset_ms)),
-        )
-        run = SyncRun(
-            desk.store,
-            desk.outbox,
-            transport,
-            desk.files,
-            frees_files=desk.settings.free_photos,
-            progress=meter.show if is_shown else lambda _: None,
-        )
-        report = _run_logged(desk, transport, run)
+        synced = sync_desk(desk, meter.show if is_shown else lambda _: None)
         meter.end()
+        report = synced.report
         _tell(desk, report)
         if report.wipe_ordered_at is not None:
             _destroy(desk, report.wipe_ordered_at)
         if report.fault is not None:
-            number = shorten(transport.trace_id)
+            number = shorten(synced.trace_id)
             click.echo(desk.say(f"热线查询编号：{number}", f"Tell the hotline: {number}"), err=True)
             raise Refused(report.fault.code, **report.fault.facts)
 
@@ -98,36 +75,11 @@ def import_(pin_file: Path | None, path: Path) -> None:
 
 def _destroy(desk: Desk, ordered_at: str) -> NoReturn:
     """Destroy this device as the office ordered; say what could not be saved."""
-    unsent = desk.store.row("SELECT count(*) FROM blobs WHERE state = 'kept'") or (0,)
-    desk.store.close()
-    tell("wiped", ordered_at=ordered_at, files=unsent[0])
-    wipe(desk.settings, ordered_at)
-    if unsent[0]:
-        text = desk.say(f"{unsent[0]} 个未上传的文件无法恢复。", f"{unsent[0]} files were never sent and are lost.")
+    unsent = destroy_desk(desk, ordered_at)
+    if unsent:
+        text = desk.say(f"{unsent} 个未上传的文件无法恢复。", f"{unsent} files were never sent and are lost.")
         click.echo(text, err=True)
     raise Refused("device_wiped")
-
-
-def _run_logged(desk: Desk, transport: Transport, run: SyncRun) -> SyncReport:
-    """Do a run, with its beginning and its end in the device's log under the trace its requests carry."""
-    tell("sync_began", trace=transport.trace_id, device=desk.outbox.identity.device)
-    began = time.monotonic()
-    report = run.run()
-    tell(
-        "sync_ended",
-        trace=transport.trace_id,
-        problem=report.fault.code if report.fault else None,
-        settled=report.settled,
-        records=report.records,
-        repaired=report.repaired,
-        files=report.files,
-        is_consistent=report.is_consistent,
-        sent_bytes=report.traffic.sent,
-        received_bytes=report.traffic.received,
-        offset_ms=transport.offset_ms,
-        ms=round((time.monotonic() - began) * 1000),
-    )
-    return report
 
 
 class _Meter:

@@ -1,0 +1,18 @@
+"""The pages, one module for each; every page is a blueprint named here."""
+
+from typing import Final
+
+from flask import Blueprint
+
+from field_client.ui import assets
+from field_client.ui.pages import drafts, entry, more, order, sync, today
+
+BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
+    assets.blueprint,
+    entry.blueprint,
+    drafts.blueprint,
+    today.blueprint,
+    order.blueprint,
+    sync.blueprint,
+    more.blueprint,
+)
