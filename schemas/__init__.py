@@ -6,7 +6,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from schemas import aftercare, customer, equipment, evidence, job_sheet, order, part, people, review, withdrawal
+from schemas import (
+    aftercare,
+    customer,
+    equipment,
+    evidence,
+    job_sheet,
+    order,
+    part,
+    people,
+    review,
+    stock,
+    warranty,
+    withdrawal,
+)
 from schemas.base import Audience, FieldRule, Nature, RecordSchema
 from schemas.checks import Check, compile_check
 from schemas.merge_rules import MergeRule
@@ -93,6 +106,8 @@ _SCHEMAS: Final[tuple[type[RecordSchema], ...]] = (
     equipment.Model,
     equipment.Machine,
     equipment.Checklist,
+    equipment.Manual,
+    warranty.Warranty,
     aftercare.SlaTerm,
     aftercare.TrainingRecord,
     aftercare.TrainingSignature,
@@ -101,8 +116,11 @@ _SCHEMAS: Final[tuple[type[RecordSchema], ...]] = (
     part.Supplier,
     part.CatalogueItem,
     part.Batch,
+    part.PartChoice,
     part.PartFitted,
     part.PartRemoved,
+    stock.Van,
+    stock.StockMove,
     evidence.Photo,
     evidence.PhotoRemark,
     job_sheet.CheckResult,

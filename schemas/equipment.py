@@ -1,4 +1,4 @@
-"""What is serviced: models, machines, and the checklists that belong to them."""
+"""What is serviced: models, machines, and the checklists and manuals that belong to them."""
 
 from schemas.base import (
     KEY_PATTERN,
@@ -12,6 +12,7 @@ from schemas.base import (
     many,
     pattern,
     reference,
+    sha256,
     text,
     truth,
     whole,
@@ -61,6 +62,7 @@ class Machine(RecordSchema):
     site_id = reference("现场", "Site", "site", carries=True)
     place = text("安装位置", "Place")
     accepted_on = day("验收日期", "Accepted on")
+    warranty_months = whole("合同保修月数", "Warranty by contract", most=240, unit="month", merge=OFFICE)
     state = choice("状态", "State", ("running", "limited", "down", "retired"))
     firmware = text("固件版本", "Firmware", most=60)
 
@@ -115,3 +117,23 @@ class Checklist(RecordSchema):
     service = text("服务类型", "Kind of service", most=40)
     version = whole("版本", "Version", least=1, required=True)
     items = many("项目", "Items", group("项目", "Item", ChecklistItem, required=True), required=True, merge=OFFICE)
+
+
+class Manual(RecordSchema):
+    """A manual for families of machines or for one model; the file is named by its hash. Source: handbook D2, S3."""
+
+    kind = "manual"
+    label = ("手册", "Manual")
+    audience = Audience.EVERYBODY
+    writers = frozenset({"admin", "manager"})
+
+    name = text("名称", "Name", required=True)
+    name_en = text("英文名称", "Name in English")
+    families = many("适用机型族", "For families", pattern("机型族", "Family", KEY_PATTERN, required=True), most=100)
+    model_id = reference("机型", "Model", "model")
+    service = text("服务类型", "Kind of service", most=40)
+    language = choice("语言", "Language", ("zh", "en"))
+    edition = text("版本", "Edition", most=40)
+    file_sha256 = sha256("文件", "File", merge=OFFICE)
+    media_type = text("类型", "Media type", most=100)
+    size_bytes = whole("大小", "Size", unit="byte")

@@ -43,7 +43,14 @@ MARKS_MOST = 40
 MARK_EDGE_PX_MAX = 65_535
 """The longest edge that JPEG can say."""
 
-BLOB_FIELDS = ("original_sha256", "preview_sha256", "thumbnail_sha256", "strokes_sha256", "certificate_sha256")
+BLOB_FIELDS = (
+    "original_sha256",
+    "preview_sha256",
+    "thumbnail_sha256",
+    "strokes_sha256",
+    "certificate_sha256",
+    "file_sha256",
+)
 """Fields whose value names a file that must arrive beside the record; smallest first on a slow link."""
 
 

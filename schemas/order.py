@@ -1,8 +1,22 @@
 """The work order, from request to acceptance."""
 
-from schemas.base import Audience, RecordSchema, choice, instant, many, reference, text
+from schemas.base import (
+    UUID_PATTERN,
+    Audience,
+    Part,
+    RecordSchema,
+    choice,
+    group,
+    instant,
+    many,
+    pattern,
+    reference,
+    text,
+    whole,
+)
 from schemas.lifecycle import ENDED_STATES, ORDER_STATES
 from schemas.merge_rules import FROZEN, LATEST, OFFICE, UNION
+from schemas.warranty import EXCLUSIONS
 
 GRADES = ("urgent", "important", "general")
 """Machine down, function limited, little effect. Source: handbook G1."""
@@ -34,6 +48,13 @@ RESULT_LABELS = {
 
 CHANNELS = ("hotline", "email", "web", "wechat", "app", "account_manager", "telemetry", "engineer")
 """Where requests come from. Source: handbook R1."""
+
+
+class NeededPart(Part):
+    """A part that the fault may need. Source: handbook D2, P4."""
+
+    part_id = pattern("备件", "Part", UUID_PATTERN, required=True)
+    quantity = whole("数量", "Quantity", least=1, most=10_000, required=True)
 
 
 class WorkOrder(RecordSchema):
@@ -70,6 +91,7 @@ class WorkOrder(RecordSchema):
     appointment_at = instant("预约时间", "Appointment")
     appointment_note = text("预约说明", "Appointment note", most=1000)
     instructions = text("派工要求", "Instructions", most=4000, merge=OFFICE)
+    needed_parts = many("备件清单", "Parts to bring", group("备件", "Part", NeededPart, required=True), merge=OFFICE)
     reported_at = instant("报修时间", "Reported at", merge=FROZEN)
     on_site_due_at = instant("到场时限", "On site by", merge=OFFICE)
     solved_due_at = instant("解决时限", "Solved by", merge=OFFICE)
@@ -77,6 +99,8 @@ class WorkOrder(RecordSchema):
     arrived_at = instant("到场时间", "Arrived at")
     started_at = instant("开工时间", "Started at")
     finished_at = instant("完工时间", "Finished at")
+    failed_component = text("故障部件", "Failed component", most=80)
+    exclusion = choice("保修除外", "Excluded from warranty", EXCLUSIONS)
     diagnosis = text("故障原因", "Diagnosis", most=4000)
     remedy = text("处理措施", "Remedy", most=4000)
     result = choice("处理结果", "Result", RESULTS)

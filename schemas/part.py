@@ -1,12 +1,20 @@
-"""Parts: suppliers, catalogue, batches, and the facts of fitting and removing. Source: handbook P1-P3."""
+"""Parts: suppliers, catalogue, batches, the customer's choice, and the facts of fitting and removing.
+
+Source: handbook P1-P3.
+"""
 
 from schemas.base import (
+    KEY_PATTERN,
+    UUID_PATTERN,
     Audience,
     Nature,
+    Part,
     RecordSchema,
     choice,
     day,
+    group,
     instant,
+    many,
     pattern,
     reference,
     sha256,
@@ -24,6 +32,15 @@ DESTINATION_LABELS = {
     "scrapped": ("报废", "Scrapped"),
     "customer": ("留给客户", "Left with the customer"),
     "unknown": ("不明", "Unknown"),
+}
+
+PART_GRADES = ("original", "authorised", "alternative")
+"""Source: handbook P2, P3."""
+
+PART_GRADE_LABELS = {
+    "original": ("原厂", "Original"),
+    "authorised": ("授权", "Authorised"),
+    "alternative": ("认证替代", "Certified alternative"),
 }
 
 SERIAL_MOST = 60
@@ -56,7 +73,13 @@ class CatalogueItem(RecordSchema):
     name_en = text("英文名称", "Name in English")
     manufacturer = text("制造商", "Manufacturer")
     gtin = pattern("全球贸易项目代码", "GTIN", GTIN_PATTERN, merge=FROZEN, indexed=True)
-    grade = choice("等级", "Grade", ("original", "authorised", "alternative"))
+    grade = choice("等级", "Grade", PART_GRADES)
+    # What the part is in a machine, in the words of the model's component terms. Parts of one component that fit the
+    # same machine stand in for each other.
+    component = text("部件", "Component", most=80, indexed=True)
+    # Without either it fits every machine: a fuse.
+    families = many("适用机型族", "Fits families", pattern("机型族", "Family", KEY_PATTERN, required=True), most=100)
+    model_ids = many("适用机型", "Fits models", pattern("机型", "Model", UUID_PATTERN, required=True), most=100)
     serialised = truth("按序列号管理", "Has serial numbers")
     wear_part = truth("易损件", "Wear part")
     warranty_months = whole("保修月数", "Warranty", most=240, unit="month")
@@ -83,6 +106,35 @@ class Batch(RecordSchema):
     recall_reason = text("召回原因", "Reason of recall", most=1000, merge=OFFICE)
 
 
+class OfferedPart(Part):
+    """A part as it was offered to the customer, with what it costs him. Source: handbook P3."""
+
+    part_id = pattern("备件", "Part", UUID_PATTERN, required=True)
+    part_number = text("备件号", "Part number", most=60)
+    name = text("名称", "Name")
+    grade = choice("等级", "Grade", PART_GRADES)
+    price_cents = whole("单价", "Price", unit="0.01 CNY")
+    warranty_months = whole("保修月数", "Warranty", most=240, unit="month")
+    cover = choice("保修结论", "Cover", ("in", "out", "doubtful"))
+
+
+class PartChoice(RecordSchema):
+    """Which of several parts the customer chose, and what he was shown. Source: handbook P3."""
+
+    kind = "part_choice"
+    label = ("客户选件", "Choice of part")
+    nature = Nature.FACT
+    writers = frozenset({"engineer"})
+
+    order_id = reference("工单", "Work order", "work_order", required=True, follows=True, merge=FROZEN)
+    machine_id = reference("设备", "Machine", "machine", required=True, follows=True, merge=FROZEN)
+    component = text("部件", "Component", most=80, merge=FROZEN)
+    offered = many("可选备件", "Offered", group("备件", "Part", OfferedPart, required=True), most=50, merge=FROZEN)
+    chosen_id = reference("所选备件", "Chosen", "part", required=True, merge=FROZEN)
+    chosen_by = text("选择人", "Chosen by", most=80, merge=FROZEN)
+    chosen_at = instant("选择时间", "Chosen at", required=True, merge=FROZEN)
+
+
 class PartFitted(RecordSchema):
     """A part was put into a machine. Source: handbook P1, V4, V7."""
 
@@ -104,6 +156,8 @@ class PartFitted(RecordSchema):
     quantity = whole("数量", "Quantity", least=1, most=10_000, merge=FROZEN)
     fitted_at = instant("装入时间", "Fitted at", required=True, merge=FROZEN)
     scanned = text("扫描原文", "Scanned text", most=500, merge=FROZEN)
+    choice_id = reference("客户选件", "Choice of part", "part_choice", merge=FROZEN)
+    warranty_months = whole("承诺保修月数", "Warranty promised", most=240, unit="month", merge=FROZEN)
     replaces_id = reference("更正", "Corrects", "part_fitted", merge=FROZEN)
 
 

@@ -31,6 +31,7 @@ EXCEPTION_CODES = (
     "changed_after_signature",
     "unknown_serial",
     "job_sheet_differs",
+    "stock_below_zero",
 )
 
 REVIEW_WRITERS = frozenset({"system", "dispatcher", "manager", "admin"})

@@ -21,6 +21,7 @@ RANKS = {
     "certificate_sha256": 1,
     "preview_sha256": 1,
     "original_sha256": 2,
+    "file_sha256": 3,
 }
 
 

@@ -88,8 +88,11 @@ def test_a_fact_is_written_once_in_every_field() -> None:
     assert facts >= {"part_fitted", "part_removed", "photo", "check_result", "job_sheet", "signature"}
 
 
-def test_every_fact_hangs_on_its_order() -> None:
-    assert all("order_id" in kind.required and "order_id" in kind.followed for kind in KINDS.values() if kind.is_fact)
+def test_every_fact_of_a_visit_hangs_on_its_order() -> None:
+    facts = [kind for name, kind in KINDS.items() if kind.is_fact and name != "stock_move"]
+
+    assert all("order_id" in kind.required and "order_id" in kind.followed for kind in facts)
+    assert set(KINDS["stock_move"].followed) == {"from_van_id", "to_van_id", "order_id"}
 
 
 def test_every_field_that_names_a_file_is_known_to_the_file_lane() -> None:
