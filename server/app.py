@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from server.durable import make_folder
 from server.event_log import open_event_log
-from server.jobs import Rounds
+from server.jobs import Rounds, Warranties
 from server.keys import OfficeKey, open_office_key
 from server.metrics import Metrics, share_counts
 from server.reception import Reception
@@ -114,8 +114,9 @@ def wsgi() -> Flask:
     app = create_app(settings)
     parts: Wiring = app.extensions[EXTENSION]
     parts.contacts.start()
-    # A daemon: a round cut off by the end of the process is made again by whoever comes next.
+    # Daemons: a round cut off by the end of the process is made again by whoever comes next.
     Rounds(parts.engine, parts.files).start()
+    Warranties(parts.engine, parts.office).start()
     spare_the_collector()
     return app
 

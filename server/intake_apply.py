@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from schemas.review import EXCEPTION_CODES
+from schemas.stock import balance_changes
 from server.domain import findings
 from server.domain.arrival import Arrival
 from server.domain.findings import Finding, PartEvent, order_of
@@ -155,6 +156,10 @@ def _mark_exceptions(store: Workspace, arrival: Arrival, change: Change) -> None
 
 def _look_at(store: Workspace, change: Change) -> Iterator[Finding]:
     order_id = order_of(change.kind, change.id, change.set)
+    if change.kind == "stock_move":
+        # What else is to be said of it is said of the part fitted, in the same set.
+        yield from _look_at_stock(store, change)
+        return
     if not order_id or change.kind in ("conflict", "exception"):
         return
     order = store.record(order_id)
@@ -167,6 +172,14 @@ def _look_at(store: Workspace, change: Change) -> Iterator[Finding]:
     if change.kind in ("part_fitted", "part_removed"):
         found += _look_at_part(store, change)
     yield from (finding for finding in found if finding is not None)
+
+
+def _look_at_stock(store: Workspace, change: Change) -> Iterator[Finding]:
+    for key, by in balance_changes(change.set):
+        left = store.findings.balance(key) + by
+        if by < 0 and left < 0:
+            names = [found.body if (found := store.record(where)) else {} for where in (key.part, key.place)]
+            yield findings.find_below_zero(key, names[0], names[1], left)
 
 
 def _look_at_part(store: Workspace, change: Change) -> list[Finding | None]:
@@ -204,6 +217,9 @@ def _take_note(store: Workspace, record: Record) -> None:
         store.set_device(record.id, known)
     elif record.kind == "signature" and body["outcome"] == "signed":
         store.findings.add_signature(body["order_id"], record.id)
+    elif record.kind == "stock_move":
+        for key, by in balance_changes(body):
+            store.findings.add_to_balance(key, by)
     elif record.kind in ("part_fitted", "part_removed"):
         event = _part_event(store, Change(record.kind, record.id, "create", body, {}))
         if event is not None:

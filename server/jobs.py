@@ -1,7 +1,7 @@
-"""What time itself brings about: uploads and codes whose time is over are cleared away.
+"""What time itself brings about: what has expired is cleared away, and warranties follow the log.
 
-Every process has the round in mind, and whichever comes first does it; that a round is missed or done twice
-changes nothing. `gongdan-server tidy` does one round, for those who prefer a timer of the system's.
+Every process has the rounds in mind, and whichever comes first does one; that a round is missed or done twice
+changes nothing. `gongdan-server tidy` does one of the hourly rounds, for those who prefer a timer of the system's.
 """
 
 from __future__ import annotations
@@ -17,11 +17,16 @@ from server.clock import spell_instant, unix_ms
 from server.event_log import EVENTS
 from server.services.blobs import clear_uploads
 from server.services.enrolment import remove_expired_codes
+from server.services.office import Office
+from server.services.warranty import read_positions, renew
 from server.store.blob_files import BlobFiles
 from server.store.ownership import sole
 
 ROUND_EVERY_S: Final = 3600.0
 """What is cleared has been unused for days; an hour more costs nothing."""
+
+RENEW_EVERY_S: Final = 2.0
+"""How long a warranty may be behind the log. A look at the end of each log is one short query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,61 @@ class Rounds:
                 if tidied is not None:
                     EVENTS.info("tidied", extra={"facts": asdict(tidied)})
             self._stopped.wait(ROUND_EVERY_S)
+
+
+@dataclass(slots=True)
+class Warranties:
+    """Brings the warranties up to date every other second while the logs grow, until told to stop."""
+
+    engine: Engine
+    office: Office
+    _followed: dict[str, int] = field(default_factory=dict)
+    """organisation -> how far this process has seen to it that somebody looked"""
+    _stopped: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread = threading.Thread(target=self._run, name="warranties", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Make no further round, and return when the one at work is done."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def renew(self) -> int:
+        """Make one round and return how many warranties it wrote; none when another process is at it.
+
+        Trouble with one organisation is told in the log and holds up no other. Raises Refused with `database_busy`,
+        OSError when a file cannot be written.
+        """
+        written = 0
+        grown = {known: end for known, end in read_positions(self.engine).items() if self._followed.get(known) != end}
+        if not grown:
+            return 0
+        with sole(self.engine, "warranties") as is_ours:
+            for organisation, end in grown.items() if is_ours else ():
+                try:
+                    written += renew(self.engine, self.office, organisation)
+                except Refused as refused:
+                    EVENTS.warning("warranties_not_renewed", extra={"facts": {"why": str(refused)}})
+                    continue
+                # Not the end as it is by then: what came meanwhile is looked at in the next round.
+                self._followed[organisation] = end
+        return written
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                written = self.renew()
+            except (Refused, OSError) as error:
+                EVENTS.warning("warranties_not_renewed", extra={"facts": {"why": str(error)}})
+            else:
+                if written:
+                    EVENTS.info("warranties_renewed", extra={"facts": {"count": written}})
+            self._stopped.wait(RENEW_EVERY_S)
 
 
 def tidy(engine: Engine, files: BlobFiles) -> Tidied | None:

@@ -13,6 +13,7 @@ from typing import Any
 from schemas import kind_of
 from schemas.job_sheet import SIGNED_FACTS, SIGNED_ORDER_FIELDS
 from schemas.lifecycle import ENDED_STATES
+from schemas.stock import StockKey
 from sync.changeset import Change
 
 
@@ -85,6 +86,12 @@ def find_recalled(batch: Mapping[str, Any] | None) -> Finding | None:
     if batch is None or not batch.get("recalled_on"):
         return None
     return Finding("recalled_batch", f"{batch['number']} ({batch['recalled_on']}): {batch.get('recall_reason') or ''}")
+
+
+def find_below_zero(key: StockKey, part: Mapping[str, Any], place: Mapping[str, Any], left: int) -> Finding:
+    """Say that a move took more from a place than it had: two drew the last one, or a move was not recorded."""
+    named = " ".join(name for name in (part.get("part_number", key.part), key.batch, key.serial) if name)
+    return Finding("stock_below_zero", f"{place.get('name', key.place)}: {named}: {left}")
 
 
 def find_ended_order(change: Change, order: Mapping[str, Any] | None) -> Finding | None:

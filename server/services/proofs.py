@@ -29,6 +29,7 @@ from server.store.tables import (
     RecordRow,
     ReviewRow,
     SignedOrder,
+    StockBalance,
     TraceFact,
 )
 from server.store.workspace import open_workspace
@@ -39,7 +40,9 @@ from sync.transparency import Frontier, leaf_hash, log_entry
 REPLAY_GROUP: Final = 200
 """Log entries rebuilt in one transaction: enough to share its cost, few enough to hold in memory."""
 
-REBUILT: Final = (RecordRow, FeedRow, Holder, Holding, Reach, Link, BoardRow, ReviewRow, SignedOrder, TraceFact)
+REBUILT: Final = (
+    RecordRow, FeedRow, Holder, Holding, Reach, Link, BoardRow, ReviewRow, SignedOrder, TraceFact, StockBalance
+)  # fmt: skip
 """The tables that must come out of the log exactly as they are."""
 
 _ORGANISATIONS: Table = Organisation.__table__  # type: ignore[assignment]

@@ -38,7 +38,7 @@ def trace_number(
     found_as = [name for name, way in by_way.items() if way]
     if not chosen:
         machine = find_machine(connection, organisation, number)
-        chosen, found_as = _spans_in(connection, organisation, machine, as_known_at), ["machine"]
+        chosen, found_as = spans_in(connection, organisation, machine, as_known_at), ["machine"]
     told = tell(connection, organisation, chosen)
     return {"number": number, "found_as": found_as, "as_known_at": as_known_at, "spans": told}
 
@@ -55,7 +55,7 @@ def trace_machine(
         begin, end = day_bounds(on_day, OFFICE_ZONE)
     except ValueError as error:
         raise Refused("value_invalid", field="day", detail=str(error)) from None
-    chosen = in_machine(_spans_in(connection, organisation, machine, as_known_at), machine, begin, end)
+    chosen = in_machine(spans_in(connection, organisation, machine, as_known_at), machine, begin, end)
     told = tell(connection, organisation, chosen)
     return {"number": serial, "found_as": ["machine"], "on_day": on_day, "as_known_at": as_known_at, "spans": told}
 
@@ -77,7 +77,8 @@ def find_machine(connection: Connection, organisation: str, serial: str) -> str:
     return (exact or [machine_id for machine_id, _ in alike])[0]
 
 
-def _spans_in(connection: Connection, organisation: str, machine: str, as_known_at: int | None) -> list[Span]:
+def spans_in(connection: Connection, organisation: str, machine: str, as_known_at: int | None = None) -> list[Span]:
+    """Return the spans of the parts that are or were in a machine."""
     rows = find_facts(connection, organisation, "machine", [machine])
     return [span for span in _spans_of(connection, organisation, rows, as_known_at) if span.machine == machine]
 

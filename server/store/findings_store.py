@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Table, select
 
+from schemas.stock import StockKey
 from server.domain.findings import PartEvent, order_of
 from server.domain.trace import fold
-from server.store.bulk import select_among
-from server.store.tables import ReviewRow, SignedOrder, TraceFact
+from server.store.bulk import delete_keys, select_among, upsert
+from server.store.tables import ReviewRow, SignedOrder, StockBalance, TraceFact
 from sync.changeset import Change
 
 _SIGNED: Table = SignedOrder.__table__  # type: ignore[assignment]
 _TRACE: Table = TraceFact.__table__  # type: ignore[assignment]
 _REVIEWS: Table = ReviewRow.__table__  # type: ignore[assignment]
+_STOCK: Table = StockBalance.__table__  # type: ignore[assignment]
 
 
 @dataclass(slots=True)
@@ -30,6 +32,10 @@ class FindingsStore:
     _struck: set[str] = field(default_factory=set)
     _corrections: dict[str, set[str]] = field(default_factory=dict)
     """fact -> the facts that stand in for it"""
+    _balances: dict[StockKey, int] = field(default_factory=dict)
+    _counted: set[tuple[str, str]] = field(default_factory=set)
+    """places and parts of which all balances are known"""
+    _moved: set[StockKey] = field(default_factory=set)
 
     def load(self, changes: Iterable[Change]) -> None:
         """Read what is known of the parts and orders that some changes speak of."""
@@ -95,6 +101,27 @@ class FindingsStore:
         """Remember a conflict that is not in the database yet."""
         self._opened.setdefault((subject, name), []).append(conflict)
 
+    def balance(self, key: StockKey) -> int:
+        """Return how many are where the key says."""
+        if (key.place, key.part) not in self._counted:
+            columns = (_STOCK.c.batch, _STOCK.c.serial, _STOCK.c.quantity)
+            where = (_STOCK.c.organisation == self.organisation, _STOCK.c.place == key.place, _STOCK.c.part == key.part)
+            for row in self.connection.execute(select(*columns).where(*where)):
+                self._balances[StockKey(key.place, key.part, row.batch, row.serial)] = row.quantity
+            self._counted.add((key.place, key.part))
+        return self._balances.get(key, 0)
+
+    def add_to_balance(self, key: StockKey, change: int) -> None:
+        """Count a move, which is not in the database yet."""
+        self._balances[key] = self.balance(key) + change
+        self._moved.add(key)
+
+    def flush(self) -> None:
+        """Write the balances that changed; what is at zero is forgotten, or serial numbers would pile up."""
+        rows = [(self.organisation, *_key(moved), self._balances[moved]) for moved in sorted(self._moved)]
+        upsert(self.connection, _STOCK, [row for row in rows if row[-1]])
+        delete_keys(self.connection, _STOCK, [row[:-1] for row in rows if not row[-1]])
+
     def _load_signed(self, orders: set[str]) -> None:
         unknown = orders - self._signed.keys()
         self._signed.update(dict.fromkeys(unknown))
@@ -123,3 +150,7 @@ class FindingsStore:
 
     def _counts(self, fact: str) -> bool:
         return fact not in self._struck and self._corrections.get(fact, set()) <= self._struck
+
+
+def _key(moved: StockKey) -> tuple[str, str, str, str]:
+    return moved.place, moved.part, moved.batch, moved.serial

@@ -1,8 +1,8 @@
 """Every table. Each key but that of `attempts` begins with the organisation: organisations share nothing.
 
 `log` is the data; `records`, `feed`, `holders`, `holdings`, `reaches`, `links`, `devices`, `order_board`, `reviews`,
-`signed_orders` and `trace_facts` are rebuilt from it. The rest (accounts, enrolments, uploads, contacts, what was kept
-aside) is the server's own.
+`signed_orders`, `trace_facts` and `stock` are rebuilt from it. The rest (accounts, enrolments, uploads, contacts,
+watermarks, what was kept aside) is the server's own.
 """
 
 from __future__ import annotations
@@ -250,6 +250,27 @@ class TraceFact(db.Model):  # type: ignore[name-defined]
             postgresql_where=text("subject IS NOT NULL"),
         ),
     )
+
+
+class StockBalance(db.Model):  # type: ignore[name-defined]
+    """How many of a part, batch and serial number are at a van or centre; a balance of zero has no row."""
+
+    __tablename__ = "stock"
+    organisation: Mapped[str] = _key()
+    place: Mapped[str] = _key()
+    part: Mapped[str] = _key()
+    batch: Mapped[str] = _key(60)
+    serial: Mapped[str] = _key(60)
+    quantity: Mapped[int] = mapped_column(BigInteger)
+
+
+class Watermark(db.Model):  # type: ignore[name-defined]
+    """Up to which log position something that follows the log, such as the warranties, has come."""
+
+    __tablename__ = "watermarks"
+    organisation: Mapped[str] = _key()
+    name: Mapped[str] = _key(40)
+    position: Mapped[int] = mapped_column(BigInteger)
 
 
 class Account(db.Model):  # type: ignore[name-defined]

@@ -264,6 +264,7 @@ class Workspace:
         upsert(self.connection, _RECORDS, [record.row(self.organisation) for record in self._dirty.values()])
         upsert(self.connection, _LOG, list(self._log_rows.values()))
         projections.write(self.connection, self.organisation, self._dirty.values(), self.record)
+        self.findings.flush()
         rows = [(self.organisation, device, *_device_row(self.devices[device])) for device in self._dirty_devices]
         upsert(self.connection, _DEVICES, rows)
         end = {"organisation": self.organisation, "position": self.position, "frontier": self.frontier.dump()}

@@ -12,9 +12,11 @@ import pytest
 from sqlalchemy import Engine, Table, select, update
 
 from server.clock import unix_ms
-from server.jobs import Rounds, Tidied, tidy
+from server.jobs import Rounds, Tidied, Warranties, tidy
 from server.services import enrolment
 from server.services.blobs import BlobDesk, Owner
+from server.services.office import Office
+from server.services.warranty import warranty_id
 from server.store.blob_files import Place
 from server.store.database import open_engine, reading, writing
 from server.store.disk_files import DiskFiles
@@ -152,3 +154,35 @@ def test_a_round_that_fails_is_not_the_last(firm: Firm, monkeypatch: pytest.Monk
     tidy(firm.engine, files)
 
     assert uploads_left(firm) == set()
+
+
+def test_warranties_follow_the_log_by_themselves(
+    firm: Firm, engine: Engine, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.jobs.RENEW_EVERY_S", 0.01)
+    paused = threading.Event()
+    warranties = Warranties(engine, office)
+
+    warranties.start()
+    machine = firm.add_machine()
+    while not firm.has(warranty_id(machine)):
+        paused.wait(0.01)
+    warranties.stop()
+
+    assert firm.body(warranty_id(machine))["doubts"] == ["acceptance_unknown"]
+
+
+def test_warranties_are_written_by_one_process_at_a_time_and_only_when_the_log_grew(
+    firm: Firm, engine: Engine, office: Office, database_url: str
+) -> None:
+    other = open_engine(database_url)
+    warranties = Warranties(engine, office)
+    warranties.renew()
+    machine = firm.add_machine()
+
+    with sole(other, "warranties"):
+        meanwhile = warranties.renew()
+    other.dispose()
+
+    assert (meanwhile, firm.has(warranty_id(machine))) == (0, False)
+    assert (warranties.renew(), warranties.renew()) == (1, 0)

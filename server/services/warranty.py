@@ -1,0 +1,227 @@
+"""Warranties that follow the log: whenever something that one stands on changes, it is worked out anew.
+
+The outcome is written through the one door like everything else, in the name of the office's own person, so the
+log tells when a warranty became what it is, and the feed brings it to whoever holds the machine. Whoever writes
+a change never waits for it. A round that is cut off, or made twice, changes nothing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, Table, select, text
+
+from schemas.warranty import day_of
+from server.domain.trace import Fact, Span
+from server.domain.warranty import Basis, NewPart, Repair, work_out
+from server.services.office import Office
+from server.services.trace import spans_in
+from server.services.verdicts import expect_taken_in
+from server.store import bulk, json_text, records
+from server.store.database import reading, transact
+from server.store.devices import read_organisation
+from server.store.tables import LogEntry, Organisation, Watermark
+from sync import codec
+from sync.chain import Sealed
+from sync.changeset import CHANGES_MAX, Change
+
+NAMESPACE: Final = uuid.UUID("0b6f1b0e-2f5d-5a0e-9a53-6f2e8d7c4b19")
+"""A warranty's id follows from its machine's, so that there is never a second one."""
+
+NAME: Final = "warranty"
+ENTRIES_AT_ONCE: Final = 500
+"""Log entries looked through between two writings, half a megabyte of them."""
+
+MACHINES_AT_ONCE: Final = 50
+"""Machines read in one transaction: each has some hundred facts."""
+
+DONE_STATES: Final = ("finished", "closed")
+
+_KINDS: Final = tuple(
+    f'"{kind}"'.encode() for kind in ("machine", "model", "work_order", "part_fitted", "part_removed")
+)
+_MACHINE_FIELDS: Final = frozenset({"accepted_on", "warranty_months", "model_id"})
+_MODEL_FIELDS: Final = frozenset({"warranty_months", "component_terms"})
+_ORDER_FIELDS: Final = frozenset({
+    "status", "service", "grade", "reported_at", "finished_at", "failed_component", "alarms", "exclusion", "machine_id",
+})  # fmt: skip
+"""What a warranty stands on. The status counts when it becomes, or was, one of a done order."""
+
+_LOG: Table = LogEntry.__table__  # type: ignore[assignment]
+_MARKS: Table = Watermark.__table__  # type: ignore[assignment]
+_ORGANISATIONS: Table = Organisation.__table__  # type: ignore[assignment]
+_ORDERS_OF: Final = text(
+    "SELECT r.id, r.body FROM links l JOIN records r ON r.organisation = l.organisation AND r.id = l.id"
+    " WHERE l.organisation = :organisation AND l.parent = :machine AND r.kind = 'work_order' AND NOT r.deleted"
+)
+
+Body = dict[str, Any]
+
+
+def warranty_id(machine: str) -> str:
+    """Return the id of a machine's warranty record."""
+    return str(uuid.uuid5(NAMESPACE, machine))
+
+
+def read_positions(engine: Engine) -> dict[str, int]:
+    """Return the end of every organisation's log."""
+    with reading(engine) as connection:
+        columns = (_ORGANISATIONS.c.organisation, _ORGANISATIONS.c.position)
+        return {row.organisation: row.position for row in connection.execute(select(*columns))}
+
+
+def renew(engine: Engine, office: Office, organisation: str) -> int:
+    """Bring an organisation's warranties up to date with its log; return how many were written.
+
+    Raises Refused with `database_busy` or `disk_full`; what was written stays, and the next round goes on.
+    """
+    written = 0
+    with reading(engine) as connection:
+        mark = _read_mark(connection, organisation)
+        end = _read_end(connection, organisation)
+    while mark < end:
+        with reading(engine) as connection:
+            until, machines = _look_through(connection, organisation, mark)
+        written += renew_machines(engine, office, organisation, machines)
+        mark = until
+        if machines or mark >= end:
+            _keep_mark(engine, organisation, mark)
+    return written
+
+
+def renew_machines(engine: Engine, office: Office, organisation: str, machines: Iterable[str]) -> int:
+    """Work out the warranties of some machines, write those that changed, and return how many did."""
+    wanted, written = sorted(machines), 0
+    for start in range(0, len(wanted), MACHINES_AT_ONCE):
+        with reading(engine) as connection:
+            system = read_organisation(connection, organisation).office_person
+            changes = list(_compare(connection, organisation, wanted[start : start + MACHINES_AT_ONCE]))
+        assert len(changes) <= CHANGES_MAX
+        if changes:
+            expect_taken_in(office.write(organisation, system, "warranty.renew", changes))
+            written += len(changes)
+    return written
+
+
+def read_basis(connection: Connection, organisation: str, machine_id: str, machine: Mapping[str, Any]) -> Basis:
+    """Return what a machine's warranty stands on."""
+    model = records.bodies_of(connection, organisation, [machine["model_id"]]).get(machine["model_id"], ("", {}))[1]
+    rows = connection.execute(_ORDERS_OF, {"organisation": organisation, "machine": machine_id}).all()
+    accepted_on = machine.get("accepted_on")
+    return Basis(
+        accepted_on=date.fromisoformat(accepted_on) if accepted_on else None,
+        contract_months=machine.get("warranty_months"),
+        model_months=model.get("warranty_months"),
+        component_months={term["component"]: term["months"] for term in model.get("component_terms") or ()},
+        repairs=[repair for row in rows if (repair := _read_repair(row.id, json_text.load(row.body)))],
+        parts=list(_read_parts(connection, organisation, machine_id)),
+    )
+
+
+def _compare(connection: Connection, organisation: str, machines: Iterable[str]) -> Iterator[Change]:
+    wanted = list(machines)
+    found = records.bodies_of(connection, organisation, [*wanted, *map(warranty_id, wanted)])
+    for machine_id in wanted:
+        kind, machine = found.get(machine_id, ("", {}))
+        if kind != "machine":
+            continue
+        values = work_out(read_basis(connection, organisation, machine_id, machine))
+        known = found.get(warranty_id(machine_id))
+        if known is None:
+            given = {"machine_id": machine_id} | {name: value for name, value in values.items() if value is not None}
+            yield Change("warranty", warranty_id(machine_id), "create", given, {})
+            continue
+        moved = {name: value for name, value in values.items() if known[1].get(name) != value}
+        if moved:
+            was = {name: known[1].get(name) for name in moved}
+            yield Change("warranty", warranty_id(machine_id), "update", moved, was)
+
+
+def _look_through(connection: Connection, organisation: str, mark: int) -> tuple[int, set[str]]:
+    """Return how far the log was read, and the machines whose warranty may have changed by what it says."""
+    where = (_LOG.c.organisation == organisation, _LOG.c.position > mark)
+    statement = select(_LOG.c.position, _LOG.c.sealed).where(*where).order_by(_LOG.c.position).limit(ENTRIES_AT_ONCE)
+    machines: set[str] = set()
+    models: set[str] = set()
+    orders: set[str] = set()
+    for row in connection.execute(statement):
+        mark = row.position
+        line = bytes(row.sealed)
+        if any(kind in line for kind in _KINDS):
+            for change in codec.decode(Sealed(line).payload, json_text.read_canonical).changes:
+                _take_note(change, machines, models, orders)
+    named = records.bodies_of(connection, organisation, orders)
+    machines |= {body["machine_id"] for _, body in named.values() if body.get("machine_id")}
+    if models:
+        every = records.bodies_of_kind(connection, organisation, "machine")
+        machines |= {machine_id for machine_id, body in every if body.get("model_id") in models}
+    return mark, machines
+
+
+def _take_note(change: Change, machines: set[str], models: set[str], orders: set[str]) -> None:
+    names = change.set.keys()
+    if change.kind == "machine" and (change.op == "create" or names & _MACHINE_FIELDS):
+        machines.add(change.id)
+    elif change.kind == "model" and change.op != "create" and names & _MODEL_FIELDS:
+        models.add(change.id)
+    elif change.kind == "work_order" and change.op != "create" and (change.op == "delete" or names & _ORDER_FIELDS):
+        # The order's machine before and after: both have this repair in their past, or had it.
+        orders.add(change.id)
+        machines.update(value for value in (change.was.get("machine_id"),) if isinstance(value, str))
+    elif change.kind in ("part_fitted", "part_removed") and isinstance(change.set.get("machine_id"), str):
+        machines.add(change.set["machine_id"])
+
+
+def _read_repair(order_id: str, order: Body) -> Repair | None:
+    is_done = order.get("status") in DONE_STATES and order.get("service") == "repair"
+    reported_at = order.get("reported_at") or order.get("started_at")
+    if not is_done or not reported_at or not order.get("finished_at"):
+        return None
+    return Repair(
+        id=order_id,
+        number=order["number"],
+        reported_on=date.fromisoformat(day_of(reported_at)),
+        finished_on=date.fromisoformat(day_of(order["finished_at"])),
+        was_out_of_use=order.get("grade") == "urgent",
+        component=order.get("failed_component"),
+        alarms=frozenset(order.get("alarms") or ()),
+        exclusion=order.get("exclusion"),
+    )
+
+
+def _read_parts(connection: Connection, organisation: str, machine_id: str) -> Iterator[NewPart]:
+    fitted = [fact for span in spans_in(connection, organisation, machine_id) if (fact := _still_in(span))]
+    bodies = records.bodies_of(connection, organisation, [fact.id for fact in fitted])
+    parts = records.bodies_of(connection, organisation, [b["part_id"] for _, b in bodies.values() if b.get("part_id")])
+    for fact in fitted:
+        body = bodies[fact.id][1]
+        part = parts.get(body.get("part_id", ""), ("", {}))[1]
+        # What the customer was promised that day holds, whatever the catalogue says since.
+        months = body.get("warranty_months") or part.get("warranty_months")
+        if months:
+            day = date.fromisoformat(day_of(body["fitted_at"]))
+            yield NewPart(fact.id, body["part_name"], day, months, part.get("component"))
+
+
+def _still_in(span: Span) -> Fact | None:
+    return span.fitted if span.removed is None else None
+
+
+def _read_mark(connection: Connection, organisation: str) -> int:
+    where = (_MARKS.c.organisation == organisation, _MARKS.c.name == NAME)
+    return connection.execute(select(_MARKS.c.position).where(*where)).scalar() or 0
+
+
+def _read_end(connection: Connection, organisation: str) -> int:
+    where = _ORGANISATIONS.c.organisation == organisation
+    return connection.execute(select(_ORGANISATIONS.c.position).where(where)).scalar() or 0
+
+
+def _keep_mark(engine: Engine, organisation: str, mark: int) -> None:
+    def work(connection: Connection) -> None:
+        bulk.upsert(connection, _MARKS, [(organisation, NAME, mark)])
+
+    transact(engine, work, is_repeatable=True)
