@@ -54,6 +54,15 @@ _ORDERS: Final = (
      "电机异响。 / The motor is noisy.", ("E05",)),
 )  # fmt: skip
 
+_NEEDED: Final = {
+    "GD260001": ("MC12-MOT", "MC12-PCB"),
+    "GD260002": ("HC20-SEA",),
+    "GD260003": ("BA40-LMP", "BA40-NDL"),
+    "GD260009": ("VM85-SRV",),
+    "GD260010": ("VM85-CLN",),
+}
+"""Parts the fault may need, by number; not all of them are on the vans."""
+
 RESCHEDULED: Final = ("GD260007", 46)
 """An order whose appointment the office moves, to so many hours ahead, before the engineer's device has synced."""
 
@@ -110,6 +119,7 @@ def _order(
         "phone": customer.values["phone"],
         "reported_at": order_time(now, -reported_hours),
         "appointment_at": order_time(now, visit) if visit is not None else None,
+        "needed_parts": [{"part_id": refer("part", name), "quantity": 1} for name in _NEEDED.get(number, ())] or None,
         "instructions": "出发前电话确认时间和现场条件。 / Call before leaving to confirm time and conditions.",
     }
     return DemoRecord("work_order", number, values | _promises(now, term, reported_hours))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from server.demo.records import DemoRecord, gtin, refer
 
@@ -22,6 +22,10 @@ _PARTS: Final = (
     ("MC12-PCB", 5003, "主控板", "Main control board", "清河离心机厂", "original", True, False, 36, 52000),
     ("MC12-LID", 5004, "上盖锁组件", "Lid lock", "清河离心机厂", "original", False, False, 12, 8600),
     ("MC12-PAD", 5005, "减震胶垫", "Rubber foot", "瑞丰密封件厂", "authorised", False, True, None, 600),
+    ("MC12-MOT-R", 5006, "直流无刷电机（原厂翻新）", "Brushless motor, refurbished by its maker", "清河离心机厂",
+     "authorised", True, False, 24, 46000),
+    ("MC12-MOT-C", 5007, "直流无刷电机（认证替代）", "Brushless motor, certified alternative", "佳力电机",
+     "alternative", True, False, 12, 31000),
     ("HC20-CMP", 5011, "制冷压缩机", "Compressor", "清河离心机厂", "original", True, False, 36, 320000),
     ("HC20-ROT", 5012, "角转子 6×50", "Angle rotor 6x50", "清河离心机厂", "original", True, False, 24, 260000),
     ("HC20-SEA", 5013, "腔体密封圈", "Chamber seal", "瑞丰密封件厂", "original", False, True, None, 4200),
@@ -42,6 +46,8 @@ _PARTS: Final = (
     ("BA40-OPT", 5023, "光路模块", "Optical module", "明析医疗仪器", "original", True, False, 24, 880000),
     ("BA40-CUV", 5024, "比色杯（20 只）", "Cuvettes, 20 pieces", "明析医疗仪器", "original", False, True, None, 56000),
     ("BA40-PMP", 5025, "蠕动泵", "Peristaltic pump", "明析医疗仪器", "original", True, False, 12, 94000),
+    ("BA40-LMP-C", 5026, "卤素灯 12V 20W（认证替代）", "Halogen lamp 12 V 20 W, certified alternative", "宏达电子元件",
+     "alternative", False, True, None, 16500),
     ("AS90-PMT", 5031, "光电倍增管", "Photomultiplier", "明析光学仪器", "original", True, False, 24, 540000),
     ("AS90-NEB", 5032, "雾化器", "Nebuliser", "明析光学仪器", "original", True, False, 6, 78000),
     (
@@ -66,11 +72,49 @@ _PARTS: Final = (
     ("VM85-BRG", 5053, "主轴轴承 7014C", "Spindle bearing 7014C", "佳力轴承", "authorised", False, False, 12, 128000),
     ("VM85-BAT", 5054, "编码器电池", "Encoder battery", "宏达电子元件", "authorised", False, True, 12, 3800),
     ("VM85-CLN", 5055, "冷却泵", "Coolant pump", "承岳数控机床", "original", True, False, 12, 210000),
+    ("VM85-SRV-C", 5056, "伺服驱动器（认证替代）", "Servo drive, certified alternative", "宏达电子元件",
+     "alternative", True, False, 12, 610000),
     ("TL36-TUR", 5061, "八工位刀塔", "8-station turret", "承岳数控机床", "original", True, False, 24, 1880000),
     ("TL36-BLT", 5062, "主轴皮带", "Spindle belt", "佳力轴承", "alternative", False, True, None, 9800),
     ("GEN-FUS", 5091, "保险管 5A", "Fuse 5 A", "宏达电子元件", "alternative", False, True, None, 200),
     ("GEN-PSU", 5092, "开关电源 24V", "Power supply 24 V", "宏达电子元件", "authorised", True, False, 24, 36000),
-)
+)  # fmt: skip
+
+_COMPONENTS: Final = {
+    # component, as in the models' own terms: part numbers, the families they fit
+    "电机": (("MC12-MOT", "MC12-MOT-R", "MC12-MOT-C"), ("mini_centrifuge",)),
+    "控制板": (("MC12-PCB",), ("mini_centrifuge",)),
+    "上盖锁": (("MC12-LID",), ("mini_centrifuge",)),
+    "减震胶垫": (("MC12-PAD",), ("mini_centrifuge",)),
+    "压缩机": (("HC20-CMP",), ("refrigerated_centrifuge",)),
+    "腔体密封圈": (("HC20-SEA",), ("refrigerated_centrifuge",)),
+    "冷凝风机": (("HC20-FAN",), ("refrigerated_centrifuge",)),
+    "光源灯": (("BA40-LMP", "BA40-LMP-C"), ("biochemical_analyser",)),
+    "加样针": (("BA40-NDL",), ("biochemical_analyser",)),
+    "光路模块": (("BA40-OPT",), ("biochemical_analyser",)),
+    "比色杯": (("BA40-CUV",), ("biochemical_analyser",)),
+    "蠕动泵": (("BA40-PMP",), ("biochemical_analyser",)),
+    "光电倍增管": (("AS90-PMT",), ("atomic_absorption",)),
+    "雾化器": (("AS90-NEB",), ("atomic_absorption",)),
+    "空心阴极灯": (("AS90-HCL",), ("atomic_absorption",)),
+    "燃烧头 O 形圈": (("AS90-ORG",), ("atomic_absorption",)),
+    "高压泵": (("LC30-PMP",), ("liquid_chromatograph",)),
+    "氘灯": (("LC30-LMP",), ("liquid_chromatograph",)),
+    "柱塞密封圈": (("LC30-SEA",), ("liquid_chromatograph",)),
+    "单向阀": (("LC30-CHK",), ("liquid_chromatograph",)),
+    "主轴": (("VM85-SPN",), ("machining_centre",)),
+    "伺服驱动器": (("VM85-SRV", "VM85-SRV-C"), ("machining_centre",)),
+    "主轴轴承": (("VM85-BRG",), ("machining_centre", "lathe")),
+    "编码器电池": (("VM85-BAT",), ("machining_centre", "lathe")),
+    "冷却泵": (("VM85-CLN",), ("machining_centre",)),
+    "刀塔": (("TL36-TUR",), ("lathe",)),
+    "主轴皮带": (("TL36-BLT",), ("lathe",)),
+    "转子": (("MC12-ROT",), ("mini_centrifuge",)),
+    "角转子": (("HC20-ROT",), ("refrigerated_centrifuge",)),
+    "保险管": (("GEN-FUS",), ()),
+    "开关电源": (("GEN-PSU",), ()),
+}
+"""What a part is in a machine, and which it fits; what fits every machine names no family."""
 
 _BATCHES: Final = (
     # part number, supplier, batch number, produced on, expires on
@@ -112,6 +156,10 @@ _BATCHES: Final = (
     ("VM85-CLN", "chengyue", "CP2601", "2026-01-12", None),
     ("TL36-TUR", "chengyue", "TU2506", "2025-06-16", None),
     ("TL36-BLT", "jiali", "JLB-2603", "2026-03-12", "2029-03-11"),
+    ("MC12-MOT-R", "qinghe", "RB2604", "2026-04-12", None),
+    ("MC12-MOT-C", "jiali", "JLM2605", "2026-05-20", None),
+    ("BA40-LMP-C", "hongda", "HL2606", "2026-06-11", None),
+    ("VM85-SRV-C", "hongda", "HS2607", "2026-07-01", None),
     ("GEN-FUS", "hongda", "FU26", "2026-01-05", None),
     ("GEN-PSU", "hongda", "PS2549", "2025-12-02", None),
     ("GEN-PSU", "hongda", "PS2610", "2026-03-05", None),
@@ -130,7 +178,11 @@ def parts() -> list[DemoRecord]:
     """Return the catalogue; the short name of a part is its part number. Source: handbook P2, P3, W2, W3."""
     fields = ("name", "name_en", "manufacturer", "grade", "serialised", "wear_part", "warranty_months", "price_cents")
     return [
-        DemoRecord("part", number, {"part_number": number, "gtin": gtin(item)} | dict(zip(fields, row, strict=True)))
+        DemoRecord(
+            "part",
+            number,
+            {"part_number": number, "gtin": gtin(item)} | dict(zip(fields, row, strict=True)) | _place_of(number),
+        )
         for number, item, *row in _PARTS
     ]
 
@@ -172,3 +224,8 @@ def describe_part(number: str, batch: str) -> dict[str, str]:
         "batch_id": refer("batch", batch),
         "supplier_id": refer("supplier", supplier),
     }
+
+
+def _place_of(number: str) -> dict[str, Any]:
+    component, families = next((name, fits) for name, (numbers, fits) in _COMPONENTS.items() if number in numbers)
+    return {"component": component, "families": list(families)}

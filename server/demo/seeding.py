@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Engine
 
 from schemas.problems import Refused
-from server.demo import customers, machines, models, orders, parts, people
+from server.demo import customers, machines, models, orders, parts, people, stock
 from server.demo.handset import Handset, make_device_key
 from server.demo.records import DemoRecord, refer
 from server.demo.visits import VISITS, Act, Visit, acts_of
@@ -22,6 +22,7 @@ from server.reception import Reception
 from server.services.accounts import find_account, open_account
 from server.services.devices import read_epoch
 from server.services.office import Office, organisations
+from server.services.warranty import renew
 from server.settings import Settings
 from server.store import records
 from server.store.database import reading, writing
@@ -45,6 +46,7 @@ def seed(engine: Engine, office: Office, settings: Settings, now: datetime) -> s
     seeding.write_catalogue()
     seeding.write_customers(now)
     seeding.replay_visits(now)
+    renew(engine, office, seeding.organisation)
     seeding.open_accounts()
     return seeding.organisation
 
@@ -68,6 +70,7 @@ class _Seeding:
         dana = refer("person", "dana")
         self._create(dana, [*customers.customers(), *customers.sites(), *machines.machines()])
         self._create(dana, orders.orders(now))
+        self._create(refer("person", "xu"), [*stock.vans(), *stock.moves(now)])
 
     def replay_visits(self, now: datetime) -> None:
         """Let the devices hand in their work; a batch is recalled after the first visit, so the next one finds it."""

@@ -41,6 +41,7 @@ class Visit:
     remedy: str = ""
     result: str = "solved"
     closed: bool = False
+    component: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,12 @@ VISITS: Final = (
     Visit("GD260015", "zhao", _DONE, (("insulation_resistance", "12"), ("earth_resistance", "1.1")),
           (Swap("VM85-SRV", "SV2510", "Y 轴", "SV2510-0031", "SV2305-0188"),),
           "Y 轴伺服驱动器功率模块击穿。 / Power module of the Y servo drive broken down.",
-          "更换驱动器，试切正常。 / Drive replaced, test cut is good.", closed=True),
+          "更换驱动器，试切正常。 / Drive replaced, test cut is good.", closed=True, component="伺服驱动器"),
     Visit("GD260018", "wei", _DONE, (("levelness", "0.2"), ("no_load_current", "0.55"), ("no_load_speed", "12010")),
           (Swap("MC12-MOT", "B250611", "电机座", "B250611-0219", "B240107-0042"),
            Swap("MC12-PAD", "RF2025-118", "底座", quantity=4)),
-          "电机轴承磨损。 / Motor bearing worn.", "更换电机和减震垫。 / Motor and rubber feet replaced.", closed=True),
+          "电机轴承磨损。 / Motor bearing worn.", "更换电机和减震垫。 / Motor and rubber feet replaced.",
+          closed=True, component="电机"),
     Visit("GD260014", "lin", _DONE, (("lamp_voltage", "12.0"), ("cuvette_temperature", "37.0")),
           (Swap("BA40-LMP", "LM2605", "光源室"), Swap("BA40-NDL", "N26-041", "样本臂", "N26-041-0007", "N24-118-0090")),
           "光源灯老化，加样针磨损。 / Lamp aged, needle worn.",
@@ -71,7 +73,7 @@ VISITS: Final = (
           closed=True),
     Visit("GD260016", "wu", _DONE, (("insulation_resistance", "9.5"), ("earth_resistance", "0.8")),
           (Swap("VM85-SRV", "SV2510", "Z 轴", "SV2510-0044", "SV2410-0012"),),
-          "Z 轴驱动器老化。 / Z drive aged.", "更换驱动器。 / Drive replaced.", closed=True),
+          "Z 轴驱动器老化。 / Z drive aged.", "更换驱动器。 / Drive replaced.", closed=True, component="伺服驱动器"),
     Visit("GD260013", "sun", _DONE, (("room_temperature", "22"), ("insulation_resistance", "6.3"),
      ("wavelength_error", "0.1")),
           (Swap("AS90-PMT", "PM2507", "检测器", "PM2507-0015", "PM2411-0003"),),
@@ -104,6 +106,7 @@ def _changes_of(visit: Visit) -> Iterator[tuple[str, list[Change]]]:
         yield "part.fit", list(_swap(visit, swap))
     if visit.diagnosis:
         report = {"diagnosis": visit.diagnosis, "remedy": visit.remedy or None, "result": visit.result}
+        report |= {"failed_component": visit.component} if visit.component else {}
         yield "order.report", [_update(visit, report, dict.fromkeys(report))]
     for state in visit.states[len(working) :]:
         yield "order.move", [_move(visit, before, state)]
