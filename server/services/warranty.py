@@ -40,9 +40,10 @@ MACHINES_AT_ONCE: Final = 50
 
 DONE_STATES: Final = ("finished", "closed")
 
-_KINDS: Final = tuple(
-    f'"{kind}"'.encode() for kind in ("machine", "model", "work_order", "part_fitted", "part_removed")
-)
+_PARTS: Final = ("part_fitted", "part_removed", "withdrawal")
+_KINDS: Final = tuple(f'"{kind}"'.encode() for kind in ("machine", "model", "work_order", *_PARTS))
+"""What a line must hold to be worth reading."""
+
 _MACHINE_FIELDS: Final = frozenset({"accepted_on", "warranty_months", "model_id"})
 _MODEL_FIELDS: Final = frozenset({"warranty_months", "component_terms"})
 _ORDER_FIELDS: Final = frozenset({
@@ -171,7 +172,7 @@ def _take_note(change: Change, machines: set[str], models: set[str], orders: set
         # The order's machine before and after: both have this repair in their past, or had it.
         orders.add(change.id)
         machines.update(value for value in (change.was.get("machine_id"),) if isinstance(value, str))
-    elif change.kind in ("part_fitted", "part_removed") and isinstance(change.set.get("machine_id"), str):
+    elif change.kind in _PARTS and isinstance(change.set.get("machine_id"), str):
         machines.add(change.set["machine_id"])
 
 
@@ -207,7 +208,7 @@ def _read_parts(connection: Connection, organisation: str, machine_id: str) -> I
 
 
 def _still_in(span: Span) -> Fact | None:
-    return span.fitted if span.removed is None else None
+    return span.fitted if span.removed is None and span.withdrawn is None else None
 
 
 def _read_mark(connection: Connection, organisation: str) -> int:

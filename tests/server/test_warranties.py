@@ -107,6 +107,18 @@ def test_a_replaced_part_has_its_own_term_as_long_as_it_is_in(firm: Firm, machin
     assert ends(warranty(firm, machine), "part") == []
 
 
+def test_a_part_that_was_never_fitted_has_no_term(firm: Firm, machine: str) -> None:
+    order = firm.add_order(firm.wei.person, machine)
+    mistaken = fitted(order, machine, "S1", "2026-06-30T02:00:00Z", warranty_months=24)
+    firm.send(firm.wei, mistaken)
+    before = warranty(firm, machine)
+
+    about = {"order_id": order, "machine_id": machine, "subject_kind": "part_fitted", "subject_id": mistaken.id}
+    firm.send(firm.wei, create("withdrawal", new_id(), reason="扫错了", withdrawn_at="2026-06-30T03:00:00Z", **about))
+
+    assert (ends(before, "part"), ends(warranty(firm, machine), "part")) == (["2028-06-30"], [])
+
+
 def test_the_same_fault_twice_is_named(firm: Firm, machine: str) -> None:
     numbers = []
     for day in ("2026-03-01", "2026-05-01"):
