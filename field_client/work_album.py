@@ -1,7 +1,8 @@
 """The photos of an order as they are shown: with what was said of each later, and how far its files have come.
 
-A photo is a fact and stays as it came, byte for byte. Marks drawn over it, another purpose or caption, and that it was
-taken by mistake are further facts that point at it; the latest counts. Source: handbook V4.
+A photo is a fact and stays as it came, byte for byte. Marks drawn over it, another purpose or caption are further
+facts that point at it; the latest counts. One taken by mistake is withdrawn (field_client/work_withdraw.py).
+Source: handbook V4.
 """
 
 from __future__ import annotations
@@ -13,19 +14,23 @@ from typing import Any, Literal
 from field_client.outbox import Edit
 from field_client.store import Record, Store, Values
 from field_client.work import Workbench, find_order
+from field_client.work_facts import find_withdrawals
 from schemas.problems import Refused
 from sync.blobs import blobs_named
 
 SafeState = Literal["on_device", "sending", "received", "verified", "elsewhere"]
 """Only here; on its way; all bytes sent; proven by the server; taken by another device."""
 
-SAID = ("purpose", "caption", "marks", "withdrawn")
+SAID = ("purpose", "caption", "marks")
 """What a remark may say of a photo."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlbumPhoto:
-    """One photo as it stands: `percent` of its bytes have reached the server; `remarks` counts those made."""
+    """One photo as it stands: `percent` of its bytes have reached the server; `remarks` counts those made.
+
+    `withdrawal` is that of a photo that does not count.
+    """
 
     id: str
     order_id: str
@@ -33,32 +38,36 @@ class AlbumPhoto:
     purpose: str
     caption: str | None
     marks: tuple[Values, ...]
-    is_withdrawn: bool
     remarks: int
     state: SafeState
     percent: int
+    withdrawal: Values | None = None
 
 
 def list_photos(bench: Workbench, order: str | None = None) -> list[AlbumPhoto]:
-    """Return the photos of an order, oldest first, those withdrawn among them; raises Refused as `find_order` does."""
+    """Return the photos of an order, oldest first, with those withdrawn; raises Refused as `find_order` does."""
     found = find_order(bench, order)
     remarks: dict[str, list[Values]] = {}
     for remark in bench.store.find_by("photo_remark", "order_id", found.id):
         remarks.setdefault(remark.values["photo_id"], []).append(remark.values)
     photos = bench.store.find_by("photo", "order_id", found.id)
-    return [_describe(bench.store, photo, remarks.get(photo.id, [])) for photo in photos]
+    withdrawals = find_withdrawals(bench.store, "order_id", found.id)
+    return [
+        _describe(bench.store, photo, remarks.get(photo.id, []), withdrawals.get(photo.id)) for photo in list(photos)
+    ]
 
 
 def standing_photos(bench: Workbench, order: Record) -> list[Values]:
-    """Return the photos of an order that were not withdrawn, with the purpose and caption that stand."""
-    photos = list_photos(bench, order.id)
-    return [p.values | {"purpose": p.purpose, "caption": p.caption} for p in photos if not p.is_withdrawn]
+    """Return the photos of an order that count, with the purpose and caption that stand."""
+    photos = [photo for photo in list_photos(bench, order.id) if photo.withdrawal is None]
+    return [photo.values | {"purpose": photo.purpose, "caption": photo.caption} for photo in photos]
 
 
 def show_photo(bench: Workbench, photo_id: str) -> AlbumPhoto:
     """Return one photo; raises Refused with `not_found`."""
     photo = _find(bench, photo_id)
-    return _describe(bench.store, photo, _remarks_of(bench, photo))
+    withdrawals = find_withdrawals(bench.store, "order_id", photo.values["order_id"])
+    return _describe(bench.store, photo, _remarks_of(bench, photo), withdrawals.get(photo.id))
 
 
 def remark_photo(
@@ -68,7 +77,6 @@ def remark_photo(
     purpose: str | None = None,
     caption: str | None = None,
     marks: Iterable[Mapping[str, Any]] | None = None,
-    withdrawn: bool | None = None,
 ) -> AlbumPhoto:
     """Say something further of a photo; what is left out stays as it was, an empty caption or list clears it.
 
@@ -76,12 +84,8 @@ def remark_photo(
     """
     photo = _find(bench, photo_id)
     before = _standing(photo, _remarks_of(bench, photo))
-    said = {
-        "purpose": purpose,
-        "caption": caption,
-        "marks": None if marks is None else [dict(mark) for mark in marks],
-        "withdrawn": withdrawn,
-    }
+    drawn = None if marks is None else [dict(mark) for mark in marks]
+    said = {"purpose": purpose, "caption": caption, "marks": drawn}
     after = before | {name: value or None for name, value in said.items() if value is not None}
     if after != before:
         _write(bench, photo, after)
@@ -130,7 +134,7 @@ def _standing(photo: Record, remarks: list[Values]) -> Values:
     return {name: source.get(name) or None for name in SAID}
 
 
-def _describe(store: Store, photo: Record, remarks: list[Values]) -> AlbumPhoto:
+def _describe(store: Store, photo: Record, remarks: list[Values], withdrawal: Record | None) -> AlbumPhoto:
     said = _standing(photo, remarks)
     state, percent = read_safe_state(store, photo.values)
     return AlbumPhoto(
@@ -140,10 +144,10 @@ def _describe(store: Store, photo: Record, remarks: list[Values]) -> AlbumPhoto:
         purpose=said["purpose"],
         caption=said["caption"],
         marks=tuple(said["marks"] or ()),
-        is_withdrawn=bool(said["withdrawn"]),
         remarks=len(remarks),
         state=state,
         percent=percent,
+        withdrawal=withdrawal.values if withdrawal else None,
     )
 
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from field_client.notices import Notice
 from field_client.outbox import Edit
 from field_client.store import Record, Values
 from field_client.work import Workbench, checklist_of, find_order
+from field_client.work_album import list_photos
 from field_client.work_facts import find_standing
-from schemas.base import DECIMAL_PATTERN
+from field_client.work_readings import Points, Verdict, judge_number, judge_series, spell_number
 from schemas.problems import Refused
-
-Verdict = Literal["passed", "failed", "skipped", "noted"]
 
 YES: Final = frozenset({"yes", "y", "true", "1", "是", "有", "合格", "正常"})
 NO: Final = frozenset({"no", "n", "false", "0", "否", "无", "不合格", "异常"})
 
-_DECIMAL = re.compile(DECIMAL_PATTERN).match
+WANTED: Final = {"text": "文字 / text", "photo": "照片 / a photo", "series": "读数 / readings"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +47,50 @@ def check(bench: Workbench, key: str, value: str, *, reason: str | None = None, 
     return _record(bench, found, checklist, item, {"value": spelled, "verdict": verdict, "reason": reason})
 
 
+def record_readings(
+    bench: Workbench,
+    key: str,
+    readings: Mapping[str, Points],
+    *,
+    reason: str | None = None,
+    order: str | None = None,
+) -> Checked:
+    """Record a series of readings, channel by channel; it fails when one reading is beyond its channel's limits.
+
+    Raises Refused with `not_found`, `value_invalid`, `field_missing` when a channel has no reading and no reason is
+    given, and `limit_exceeded` as `check` does.
+    """
+    found = find_order(bench, order)
+    checklist, item = _find_item(bench, found, key)
+    if item["type"] != "series":
+        raise _not_acceptable(item, item["type"])
+    series = judge_series(item, readings)
+    if series.missing and not reason:
+        raise Refused("field_missing", field="、".join(channel["label"] for channel in series.missing))
+    if series.beyond and item.get("beyond_limit") == "block" and not reason:
+        raise Refused("limit_exceeded", item=_name_channel(item, series.beyond[0]), **limits_of(series.beyond[0]))
+    answer = {"value": series.summary, "verdict": series.verdict, "readings": series.readings, "reason": reason}
+    failed = [Notice("check_failed", {"item": _name_channel(item, c), **limits_of(c)}) for c in series.beyond]
+    return _record(bench, found, checklist, item, answer, tuple(failed))
+
+
+def record_photo(bench: Workbench, key: str, photo_id: str, *, order: str | None = None) -> Checked:
+    """Answer an item with a photo of the order.
+
+    Raises Refused with `not_found` when there is no such item, or no such photo that counts, and `value_invalid` when
+    the item asks for something else.
+    """
+    found = find_order(bench, order)
+    checklist, item = _find_item(bench, found, key)
+    if item["type"] != "photo":
+        raise _not_acceptable(item, item["type"])
+    photos = [photo for photo in list_photos(bench, found.id) if photo.id == photo_id and photo.withdrawal is None]
+    if not photos:
+        raise Refused("not_found", what=photo_id)
+    answer = {"value": photos[0].caption, "verdict": "noted", "photo_id": photo_id}
+    return _record(bench, found, checklist, item, answer)
+
+
 def skip(bench: Workbench, key: str, reason: str, *, order: str | None = None) -> Checked:
     """Record that an item was not done, and why.
 
@@ -62,7 +104,10 @@ def skip(bench: Workbench, key: str, reason: str, *, order: str | None = None) -
 
 
 def judge(item: Values, value: str) -> tuple[str, Verdict]:
-    """Return the value as it is recorded, and its verdict; raises Refused with `value_invalid`."""
+    """Return the value as it is recorded, and its verdict; raises Refused with `value_invalid`.
+
+    A photo or a series of readings is no such value: see `record_photo` and `record_readings`.
+    """
     value = value.strip()
     if item["type"] == "yes_no":
         if value.casefold() not in YES | NO:
@@ -73,9 +118,10 @@ def judge(item: Values, value: str) -> tuple[str, Verdict]:
             raise _not_acceptable(item, " / ".join(item.get("options") or []))
         return value, "noted"
     if item["type"] == "number":
-        return _judge_number(item, value)
-    if not value:
-        raise _not_acceptable(item, "文字 / text")
+        spelled = spell_number(item["label"], item.get("unit"), value)
+        return spelled, judge_number(item, spelled)
+    if not value or item["type"] != "text":
+        raise _not_acceptable(item, WANTED[item["type"]])
     return value, "noted"
 
 
@@ -84,29 +130,14 @@ def limits_of(item: Values) -> dict[str, str]:
     return {"low": item.get("low") or "…", "high": item.get("high") or "…", "unit": item.get("unit") or ""}
 
 
-def previous_result(bench: Workbench, order: Record, key: str) -> Record | None:
-    """Return the last result of an item on the same machine, on an earlier order."""
+def previous_results(bench: Workbench, order: Record) -> dict[str, Record]:
+    """Return the last result of each item on the same machine, on another order; what was left out says nothing."""
     machine_id = order.values.get("machine_id")
     if machine_id is None:
-        return None
+        return {}
     results = find_standing(bench.store, "check_result", "machine_id", machine_id)
-    earlier = [
-        result for result in results if result.values["item"] == key and result.values.get("order_id") != order.id
-    ]
-    return earlier[-1] if earlier else None
-
-
-def _judge_number(item: Values, value: str) -> tuple[str, Verdict]:
-    value = value.removesuffix(item.get("unit") or "").strip().removeprefix("+")
-    spelled = f"0{value}" if value.startswith(".") else value
-    if _DECIMAL(spelled) is None:
-        raise _not_acceptable(item, f"例如 / such as 12.5 {item.get('unit') or ''}".strip())
-    low, high = item.get("low"), item.get("high")
-    if low is None and high is None:
-        return spelled, "noted"
-    number = Decimal(spelled)
-    is_within = (low is None or number >= Decimal(low)) and (high is None or number <= Decimal(high))
-    return spelled, "passed" if is_within else "failed"
+    others = [found for found in results if found.values.get("order_id") != order.id]
+    return {found.values["item"]: found for found in others if found.values["verdict"] != "skipped"}
 
 
 def _find_item(bench: Workbench, order: Record, key: str) -> tuple[Record, Values]:
@@ -117,7 +148,14 @@ def _find_item(bench: Workbench, order: Record, key: str) -> tuple[Record, Value
     raise Refused("not_found", what=key)
 
 
-def _record(bench: Workbench, order: Record, checklist: Record, item: Values, answer: dict[str, Any]) -> Checked:
+def _record(
+    bench: Workbench,
+    order: Record,
+    checklist: Record,
+    item: Values,
+    answer: dict[str, Any],
+    notices: tuple[Notice, ...] = (),
+) -> Checked:
     values = {
         "order_id": order.id,
         "machine_id": order.values.get("machine_id"),
@@ -127,11 +165,15 @@ def _record(bench: Workbench, order: Record, checklist: Record, item: Values, an
         "checked_at": bench.now(),
         **answer,
     }
-    previous = previous_result(bench, order, item["key"])
+    previous = previous_results(bench, order).get(item["key"])
     set_id = bench.outbox.write("check.record", [Edit("check_result", bench.make_id(), values, is_new=True)])
-    failed = answer["verdict"] == "failed" and item["type"] == "number"
-    notices = (Notice("check_failed", {"item": item["label"], **limits_of(item)}),) if failed else ()
+    if answer["verdict"] == "failed" and item["type"] == "number":
+        notices = (Notice("check_failed", {"item": item["label"], **limits_of(item)}),)
     return Checked(item, answer.get("value"), answer["verdict"], previous, set_id, notices)
+
+
+def _name_channel(item: Values, channel: Values) -> str:
+    return f"{item['label']} · {channel['label']}"
 
 
 def _not_acceptable(item: Values, expected: str) -> Refused:

@@ -10,7 +10,7 @@ from field_client.outbox import SentSet
 from field_client.store import Record, Store, Values
 from field_client.work import OrderLine, Workbench, checklist_of, describe_order, find_order, latest_results
 from field_client.work_album import SafeState, read_safe_state, standing_photos
-from field_client.work_checks import previous_result
+from field_client.work_checks import previous_results
 from field_client.work_facts import find_standing, find_withdrawals
 
 
@@ -149,9 +149,9 @@ def read_status(bench: Workbench) -> DeviceStatus:
 def _read_checks(bench: Workbench, order: Record) -> list[CheckLine]:
     checklist = checklist_of(bench, order)
     results = latest_results(bench, order)
-    lines = []
+    lines, earlier = [], previous_results(bench, order)
     for item in checklist.values["items"] if checklist else ():
-        result, previous = results.get(item["key"]), previous_result(bench, order, item["key"])
+        result, previous = results.get(item["key"]), earlier.get(item["key"])
         lines.append(CheckLine(item, result.values if result else None, previous.values if previous else None))
     return lines
 

@@ -71,6 +71,11 @@ def bring_back(bench: Workbench, *fact_ids: str) -> Withdrawn:
         for fact in facts
     ]
     edits = [Edit(fact.kind, fact.id, fact.values, is_new=True) for fact in again]
+    remarks = [remark for fact in facts if fact.kind == "photo" and (remark := _remark_of(bench, fact))]
+    edits += [
+        Edit("photo_remark", bench.make_id(), remark.values | {"photo_id": ids[remark.values["photo_id"]]}, is_new=True)
+        for remark in remarks
+    ]
     set_id = bench.outbox.write("fact.bring_back", edits)
     return Withdrawn(tuple(again), set_id, _look_back(bench, tuple(again)))
 
@@ -84,6 +89,11 @@ def _find_withdrawable(bench: Workbench, fact_id: str) -> Record:
     if fact.id in find_withdrawals(bench.store, "order_id", fact.values["order_id"]):
         raise Refused("already_withdrawn")
     return fact
+
+
+def _remark_of(bench: Workbench, photo: Record) -> Record | None:
+    remarks = bench.store.find_by("photo_remark", "order_id", photo.values["order_id"])
+    return [None, *(remark for remark in remarks if remark.values["photo_id"] == photo.id)][-1]
 
 
 def _look_back(bench: Workbench, facts: tuple[Record, ...]) -> tuple[Notice, ...]:

@@ -13,7 +13,6 @@ from schemas.base import (
     reference,
     sha256,
     text,
-    truth,
     whole,
 )
 from schemas.merge_rules import FROZEN
@@ -94,8 +93,10 @@ class Mark(Part):
 
 
 class PhotoRemark(RecordSchema):
-    """What was later said of a photo, whose bytes stay as they came: marks, another purpose or caption, or that it
-    was taken by mistake. The latest remark of a photo counts, as a whole."""
+    """What was later said of a photo, whose bytes stay as they came: marks, another purpose or caption.
+
+    The latest remark of a photo counts, as a whole.
+    """
 
     kind = "photo_remark"
     label = ("照片标注", "Photo remark")
@@ -108,5 +109,4 @@ class PhotoRemark(RecordSchema):
     purpose = choice("用途", "Purpose", PHOTO_PURPOSES, required=True, merge=FROZEN)
     caption = text("说明", "Caption", most=500, merge=FROZEN)
     marks = many("标注", "Marks", group("标注", "Mark", Mark, required=True), most=MARKS_MOST, merge=FROZEN)
-    withdrawn = truth("撤回", "Withdrawn", merge=FROZEN)
     remarked_at = instant("标注时间", "Remarked at", required=True, merge=FROZEN)

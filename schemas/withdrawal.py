@@ -3,11 +3,8 @@
 from schemas.base import UUID_PATTERN, Nature, RecordSchema, choice, instant, pattern, reference, text
 from schemas.merge_rules import FROZEN
 
-WITHDRAWABLE = ("part_fitted", "part_removed", "check_result", "training_record", "factory_return")
-"""Facts an engineer may have entered by mistake; of a photo, a remark says so (schemas/evidence.py).
-
-A signed sheet is not among them: what was signed was signed.
-"""
+WITHDRAWABLE = ("photo", "part_fitted", "part_removed", "check_result", "training_record", "factory_return")
+"""Facts an engineer may have entered by mistake. A signed sheet is not among them: what was signed was signed."""
 
 
 class Withdrawal(RecordSchema):

@@ -86,7 +86,7 @@ def show(desk: Desk, number: str, as_json: bool) -> None:
         click.echo(f"{desk.voice.field_name('work_order', field)}: {text}")
     for entry in detail["followed_by"]:
         struck = entry.get("withdrawn")
-        note = desk.voice.choose("（已撤回：{}）", " (withdrawn: {})").format(struck["reason"] or "—") if struck else ""
+        note = desk.voice.choose("（已撤回：{}）", " (withdrawn: {})").format(struck["reason"]) if struck else ""
         click.echo(f"- {entry['kind']} {_describe(desk.voice, entry['kind'], entry['body'])}{note}")
 
 

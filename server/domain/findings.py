@@ -107,9 +107,7 @@ def find_changed_after_signature(change: Change, is_signed: bool) -> Finding | N
         return None
     if change.kind in SIGNED_FACTS:
         return Finding("changed_after_signature", change.kind)
-    if change.kind == "photo_remark" and change.set.get("withdrawn"):
-        return Finding("changed_after_signature", "photo")
-    if change.kind == "withdrawal" and change.set["subject_kind"] in SIGNED_FACTS:
+    if change.kind == "withdrawal" and change.set["subject_kind"] in (*SIGNED_FACTS, "photo"):
         return Finding("changed_after_signature", f"{change.set['subject_kind']}: {change.set['reason']}")
     changed = [name for name in SIGNED_ORDER_FIELDS if name in change.set and change.set[name] != change.was.get(name)]
     if change.kind == "work_order" and changed:

@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 
 from schemas import kind_of
 from schemas.problems import Refused
-from server.domain.photos import photos_withdrawn
 from server.store import board, records
 
 PAGE_ORDERS_MAX: Final = 200
@@ -46,7 +45,7 @@ def list_orders(
 def read_order(connection: Connection, organisation: str, order_id: str) -> dict[str, Any]:
     """Return an order, what it refers to, and what follows it, each as {id, kind, body}.
 
-    What was withdrawn has `withdrawn` too: {reason, withdrawn_at}; no reason is asked for of a photo.
+    What was withdrawn has `withdrawn` too: {reason, withdrawn_at}.
 
     `order_id` may also be an order number. Raises Refused with `not_found`.
     """
@@ -60,7 +59,11 @@ def read_order(connection: Connection, organisation: str, order_id: str) -> dict
     around = records.bodies_of(connection, organisation, [*_referred_ids(*found), *followers])
     following = [_entry(record_id, *around[record_id]) for record_id in followers if record_id in around]
     referred = [_entry(record_id, *around[record_id]) for record_id in _referred_ids(*found) if record_id in around]
-    _mark_withdrawn(following)
+    withdrawals = [entry["body"] for entry in following if entry["kind"] == "withdrawal"]
+    withdrawn = {body["subject_id"]: _pick(body, ("reason", "withdrawn_at")) for body in withdrawals}
+    for entry in following:
+        if entry["id"] in withdrawn:
+            entry["withdrawn"] = withdrawn[entry["id"]]
     return {"order": _entry(order_id, *found), "refers_to": referred, "followed_by": following}
 
 
@@ -69,17 +72,8 @@ def _referred_ids(kind_name: str, body: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(body[name] for name in kind.references if body.get(name))) if kind else []
 
 
-def _mark_withdrawn(following: list[dict[str, Any]]) -> None:
-    bodies = {kind: [e["body"] for e in following if e["kind"] == kind] for kind in ("withdrawal", "photo_remark")}
-    withdrawn = {
-        body["subject_id"]: {"reason": body["reason"], "withdrawn_at": body["withdrawn_at"]}
-        for body in bodies["withdrawal"]
-    }
-    for photo, remark in photos_withdrawn(bodies["photo_remark"]).items():
-        withdrawn[photo] = {"reason": None, "withdrawn_at": remark["remarked_at"]}
-    for entry in following:
-        if entry["id"] in withdrawn:
-            entry["withdrawn"] = withdrawn[entry["id"]]
+def _pick(body: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: body[name] for name in names}
 
 
 def _entry(record_id: str, kind: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from server.domain.photos import photos_withdrawn
 from server.domain.times import correct
 from server.domain.trace import Fact, Span
 from server.services.trace_facts import LoggedSet, find_followers, read_log
@@ -33,7 +32,7 @@ def tell(connection: Connection, organisation: str, found: Sequence[Span]) -> li
     Each is {part, serial, batch, supplier, machine, fitted, removed, again, elsewhere, withdrawn}; `fitted` and
     `removed` are acts ({order, engineer, device, at, captured_at, corrected_at, received_at, position, photos,
     signature ...}) or None; `withdrawn`, where its fact does not count, is {id, by, at, reason, position} or None.
-    Photos that were taken by mistake are `withdrawn`.
+    Photos that are withdrawn have the reason as `withdrawn`.
     """
     story = _Story(connection, organisation, {}, {}, {}, {})
     story.read(found)
@@ -127,10 +126,10 @@ class _Story:
         )
 
     def _tell_photos(self, order: str) -> list[Group]:
-        withdrawn = photos_withdrawn(body for _, body in self._following(order, "photo_remark"))
+        withdrawn = {body["subject_id"]: body["reason"] for _, body in self._following(order, "withdrawal")}
         told = []
         for photo_id, body in self._following(order, "photo"):
-            state = {"arrived": body["original_sha256"] in self.verified, "withdrawn": photo_id in withdrawn}
+            state = {"arrived": body["original_sha256"] in self.verified, "withdrawn": withdrawn.get(photo_id)}
             told.append({"id": photo_id} | state | _pick(body, _PHOTO_FIELDS))
         return told
 

@@ -1,4 +1,4 @@
-"""What is said of a photo afterwards: marks, purpose, caption, withdrawal; the photo itself stays as it came."""
+"""What is said of a photo afterwards: marks, purpose, caption; the photo itself stays as it came."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_remark_keeps_what_it_does_not_name_and_clears_what_is_empty(tablet: T
 def test_saying_the_same_again_records_nothing(tablet: Tablet, photo_id: str) -> None:
     remark_photo(tablet.bench, photo_id, marks=[ARROW])
 
-    again = remark_photo(tablet.bench, photo_id, marks=[ARROW], purpose="fault", withdrawn=False)
+    again = remark_photo(tablet.bench, photo_id, marks=[ARROW], purpose="fault")
 
     assert again.remarks == 1
 
@@ -73,17 +73,14 @@ def test_a_remark_is_undone_by_saying_what_stood_before(tablet: Tablet, photo_id
     assert (undone.marks, undone.caption, undone.remarks) == ((ARROW,), "轴承座", 3)
 
 
-def test_a_photo_taken_by_mistake_is_withdrawn_and_brought_back(tablet: Tablet, photo_id: str) -> None:
-    order = work.find_order(tablet.bench)
+def test_the_job_sheet_takes_what_stands(tablet: Tablet, photo_id: str) -> None:
+    remark_photo(tablet.bench, photo_id, purpose="after", caption="新轴承")
 
-    withdrawn = remark_photo(tablet.bench, photo_id, withdrawn=True)
-    off_the_sheet = standing_photos(tablet.bench, order)
-    back = take_back_remark(tablet.bench, photo_id)
+    (photo,) = standing_photos(tablet.bench, work.find_order(tablet.bench))
 
-    assert withdrawn.is_withdrawn and not back.is_withdrawn
-    assert off_the_sheet == []
-    assert [photo["purpose"] for photo in standing_photos(tablet.bench, order)] == ["fault"]
-    assert [photo.id for photo in list_photos(tablet.bench)] == [photo_id]
+    assert (photo["purpose"], photo["caption"]) == ("after", "新轴承")
+    assert photo["original_sha256"] == tablet.store.values_of(photo_id)["original_sha256"]
+    assert [shown.id for shown in list_photos(tablet.bench)] == [photo_id]
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from field_client import work
-from field_client.work_album import remark_photo
-from field_client.work_checks import check, previous_result
+from field_client.work_album import remark_photo, show_photo
+from field_client.work_checks import check, previous_results
 from field_client.work_facts import find_standing
 from field_client.work_page import read_page
 from field_client.work_parts import PartLabel, RemovedPart, fit_part
@@ -59,18 +59,21 @@ def test_a_withdrawn_check_leaves_the_sheet_and_is_shown_struck_out(started: Tab
     assert wrong in office.rows
 
 
-def test_a_photo_taken_by_mistake_leaves_page_and_sheet(started: Tablet) -> None:
+def test_a_photo_taken_by_mistake_leaves_page_and_sheet_and_comes_back_as_it_was_marked(started: Tablet) -> None:
     wrong = photograph(started.bench, started.files, picture(), "fault")
     right = photograph(started.bench, started.files, picture(quality=60), "fault")
+    remark_photo(started.bench, wrong.id, caption="地板")
 
-    remark_photo(started.bench, wrong.id, withdrawn=True)
+    withdraw(started.bench, WRONG, wrong.id)
 
     assert [line.photo["original_sha256"] for line in read_page(started.bench).photos] == [
         right.values["original_sha256"]
     ]
-    assert len(sheet_of(started)["photos"]) == 1
-    with pytest.raises(Refused, match="not_withdrawable"):
-        withdraw(started.bench, WRONG, wrong.id)
+    assert [photo["original_sha256"] for photo in sheet_of(started)["photos"]] == [right.values["original_sha256"]]
+    assert show_photo(started.bench, wrong.id).withdrawal is not None
+    (again,) = bring_back(started.bench, wrong.id).facts
+    assert show_photo(started.bench, again.id).caption == "地板"
+    assert len(sheet_of(started)["photos"]) == 2
 
 
 def test_a_withdrawn_check_is_open_again(started: Tablet, office: Office) -> None:
@@ -94,8 +97,7 @@ def test_a_withdrawn_check_is_open_again(started: Tablet, office: Office) -> Non
     withdraw(started.bench, WRONG, first)
 
     assert work.latest_results(started.bench, order) == {}
-    earlier = previous_result(started.bench, order, "level")
-    assert earlier is not None and earlier.values["value"] == "0.1"
+    assert previous_results(started.bench, order)["level"].values["value"] == "0.1"
 
 
 def test_a_part_is_withdrawn_with_what_came_out_for_it(started: Tablet) -> None:

@@ -50,7 +50,7 @@ def test_marks_that_cannot_be_drawn_are_refused(firm: Firm) -> None:
     answers = [firm.send(firm.wei, create("photo_remark", new_id(), **remark(firm, photo_id, **more))) for more in bad]
     again = new_id()
     firm.send(firm.wei, create("photo_remark", again, **remark(firm, photo_id)))
-    edited = firm.send(firm.wei, update("photo_remark", again, withdrawn=(None, True)))
+    edited = firm.send(firm.wei, update("photo_remark", again, caption=(None, "x")))
 
     codes = [answer.fault.code if answer.fault else None for answer in (*answers, edited)]
     assert codes == ["value_invalid"] * len(bad) + ["fact_is_final"]

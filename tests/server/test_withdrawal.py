@@ -27,12 +27,6 @@ def withdrawal(order: str, fact: Change, /, **more: Any) -> Change:
     return create("withdrawal", new_id(), **{name: value for name, value in values.items() if value is not None})
 
 
-def remark(order: str, photo: Change, /, **more: Any) -> Change:
-    """Return what is said of a photo later."""
-    values = {"order_id": order, "photo_id": photo.id, "purpose": "fault", "remarked_at": NOON}
-    return create("photo_remark", new_id(), **values, **more)
-
-
 def send_well(firm: Firm, *changes: Change) -> Receipt:
     """Let Wei hand changes in; fail unless they are applied."""
     answer = firm.send(firm.wei, *changes)
@@ -138,8 +132,7 @@ def test_the_order_shows_what_was_withdrawn_with_its_reason(firm: Firm) -> None:
     dark, bright = photo(firm.order), photo(firm.order)
     send_well(firm, wrong, right, dark, bright)
     struck = withdrawal(firm.order, wrong)
-    send_well(firm, struck, remark(firm.order, dark, withdrawn=True), remark(firm.order, bright, withdrawn=True))
-    send_well(firm, remark(firm.order, bright))
+    send_well(firm, struck, withdrawal(firm.order, dark))
 
     with reading(firm.engine) as connection:
         detail = read_order(connection, firm.id, firm.order)
@@ -149,7 +142,7 @@ def test_the_order_shows_what_was_withdrawn_with_its_reason(firm: Firm) -> None:
     marked = {entry["id"]: entry.get("withdrawn") for entry in detail["followed_by"]}
     assert [marked[fact.id] for fact in (right, bright, struck)] == [None, None, None]
     assert marked[wrong.id] == {"reason": REASON, "withdrawn_at": "2026-11-20T13:00:00Z"}
-    assert marked[dark.id] == {"reason": None, "withdrawn_at": NOON}
+    assert marked[dark.id] == marked[wrong.id]
     assert device.held[struck.id][1]["subject_id"] == wrong.id
 
 
@@ -157,11 +150,11 @@ def test_a_photo_of_the_trace_says_that_it_was_withdrawn(firm: Firm) -> None:
     wrong = photo(firm.order)
     send_well(firm, wrong, fitted(firm.order, firm.company.machine, "SN-W7"))
     (before,) = spans_of(firm, "SN-W7")
-    send_well(firm, remark(firm.order, wrong, withdrawn=True))
+    send_well(firm, withdrawal(firm.order, wrong))
 
     (span,) = spans_of(firm, "SN-W7")
 
-    assert [[shown["withdrawn"] for shown in told["fitted"]["photos"]] for told in (before, span)] == [[False], [True]]
+    assert [[shown["withdrawn"] for shown in told["fitted"]["photos"]] for told in (before, span)] == [[None], [REASON]]
 
 
 def test_striking_out_what_the_customer_signed_opens_an_exception(firm: Firm) -> None:
@@ -182,9 +175,7 @@ def test_striking_out_what_the_customer_signed_opens_an_exception(firm: Firm) ->
 
     send_well(firm, withdrawal(firm.order, fact))
 
-    send_well(firm, remark(firm.order, shown))
-    assert open_codes(firm) == ["changed_after_signature"]
-    send_well(firm, remark(firm.order, shown, withdrawn=True))
+    send_well(firm, withdrawal(firm.order, shown))
     assert open_codes(firm) == ["changed_after_signature"] * 2
 
 
