@@ -16,6 +16,9 @@ from field_client.syncing import destroy_desk, sync_desk
 from field_client.ui.keeper import DeskKeeper, Stage
 from schemas.problems import Fault, Refused
 
+SPARES_DATA: Final = "spares_data"
+"""Remembered in the device: the person wants photos to wait."""
+
 LOOK_EVERY_S: Final = 2.0
 
 
@@ -27,6 +30,7 @@ class SyncView:
     progress: Progress | None = None
     report: SyncReport | None = None
     trace_id: str | None = None
+    sent_files: bool = True
 
 
 class Syncer:
@@ -39,25 +43,30 @@ class Syncer:
         self._began_at: float | None = None
         self._view = SyncView()
         self._thread: threading.Thread | None = None
+        self.is_metered = False
+        """Whether the browser says that the network at hand is paid by the byte."""
 
     @property
     def view(self) -> SyncView:
         """How it stands at this moment."""
         return self._view
 
-    def start(self) -> bool:
+    def start(self, *, with_files: bool = False) -> bool:
         """Begin a sync; tell whether one was begun, for one may be running.
 
+        Photos wait for another run where the person or the network asks to spare data, unless `with_files`.
         Raises Refused with `device_locked`.
         """
-        with self._guard:
+        # The desk first, as every request does, so that nobody waits for the other for ever.
+        with self._keeper.lock, self._guard:
             if self._view.is_running:
                 return False
-            with self._keeper.lock:
-                keyring = self._keeper.desk().keyring
+            desk = self._keeper.desk()
+            sends_files = with_files or not (self.is_metered or desk.store.recall(SPARES_DATA))
             self._began_at = self._clock()
             self._view = replace(self._view, is_running=True, progress=None)
-            self._thread = threading.Thread(target=self._run, args=(keyring,), name="sync", daemon=True)
+            told = (desk.keyring, sends_files)
+            self._thread = threading.Thread(target=self._run, args=told, name="sync", daemon=True)
             self._thread.start()
             return True
 
@@ -78,14 +87,13 @@ class Syncer:
         if thread is not None:
             thread.join()
 
-    def _run(self, keyring: Keyring) -> None:
+    def _run(self, keyring: Keyring, sends_files: bool) -> None:
         view = SyncView()
         try:
             desk = self._keeper.open_beside(keyring)
             with closing(desk.store):
-                sends_files = desk.store.recall("spares_data") != 1
                 synced = sync_desk(desk, self._show, sends_files=sends_files)
-                view = SyncView(report=synced.report, trace_id=synced.trace_id)
+                view = SyncView(report=synced.report, trace_id=synced.trace_id, sent_files=sends_files)
             if synced.report.wipe_ordered_at is not None:
                 self._destroy(synced.report.wipe_ordered_at)
         except Refused as refusal:

@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Final
 
 from field_client.outbox import parse_instant
+from field_client.runner import Progress
 from field_client.ui.language import gettext, ngettext
 from field_client.ui.visit import open_desk
+from schemas.problems import Fault
 
 MINUTE_MS: Final = 60_000
 HOUR_MIN: Final = 60
@@ -52,3 +54,47 @@ def spell_bytes(count: int) -> str:
     if count < 1000:
         return f"{count} B"
     return f"{count / 1000:.0f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+
+
+def name_intent(intent: str) -> str:
+    """Return what a person did, by the intent of his change-set; one that is unknown here is shown as it is."""
+    return {
+        "order.start": gettext("Work started"),
+        "order.finish": gettext("Work finished"),
+        "order.create": gettext("Order created"),
+        "order.findings": gettext("Findings recorded"),
+        "order.sign": gettext("Sheet signed"),
+        "check.record": gettext("Check recorded"),
+        "part.fit": gettext("Part fitted"),
+        "photo.add": gettext("Photo taken"),
+        "photo.remark": gettext("Photo marked"),
+        "fact.withdraw": gettext("Entry withdrawn"),
+        "fact.bring_back": gettext("Entry brought back"),
+    }.get(intent, intent)
+
+
+def advise(fault: Fault) -> str:
+    """Return what a person does about a refusal."""
+    return {
+        "never": gettext(
+            "It stays recorded here and at the office. Look at the order and record it again as it should be."
+        ),
+        "later": gettext("It is sent again by itself."),
+        "after_pull": gettext("Look at the order as it stands and decide again."),
+        "ask_person": gettext("Call the dispatcher. What you recorded is kept."),
+    }[fault.problem.retry]
+
+
+def spell_progress(progress: Progress | None) -> str:
+    """Return how far a sync is, in entries, records or bytes."""
+    if progress is None:
+        return gettext("Reaching the server …")
+    done = spell_bytes(progress.done) if progress.step == "files" else f"{progress.done:,}"
+    of = "" if progress.of is None else (spell_bytes(progress.of) if progress.step == "files" else f"{progress.of:,}")
+    step = {
+        "push": gettext("Entries sent"),
+        "pull": gettext("Changes received"),
+        "repair": gettext("Records put right"),
+        "files": gettext("Files sent"),
+    }[progress.step]
+    return f"{step}: {done} / {of}" if of else f"{step}: {done}"

@@ -136,6 +136,12 @@ def enrol_tablet(office: Office, folder: Path, person: str = "wei") -> Tablet:
     return tablet
 
 
+def copy_office(seeded: Office, folder: Path) -> Office:
+    """Return an office of its own under the same address, so that tablets of the seeded one find it."""
+    shutil.copytree(seeded.folder, folder)
+    return Office(folder, seeded.port)
+
+
 def copy_tablet(seeded: Tablet, folder: Path) -> Tablet:
     """Return a device of its own with all that the seeded one holds."""
     shutil.copytree(seeded.folder, folder)
