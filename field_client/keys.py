@@ -10,10 +10,13 @@ The count of wrong PINs slows down a person at the device. Whoever has copied th
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -182,7 +185,7 @@ def unlock(path: Path, pin: str, unix_now: int) -> Keyring:
         if problem.code == "pin_wrong":
             save_keyring(path, _note(sealed, WrongPins(wrong.count + 1, unix_now)))
         raise
-    if wrong.count:
+    if wrong.count or _list_drafts(path):
         save_keyring(path, _note(sealed, WrongPins(0, 0)))
     return keyring
 
@@ -206,16 +209,22 @@ def read_keyring(path: Path) -> bytes:
 
 
 def save_keyring(path: Path, sealed: bytes) -> None:
-    """Write a sealed keyring so that a power cut leaves the old one or the new one, readable by its owner only."""
+    """Write a sealed keyring so that a power cut leaves the old one or the new one, readable by its owner only.
+
+    Drafts that killed processes have left are destroyed: one may still open with a PIN that holds no more.
+    """
     make_folder(path.parent)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(sealed)
-        file.flush()
-        os.fsync(descriptor)
-    beside.replace(path)
-    sync_folder(path.parent)
+    with _alone_at(path.parent):
+        for draft in _list_drafts(path):
+            erase_keyring(draft)
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(sealed)
+            file.flush()
+            os.fsync(descriptor)
+        beside.replace(path)
+        sync_folder(path.parent)
 
 
 def erase_keyring(path: Path) -> None:
@@ -238,6 +247,21 @@ def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
     except (BadSignatureError, CryptoError, ValueError):
         return False
     return True
+
+
+def _list_drafts(path: Path) -> list[Path]:
+    return list(path.parent.glob(f".{path.name}.*"))
+
+
+@contextmanager
+def _alone_at(folder: Path) -> Iterator[None]:
+    """Let one process at a time save keyrings in a folder, so that any draft found there is a killed one's."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _derive(data_key: bytes, use: bytes) -> bytes:

@@ -1,7 +1,9 @@
 """The device's keys open with the PIN alone, survive its change, and slow down whoever guesses."""
 
 import json
+import sys
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -162,6 +164,36 @@ def test_the_right_pin_clears_the_count(keyring_file: Path) -> None:
 
 def test_a_keyring_file_is_its_owners_alone_and_leaves_nothing_beside(keyring_file: Path) -> None:
     assert keyring_file.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in keyring_file.parent.iterdir()] == ["keyring.json"]
+
+
+@pytest.mark.parametrize("act", ["unlock", "save"])
+def test_what_a_killed_process_left_beside_the_keyring_is_destroyed(
+    keyring_file: Path, sealed: bytes, act: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as killed, pytest.raises(SystemExit):
+        killed.setattr(Path, "replace", sys.exit)
+        keys.save_keyring(keyring_file, sealed)
+    (draft,) = keyring_file.parent.glob(".*")
+    draft.rename(draft.with_suffix(".1"))
+    held = keyring_file.parent / "copy"
+    held.hardlink_to(draft.with_suffix(".1"))
+
+    if act == "unlock":
+        keys.unlock(keyring_file, WEIS_PIN, NOON)
+    else:
+        keys.save_keyring(keyring_file, sealed)
+
+    assert list(keyring_file.parent.glob(".*")) == []
+    assert held.read_bytes() != sealed and len(held.read_bytes()) == len(sealed)
+    keys.unlock(keyring_file, WEIS_PIN, NOON)
+
+
+def test_processes_that_save_a_keyring_at_once_leave_one_whole(keyring_file: Path, sealed: bytes) -> None:
+    with ProcessPoolExecutor(4) as pool:
+        assert list(pool.map(keys.save_keyring, [keyring_file] * 40, [sealed] * 40)) == [None] * 40
+
+    assert keyring_file.read_bytes() == sealed
     assert [path.name for path in keyring_file.parent.iterdir()] == ["keyring.json"]
 
 
