@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any, Final, TypeVar
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc, text
 
@@ -28,6 +29,11 @@ TRIES_MAX: Final = 3
 # last is used next, since what it has read is still in its memory.
 # What was being written when a statement failed may be anybody's data, and has no place in a log.
 _POOL: Final = {"max_overflow": 0, "pool_timeout": BUSY_TIMEOUT_S, "pool_use_lifo": True, "hide_parameters": True}
+
+_WRITERS: Final[WeakKeyDictionary[Engine, Engine]] = WeakKeyDictionary()
+"""engine of an embedded database -> the engine of its one writing connection, as long as somebody uses the first"""
+
+_WRITERS_LOCK: Final = threading.Lock()
 
 T = TypeVar("T")
 
@@ -135,8 +141,8 @@ def transact(engine: Engine, work: Callable[[Connection], T], *, is_repeatable: 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Give a connection that sees one unchanging snapshot of the database. Raises as `writing` does."""
-    level = None if engine.dialect.name == "sqlite" else "REPEATABLE READ"
-    with _translated(), _at_level(engine, level).connect() as connection:
+    with _translated(), engine.connect() as connection:
+        _set_level(connection, "REPEATABLE READ")
         _begin(connection, "BEGIN")
         try:
             yield connection
@@ -147,12 +153,11 @@ def reading(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def glimpsing(engine: Engine) -> Iterator[Connection]:
     """Give a connection for a single look-up, which needs no snapshot. Raises as `writing` does."""
-    level = None if engine.dialect.name == "sqlite" else "AUTOCOMMIT"
-    with _translated(), _at_level(engine, level).connect() as connection:
+    with _translated(), engine.connect() as connection:
+        _set_level(connection, "AUTOCOMMIT")
         yield connection
 
 
-@cache
 def _writer_of(engine: Engine) -> Engine:
     """Return where an engine's writing transactions go: on SQLite through one connection of each process.
 
@@ -161,6 +166,14 @@ def _writer_of(engine: Engine) -> Engine:
     """
     if engine.dialect.name != "sqlite":
         return engine
+    with _WRITERS_LOCK:
+        writer = _WRITERS.get(engine)
+        if writer is None:
+            writer = _WRITERS[engine] = _open_writer(engine)
+    return writer
+
+
+def _open_writer(engine: Engine) -> Engine:
     options = engine_options(str(engine.url)) | {"pool_size": 1}
     writer = create_engine(engine.url, **options)
     prepare_engine(writer)
@@ -169,10 +182,10 @@ def _writer_of(engine: Engine) -> Engine:
     return writer
 
 
-@cache
-def _at_level(engine: Engine, level: str | None) -> Engine:
-    """Return the same engine, with the same connections, at an isolation level."""
-    return engine if level is None else engine.execution_options(isolation_level=level)
+def _set_level(connection: Connection, level: str) -> None:
+    """Let what follows run at an isolation level, until the connection goes back; SQLite knows but one."""
+    if connection.dialect.name != "sqlite":
+        connection.execution_options(isolation_level=level)
 
 
 def _begin(connection: Connection, statement: str) -> None:

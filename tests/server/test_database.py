@@ -1,0 +1,73 @@
+"""Engines: what is opened beside one goes with it."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from weakref import ref
+
+import pytest
+from sqlalchemy import Engine, event, text
+
+from server.store.database import glimpsing, open_engine, reading, writing
+
+
+@contextmanager
+def counting_connections() -> Iterator[list[object]]:
+    """Note each connection that is opened, by whichever engine."""
+    opened: list[object] = []
+
+    def note(_dialect: object, record: object, _arguments: object, _parameters: object) -> None:
+        opened.append(record)
+
+    event.listen(Engine, "do_connect", note)
+    try:
+        yield opened
+    finally:
+        event.remove(Engine, "do_connect", note)
+
+
+def test_an_engine_that_nobody_uses_is_kept_by_nobody(database_url: str) -> None:
+    engine = open_engine(database_url)
+    for opened in (writing, reading, glimpsing):
+        with opened(engine) as connection:
+            assert connection.execute(text("SELECT 1")).scalar_one() == 1
+    engine.dispose()
+
+    left = ref(engine)
+    del engine, connection
+    gc.collect()
+
+    assert left() is None
+
+
+def test_an_embedded_database_is_written_through_one_connection(database_url: str) -> None:
+    engine = open_engine(database_url)
+    with counting_connections() as opened:
+        for _ in range(3):
+            with writing(engine) as connection:
+                connection.execute(text("SELECT 1"))
+    engine.dispose()
+
+    assert len(opened) == 1
+
+
+def test_what_is_written_after_a_glimpse_is_still_one_transaction(database_url: str) -> None:
+    engine = open_engine(database_url)
+    with writing(engine) as connection:
+        connection.execute(text("CREATE TABLE scribbles (word TEXT)"))
+    try:
+        for opened in (glimpsing, reading):
+            with opened(engine) as connection:
+                connection.execute(text("SELECT 1"))
+            with pytest.raises(ZeroDivisionError), writing(engine) as connection:
+                connection.execute(text("INSERT INTO scribbles VALUES ('half')"))
+                raise ZeroDivisionError
+
+            with reading(engine) as connection:
+                assert connection.execute(text("SELECT count(*) FROM scribbles")).scalar_one() == 0
+    finally:
+        with writing(engine) as connection:
+            connection.execute(text("DROP TABLE scribbles"))
+        engine.dispose()
