@@ -28,12 +28,15 @@ def counting_connections() -> Iterator[list[object]]:
         event.remove(Engine, "do_connect", note)
 
 
-def test_an_engine_that_nobody_uses_is_kept_by_nobody(database_url: str) -> None:
+@pytest.mark.filterwarnings("error::ResourceWarning")
+@pytest.mark.parametrize("disposes", [True, False])
+def test_an_engine_that_nobody_uses_is_kept_by_nobody(database_url: str, disposes: bool) -> None:
     engine = open_engine(database_url)
     for opened in (writing, reading, glimpsing):
         with opened(engine) as connection:
             assert connection.execute(text("SELECT 1")).scalar_one() == 1
-    engine.dispose()
+    if disposes:
+        engine.dispose()
 
     left = ref(engine)
     del engine, connection
