@@ -13,7 +13,6 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-import struct
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -25,6 +24,7 @@ from urllib.parse import urlsplit
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from field_client.transport_tcp import await_room, read_facts, shorten_pauses
 from schemas.problems import Refused
 
 CONNECT_S: Final = 20.0
@@ -33,9 +33,9 @@ CONNECT_S: Final = 20.0
 UNSENT_BYTES: Final = 16 * 1024
 """What may wait in the system's buffer unsent: 1.6 s of a 2G line."""
 
-UNHEARD_LEAST_S: Final = 12.0
+UNHEARD_LEAST_S: Final = 5.0
 UNHEARD_ROUND_TRIPS: Final = 20
-"""A connection whose bytes nobody has confirmed for so long is given up: TCP has tried five times or more by then.
+"""A connection whose bytes nobody has confirmed for so long is given up: TCP has tried four times or more by then.
 A radio cell that forgot the connection says nothing, and a new one costs a round trip, so quickness pays."""
 
 HEAD_SILENCES: Final = 2
@@ -45,10 +45,6 @@ TRICKLE_BYTES_S: Final = 16
 """Slower than this over a whole silence is no line, and a body at that pace is not waited for."""
 
 READ_BYTES: Final = 64 * 1024
-
-INFO_BYTES: Final = 104
-ROUND_TRIP_AT: Final = 68
-"""struct tcp_info of linux/tcp.h: the smoothed round trip in microseconds."""
 
 _ON_THE_WAY: Final = (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError)
 
@@ -112,6 +108,8 @@ class _Line(HTTPConnection):
         _limit_unheard(self.sock, self._silence_s)
 
     def send(self, data: Any) -> None:
+        if self.sock is not None:
+            await_room(self.sock, self._silence_s)
         super().send(data)
         # A round trip grows as a slow line's queues fill.
         _limit_unheard(self.sock, self._silence_s)
@@ -171,11 +169,11 @@ def _limit_unheard(line: socket.socket, silence_s: float) -> float:
 
     Both go by how long a round trip takes on it, as far as this system tells.
     """
-    if not hasattr(socket, "TCP_INFO"):
+    facts = read_facts(line)
+    if facts is None:
         return silence_s
-    info = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, INFO_BYTES)
-    (round_trip_us,) = struct.unpack_from("=I", info, ROUND_TRIP_AT)
-    trips_s = UNHEARD_ROUND_TRIPS * round_trip_us / 1e6
+    trips_s = UNHEARD_ROUND_TRIPS * facts.round_trip_s
+    shorten_pauses(line, facts.round_trip_s)
     limit_s = min(silence_s, max(UNHEARD_LEAST_S, trips_s))
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(limit_s * 1000))
     # While an answer is awaited nothing is under way; then probes find out.

@@ -32,9 +32,9 @@ BLOCK_BYTES: Final = 64 * 1024
 """The most bytes of a body taken at a time: all the memory that an upload needs."""
 
 BLOCK_LEAST_BYTES: Final = 2 * 1024
-BLOCK_SLOW_S: Final = 0.1
-BLOCK_QUICK_S: Final = 0.025
-"""A block is what comes in about a twentieth of a second. The server under us hands out a block when it is whole: what
+BLOCK_SLOW_S: Final = 0.02
+BLOCK_QUICK_S: Final = 0.005
+"""A block is what comes in about a hundredth of a second. The server under us hands out a block when it is whole: what
 has come of one when a client falls silent is not kept, and would be sent again."""
 
 IMMUTABLE: Final = "private, max-age=31536000, immutable"
