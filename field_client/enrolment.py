@@ -1,11 +1,15 @@
-"""Making a device known to its server: the invitation, the device's own key, and what the server answers."""
+"""Making a device known to its server: the invitation, the device's own key, and what the server answers.
+
+Rule 1: a device that was enrolled keeps its key, its id and its outbox, or it stays as it is. Only one that its server
+        does not know any more, since it was restored from an older backup, is enrolled again.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import platform
 import re
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from field_client.desk import Desk, make_desk
@@ -16,32 +20,35 @@ from field_client.patience import Patience
 from field_client.settings import Settings
 from field_client.speech import Speech
 from field_client.store import Store
-from field_client.transport import Transport
+from field_client.transport import Caller, Transport
 from schemas.problems import Refused
 
 _INVITATION: Final = re.compile(r"gongdan-enrol:(https?://[^#\s]+)#([A-Za-z0-9-]{1,64})\Z")
 
-ANSWERS: Final = ("organisation", "device", "person", "person_name", "server_key")
+ANSWERS: Final = ("organisation", "device", "person", "person_name", "server_key", "certificate")
+
+NO_CERTIFICATE: Final = "00" * 64
+"""What a device shows that enrolled with a server that gave none."""
 
 
 def enrol_device(settings: Settings, say: Speech, keyring: Keyring, invitation: str, name: str | None) -> Desk:
     """Register the device with the server that the invitation names; return it open, its store to be closed.
 
     `name` is what the office calls the device, the machine's own name where None. Raises Refused with
-    `enrolment_code_invalid`, `server_not_trusted`, `already_enrolled`, and as a request to the server does.
+    `enrolment_code_invalid`, `server_not_trusted`, `already_enrolled`, `certificate_differs` when the code is not for
+    the person whose device this is, and as a request to the server does.
     """
     base_url, code = parse_invitation(invitation)
     refuse_open_line(base_url)
     store = Store(settings.database, keyring.database_key)
     try:
-        if store.recall("device") is not None:
-            raise Refused("already_enrolled")
         open_device_log(settings.log, settings.log_level)
         # Somebody stands there and waits: whether to try again is theirs to say.
-        transport = Transport(base_url, None, wall_ms, timeout_s=settings.timeout_s, patience=Patience(0))
+        transport = Transport(
+            base_url, _find_caller(store, keyring), wall_ms, timeout_s=settings.timeout_s, patience=Patience(0)
+        )
         request = {"code": code, "public_key": keyring.public_key.hex(), "name": name or platform.node()}
-        wanted = dict.fromkeys((*ANSWERS, "server_time"), str)
-        _remember(store, base_url, transport.ask("/enrol", request, wanted, is_signed=False))
+        _remember(store, base_url, _introduce(store, transport, request))
         return make_desk(settings, say, keyring, store)
     except BaseException:
         store.close()
@@ -69,6 +76,34 @@ def refuse_open_line(base_url: str) -> None:
         is_ours = False
     if address.scheme != "https" and not is_ours:
         raise Refused("server_not_trusted", detail="http")
+
+
+def _find_caller(store: Store, keyring: Keyring) -> Caller | None:
+    organisation, device = store.recall("organisation"), store.recall("device")
+    return None if device is None else Caller(organisation, device, keyring.sign)
+
+
+def _introduce(store: Store, transport: Transport, request: dict[str, str]) -> dict[str, Any]:
+    """Ask the server to know this device, as the one it was if it was one, and return what it says of it."""
+    known = {name: store.recall(name) for name in ("organisation", "device", "person")}
+    if known["device"] is not None:
+        _require_forgotten(transport)
+        request |= {"device": known["device"], "certificate": store.recall("certificate", NO_CERTIFICATE)}
+    wanted = dict.fromkeys((*ANSWERS, "server_time"), str)
+    answer = transport.ask("/enrol", request, wanted, is_signed=False)
+    if known["device"] is not None and known != {name: answer[name] for name in known}:
+        raise Refused("answer_not_understood")
+    return answer
+
+
+def _require_forgotten(transport: Transport) -> None:
+    try:
+        transport.ask("/token", {}, {"token": str})
+    except Refused as refusal:
+        if refusal.code != "device_unknown":
+            raise
+    else:
+        raise Refused("already_enrolled")
 
 
 def _remember(store: Store, base_url: str, answer: dict[str, str]) -> None:

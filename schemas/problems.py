@@ -130,6 +130,7 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("request_expired", 401, "later", "请求签名已过期，服务器时间 {server_time}。", "The request's signature has expired; server time {server_time}."),
     Problem("token_invalid", 401, "later", "令牌无效或已过期。", "The token is invalid or has expired."),
     Problem("enrolment_code_invalid", 403, "ask_person", "登记码无效、已用过或已过期，请向派工台要新的。", "The enrolment code is invalid, used or expired; ask the dispatcher for another."),
+    Problem("certificate_differs", 403, "ask_person", "登记码不是给这台终端的使用人的，或终端的登记证明不是本服务器签发的。请向派工台要给本人的登记码。", "The code is not for the person of this device, or its certificate is not this server's. Ask the dispatcher for a code for yourself."),
     Problem("too_many_attempts", 429, "later", "尝试太多，请 {seconds} 秒后再试。", "Too many attempts; try again in {seconds} seconds."),
     Problem("pin_wrong", 401, "ask_person", "PIN 不正确。", "The PIN is wrong."),
     Problem("keyring_damaged", 422, "ask_person", "终端的钥匙文件已损坏，请联系派工台。", "This device's key file is damaged; ask the dispatcher."),

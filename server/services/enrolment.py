@@ -4,6 +4,8 @@ Rule 1: only the SHA-256 of a code is stored.
 Rule 2: the first key that comes with a code owns it; the same key gets the same answer again, so an
         answer lost on the way costs nothing.
 Rule 3: the device's record is written through the one door like any other.
+Rule 4: a device that a restored server has forgotten comes back under its own id, with a code for the same person and
+        the office's certificate that id, person and key belong together (docs/decisions/0008).
 """
 
 from __future__ import annotations
@@ -17,12 +19,13 @@ from sqlalchemy import Connection, Engine
 
 from schemas.problems import Refused
 from server.clock import utc_after, utc_now
-from server.keys import new_code, new_id
+from server.keys import new_code, new_id, verify_signature
 from server.services.office import Office
 from server.store import devices, enrolments, records
 from server.store.database import reading, transact
 from server.store.enrolments import IssuedCode
 from sync.changeset import Change
+from sync.device_certificate import DeviceFacts, is_certified, spell_certificate
 
 CODE_CHARACTERS: Final = 20
 """100 random bits: nobody guesses one, whatever the rate."""
@@ -50,6 +53,16 @@ class Enrolled:
     person: str
     person_name: str
     epoch: str
+    certificate: str
+    """The office's signature on all this and the device's key, in hexadecimal: with it the device can come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What a device that was enrolled before says of itself."""
+
+    device: str
+    certificate: str
 
 
 def issue_code(connection: Connection, organisation: str, person: str, base_url: str) -> Invitation:
@@ -70,12 +83,17 @@ def remove_expired_codes(engine: Engine, now: str) -> int:
     return transact(engine, delete, is_repeatable=True)
 
 
-def enrol(engine: Engine, office: Office, code: str, public_key: str, name: str) -> Enrolled:
-    """Turn a code into a device with this public key.
+def enrol(
+    engine: Engine, office: Office, code: str, public_key: str, name: str, earlier: Earlier | None = None
+) -> Enrolled:
+    """Turn a code into a device with this public key, under its `earlier` id if it had one.
 
-    Raises Refused with `enrolment_code_invalid`, or `device_revoked` when the device was revoked since.
+    Raises Refused with `enrolment_code_invalid`, `certificate_differs` when the office certified no such device for the
+    code's person, or `device_revoked` when the device was revoked since.
     """
-    claimed = transact(engine, partial(_claim, code=code, public_key=public_key), is_repeatable=True)
+    server_key = office.key.public_key
+    claim = partial(_claim, code=code, public_key=public_key, earlier=earlier, server_key=server_key)
+    claimed = transact(engine, claim, is_repeatable=True)
     with reading(engine) as connection:
         known = devices.find_device(connection, claimed.organisation, str(claimed.device))
         person = _read_person(connection, claimed.organisation, claimed.person)
@@ -84,19 +102,30 @@ def enrol(engine: Engine, office: Office, code: str, public_key: str, name: str)
         raise Refused("device_revoked")
     if known is None:
         _write_device(office, claimed, organisation.office_person, name)
-    return Enrolled(claimed.organisation, str(claimed.device), claimed.person, person["name"], organisation.epoch)
+    facts = DeviceFacts(claimed.organisation, str(claimed.device), claimed.person, public_key)
+    certificate = office.key.sign(spell_certificate(facts)).hex()
+    return Enrolled(facts.organisation, facts.device, facts.person, person["name"], organisation.epoch, certificate)
 
 
-def _claim(connection: Connection, code: str, public_key: str) -> IssuedCode:
+def _claim(connection: Connection, code: str, public_key: str, earlier: Earlier | None, server_key: str) -> IssuedCode:
     found = enrolments.find_code(connection, _hash_of(code))
     if found is None:
         raise Refused("enrolment_code_invalid")
     if found.device is None and found.expires_at > utc_now():
-        enrolments.claim_code(connection, found, new_id(), public_key)
+        device = _require_certified(found, public_key, earlier, server_key) if earlier else new_id()
+        enrolments.claim_code(connection, found, device, public_key)
         found = enrolments.find_code(connection, found.code_hash) or found
-    if found.public_key != public_key:
+    if found.public_key != public_key or (earlier and found.device != earlier.device):
         raise Refused("enrolment_code_invalid")
     return found
+
+
+def _require_certified(code: IssuedCode, public_key: str, earlier: Earlier, server_key: str) -> str:
+    """Return the id under which a device was enrolled. Raises Refused with `certificate_differs`."""
+    facts = DeviceFacts(code.organisation, earlier.device, code.person, public_key)
+    if not is_certified(facts, earlier.certificate, server_key, verify_signature):
+        raise Refused("certificate_differs")
+    return earlier.device
 
 
 def _write_device(office: Office, claimed: IssuedCode, author: str, name: str) -> None:

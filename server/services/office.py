@@ -31,7 +31,7 @@ class Office:
     def __init__(self, engine: Engine, key: OfficeKey) -> None:
         """Write into the database of `engine` with the office's `key`."""
         self._engine = engine
-        self._key = key
+        self.key = key
         self.shelf = Shelf()
 
     def found(self, name: str) -> str:
@@ -43,7 +43,7 @@ class Office:
             founder = {"name": OFFICE_NAME, "name_en": "Office system", "roles": ["admin"]}
             desk = {
                 "person_id": person,
-                "public_key": self._key.public_key,
+                "public_key": self.key.public_key,
                 "name": OFFICE_NAME,
                 "state": "active",
                 "enrolled_at": utc_now(),
@@ -100,7 +100,7 @@ class Office:
             witness=f"{store.frontier.size} {store.frontier.root.hex()}" if store.frontier.size else "",
             changes=tuple(changes),
         )
-        sealed = chain.seal(codec.encode(changeset), self._key.sign)
+        sealed = chain.seal(codec.encode(changeset), self.key.sign)
         public_key = bytes.fromhex(store.devices[device].public_key)
         arrival = examine(sealed.line, store.organisation, lambda _device: public_key, verify_signature, now)
         store.load([arrival])
@@ -116,7 +116,7 @@ class Office:
                 organisation=organisation,
                 device=device,
                 person=person,
-                public_key=self._key.public_key,
+                public_key=self.key.public_key,
                 state="active",
                 frozen=False,
                 seq=0,

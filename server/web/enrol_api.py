@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from server.clock import utc_now
 from server.services import enrolment
+from server.services.enrolment import Earlier
 from server.store.database import writing
 from server.web import shapes
 from server.web.attempts import ENROLMENTS_PER_ADDRESS
@@ -13,18 +14,30 @@ from server.web.auth import caller_address, require_person
 from server.web.openapi import about, blueprint
 from server.web.wiring import wired
 
+_PROBLEMS: Final = (
+    "enrolment_code_invalid",
+    "certificate_differs",
+    "too_many_attempts",
+    "device_revoked",
+    "record_missing",
+)
+
 enrolling = blueprint("enrolment")
 
 
 @enrolling.post("/enrol")
 @enrolling.arguments(shapes.Enrol)
-@enrolling.doc(**about("登记终端", "enrolment_code_invalid", "too_many_attempts", "device_revoked", "record_missing"))
+@enrolling.doc(**about("登记终端", *_PROBLEMS))
 @enrolling.alt_response(200, schema=shapes.EnrolAnswer)
 def enrol(body: dict[str, Any]) -> dict[str, Any]:
-    """Enrol a device with a one-time code; the same code and key may come again and get the same answer."""
+    """Enrol a device with a one-time code; the same code and key may come again and get the same answer.
+
+    A device that was enrolled before and is known no more names its id and the certificate it got then.
+    """
     parts = wired()
     parts.attempts.count(ENROLMENTS_PER_ADDRESS, caller_address())
-    enrolled = enrolment.enrol(parts.engine, parts.office, body["code"], body["public_key"], body["name"])
+    earlier = Earlier(body["device"], body.get("certificate", "")) if "device" in body else None
+    enrolled = enrolment.enrol(parts.engine, parts.office, body["code"], body["public_key"], body["name"], earlier)
     return {
         "organisation": enrolled.organisation,
         "device": enrolled.device,
@@ -32,6 +45,7 @@ def enrol(body: dict[str, Any]) -> dict[str, Any]:
         "person_name": enrolled.person_name,
         "server_key": parts.key.public_key,
         "epoch": enrolled.epoch,
+        "certificate": enrolled.certificate,
         "server_time": utc_now(),
     }
 

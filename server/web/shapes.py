@@ -26,6 +26,7 @@ from server.services.reviews import CHOICES
 from server.services.reviews_read import PAGE_REVIEWS_MAX
 from sync.changeset import CHANGES_MAX
 from sync.checksum import BUCKETS
+from sync.device_certificate import CERTIFICATE_PATTERN
 from sync.receipt import VERDICTS
 from sync.wipe_order import NONCE_PATTERN
 
@@ -38,6 +39,7 @@ INTENT_PATTERN: Final = r"[a-z][a-z0-9_.]{0,63}\Z"
 _REVIEW_KINDS: Final = ("conflict", "exception")
 _STATES: Final = ("open", "settled")
 _CHECKPOINT_TEXT: Final = r"gongdan-checkpoint\n<organisation>\n<size>\n<root>\n"
+_CERTIFICATE_TEXT: Final = r"gongdan-device\n<organisation>\n<device>\n<person>\n<public_key>\n"
 _WIPE_TEXT: Final = r"gongdan-wipe\n<organisation>\n<device>\n<nonce>\n<seq>\n<digest>\n<ordered_at>\n"
 _AFTER: Final = "上一页的 after / The page before's `after`"
 TOLD: Final = "终端自报状态 / What the device tells of itself; see docs/protocol.md, Being watched over"
@@ -67,6 +69,8 @@ class Enrol(Request):
     code = text("登记码", "Enrolment code", most=64, least=1, required=True)
     public_key = pattern("公钥", "Ed25519 public key in hexadecimal", PUBLIC_KEY_PATTERN, required=True)
     name = text("终端名称", "Name of the device", most=200, required=True)
+    device = pattern("原终端编号", "The id it was enrolled under before, if it was", UUID_PATTERN)
+    certificate = pattern("登记证明", "The certificate it got then", CERTIFICATE_PATTERN)
 
 
 class EnrolAnswer(Answer):
@@ -76,6 +80,7 @@ class EnrolAnswer(Answer):
     person_name = fields.String()
     server_key = fields.String(metadata={"description": "服务器公钥 / The office's Ed25519 public key"})
     epoch = fields.UUID()
+    certificate = fields.String(metadata={"description": f"Ed25519 over `{_CERTIFICATE_TEXT}`, in hexadecimal"})
     server_time = fields.String()
 
 

@@ -25,6 +25,7 @@ from server.web import shapes
 from server.web.tus_headers import name_hash
 from sync import canonical, chain, checksum, clock, codec, receipt
 from sync.changeset import Change
+from sync.device_certificate import DeviceFacts, is_certified
 from sync.device_report import DeviceReport, read_report, spell_report
 from sync.request_signature import content_digest, read_signed, sign_request
 from sync.session import Cursor, PullSession
@@ -138,6 +139,9 @@ def test_enrolment_is_as_the_server_reads_and_answers_it() -> None:
     assert read("enrol-answer").keys() == shapes.EnrolAnswer().fields.keys()
     assert EXAMPLES["enrolment-text"].partition("#")[2] == read("enrol-request")["code"]
     assert len(read("enrol-request")["code"]) == enrolment.CODE_CHARACTERS
+    answer = read("enrol-answer")
+    facts = DeviceFacts(answer["organisation"], answer["device"], answer["person"], read("enrol-request")["public_key"])
+    assert is_certified(facts, answer["certificate"], answer["server_key"], verify_signature)
 
 
 def test_the_receipt_answers_the_set() -> None:

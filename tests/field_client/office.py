@@ -275,6 +275,7 @@ class _Desk(BaseHTTPRequestHandler):
         elif path == "/enrol" and office.enrols:
             office.public_key = bytes.fromhex(json.loads(body)["public_key"])
             facts = {"server_key": "ab" * 32, "epoch": office.epoch, "server_time": SERVER_TIME}
+            facts["certificate"] = "cd" * 64
             self._send_json(office.enrols | facts)
         elif path == "/wipe" and office.orders_wipe is not None:
             self._send_json(office.orders_wipe(json.loads(body)))

@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from field_client import store_feed
+from field_client.__main__ import main as field_client
+from field_client.commands.desk import opened_desk
+from field_client.outbox import Edit
 from schemas.problems import Refused
 from server.keys import new_id, open_office_key
 from server.reception import Reception
@@ -174,6 +178,65 @@ def test_sets_that_neither_side_has_any_more_are_given_up_by_a_person(
     photos.append(tablet.photograph())
     sync(shop, tablet)
     assert shop.firm.has(photos[-1])
+    assert_sound(shop, tmp_path)
+
+
+@pytest.fixture
+def handset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Handset:
+    """A device that nobody has enrolled."""
+    settings = {"FIELD_DATA": str(tmp_path / "handset"), "PIN": "280417", "PATIENCE_S": "0"}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"GONGDAN_{name}", value)
+    return Handset()
+
+
+class Handset:
+    """The real client, called by its commands."""
+
+    def call(self, *words: str) -> str:
+        """Call a command and return what it says, or the code of what it refuses for."""
+        found = CliRunner().invoke(field_client, words)
+        return found.output if found.exit_code == 0 else found.stderr.rpartition("[")[2].strip("]\n")
+
+    def note(self, firm: Firm, text: str) -> None:
+        """Write a diagnosis on the order."""
+        with opened_desk(None) as desk:
+            desk.outbox.write("order.note", [Edit("work_order", firm.company.order, {"diagnosis": text})])
+
+    def counts(self) -> dict[str, int]:
+        """Return how many sets are in each state."""
+        with opened_desk(None) as desk:
+            return desk.outbox.counts()
+
+
+def invite(shop: Shop, person: str) -> str:
+    """Return a code's text for a person."""
+    code = run(shop.site, "enrol", "--person", person, "--no-code").splitlines()[0].partition("#")[2]
+    return f"gongdan-enrol:{shop.site.url}#{code}"
+
+
+def test_a_device_enrolled_after_the_backup_comes_back_with_its_key_and_hands_in_all_its_work(
+    shop: Shop, handset: Handset, tmp_path: Path
+) -> None:
+    shop.back_up()
+    handset.call("enrol", invite(shop, shop.firm.wei.person))
+    handset.call("sync")
+    for text in ("bearing dry", "bearing greased"):
+        handset.note(shop.firm, text)
+        handset.call("sync")
+    assert handset.counts() == {"settled": 2}
+    handset.note(shop.firm, "runs")
+
+    shop.lose_all_since_the_backup()
+    forgotten = handset.call("sync")
+    anothers = handset.call("enrol", invite(shop, shop.firm.lin.person))
+    told = handset.call("enrol", invite(shop, shop.firm.wei.person))
+    again = handset.call("enrol", invite(shop, shop.firm.wei.person))
+    handset.call("sync")
+
+    assert (forgotten, anothers, again) == ("device_unknown", "certificate_differs", "already_enrolled")
+    assert "sync" in told and handset.counts() == {"settled": 3}
+    assert shop.firm.body(shop.firm.company.order)["diagnosis"] == "runs"
     assert_sound(shop, tmp_path)
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from flask.testing import FlaskClient
 
+from server.keys import new_id, verify_signature
 from server.services import enrolment
 from server.store.database import reading
 from server.store.devices import list_devices
 from server.web.attempts import ENROLMENTS_PER_ADDRESS
 from sync.changeset import Change
+from sync.device_certificate import DeviceFacts, is_certified, spell_certificate
 from tests.cast import Device, accept
 from tests.server.web.conftest import PREFIX, House, problem_of
 
@@ -103,9 +107,81 @@ def test_a_revoked_device_does_not_enrol_again_with_its_old_code(house: House) -
     assert enrol(house.client(), code, device) == "device_revoked"
 
 
+def come_back(house: House, code: str, device: Device, *certified: str) -> dict[str, str] | str:
+    """Enrol a device that the office certified for these: organisation, device, person, key."""
+    certificate = house.parts.key.sign(spell_certificate(DeviceFacts(*certified))).hex()
+    body = {"code": code, "public_key": device.public_key, "name": "平板", "device": device.id}
+    answer = house.client().post(f"{PREFIX}/enrol", json=body | {"certificate": certificate})
+    return answer.json if answer.status_code == 200 else problem_of(answer)
+
+
+def forgotten(house: House) -> Device:
+    """Return a device that was enrolled in a time of which the server knows nothing."""
+    device = stranger(house)
+    device.id = new_id()
+    return device
+
+
+def facts_of(house: House, device: Device) -> list[str]:
+    return [house.ours.organisation, device.id, house.ours.wei, device.public_key]
+
+
+def test_the_office_certifies_whose_device_it_enrols(house: House) -> None:
+    device = stranger(house)
+    answer = enrol(house.client(), invite(house)["code"], device)
+    assert isinstance(answer, dict)
+    device.id = answer["device"]
+
+    facts = DeviceFacts(*facts_of(house, device))
+
+    assert is_certified(facts, answer["certificate"], answer["server_key"], verify_signature)
+    assert not is_certified(
+        replace(facts, person=new_id()), answer["certificate"], answer["server_key"], verify_signature
+    )
+    assert not is_certified(facts, "no certificate", answer["server_key"], verify_signature)
+
+
+def test_a_device_that_the_server_has_forgotten_comes_back_under_its_id(house: House) -> None:
+    device, code = forgotten(house), invite(house)["code"]
+
+    first, second = (come_back(house, code, device, *facts_of(house, device)) for _ in range(2))
+
+    assert isinstance(first, dict) and isinstance(second, dict)
+    assert first["device"] == second["device"] == device.id
+    assert house.ask(device, "GET", "/pull?since=0&epoch=").status_code == 200
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 2, 3])
+def test_no_device_comes_back_as_what_the_office_did_not_certify(house: House, wrong: int) -> None:
+    device, code = forgotten(house), invite(house)["code"]
+    facts = facts_of(house, device)
+    facts[wrong] = "00" * 32 if wrong == 3 else new_id()
+
+    assert come_back(house, code, device, *facts) == "certificate_differs"
+    assert isinstance(enrol(house.client(), code, stranger(house)), dict), "the code is not used up"
+
+
+def test_a_used_code_brings_no_other_device_back(house: House) -> None:
+    device, code = forgotten(house), invite(house)["code"]
+    assert isinstance(enrol(house.client(), code, device), dict)
+
+    assert come_back(house, code, device, *facts_of(house, device)) == "enrolment_code_invalid"
+
+
+def test_a_revoked_device_does_not_come_back_with_another_code(house: House) -> None:
+    device = forgotten(house)
+    assert isinstance(come_back(house, invite(house)["code"], device, *facts_of(house, device)), dict)
+    change = Change("device", device.id, "update", {"state": "revoked"}, {"state": "active"})
+    accept(house.parts.office, house.ours.organisation, house.ours.dana, "device.revoke", change)
+
+    assert come_back(house, invite(house)["code"], device, *facts_of(house, device)) == "device_revoked"
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        {"device": "x"},
+        {"certificate": "00"},
         {"code": 1},
         {"code": ""},
         {"code": "\0"},
