@@ -45,6 +45,22 @@ NOTICES: Final[dict[str, tuple[str, str]]] = {
         "内容在客户签字后有改动，派工台会看到。",
         "This changes what the customer signed; the dispatcher will see it.",
     ),
+    "machine_known": (
+        "编号 {serial} 的设备已有记录，没有重复登记。",
+        "The machine {serial} is known here already; it was not registered again.",
+    ),
+    "follow_up_failed": (
+        "工单 {number} 检查“{item}”不合格：{value}，允许 {low} 至 {high} {unit}。原因：{reason}",
+        "Order {number}, check '{item}' failed: {value}, the limits are {low} to {high} {unit}. Reason: {reason}",
+    ),
+    "follow_up_found": (
+        "工单 {number} 检查“{item}”不合格：{value}。原因：{reason}",
+        "Order {number}, check '{item}' failed: {value}. Reason: {reason}",
+    ),
+    "follow_up_skipped": (
+        "工单 {number} 检查“{item}”未做。原因：{reason}",
+        "Order {number}, check '{item}' was not done. Reason: {reason}",
+    ),
     "grade_changed": ("故障等级改为“{grade}”，派工台会看到。", "The fault grade is changed to '{grade}'."),
 }
 

@@ -29,6 +29,8 @@ SetState = Literal["sealed", "held", "settled", "contested", "refused"]
 ROWS_AT_ONCE: Final = 200
 """Sealed lines read at a time; a set is at most 256 KiB, most are 1 KiB."""
 
+_READ_SETS: Final = "SELECT seq, digest, state, intent, captured_at, receipt, line FROM outbox"
+
 WallClock = Callable[[], int]
 Chance = Callable[[int], bytes]
 """how many bytes -> as many that nobody can guess"""
@@ -165,12 +167,21 @@ class Outbox:
     def sets(self, *states: SetState) -> Iterator[SentSet]:
         """Yield the sets in any of the states, oldest first."""
         places = ", ".join("?" * len(states))
-        sql = "SELECT seq, digest, state, intent, captured_at, receipt, line FROM outbox"
-        rows = self.store.rows(f"{sql} WHERE state IN ({places}) ORDER BY seq", *states)
-        for seq, digest, state, intent, captured_at, stored, line in rows:
+        yield from self._read_sets(f"WHERE state IN ({places}) ORDER BY seq", *states)
+
+    def _read_sets(self, where: str, *values: Any) -> Iterator[SentSet]:
+        for seq, digest, state, intent, captured_at, stored, line in self.store.rows(f"{_READ_SETS} {where}", *values):
             found = receipt.load(stored) if stored else None
             changes = codec.decode(chain.Sealed(line).payload).changes
             yield SentSet(seq, digest, state, intent, captured_at, found, changes)
+
+    def latest(self, intent: str, most: int) -> Iterator[SentSet]:
+        """Yield the last `most` sets of one intent, the newest first."""
+        yield from self._read_sets("WHERE intent = ? ORDER BY seq DESC LIMIT ?", intent, most)
+
+    def newest(self, most: int) -> Iterator[SentSet]:
+        """Yield the last `most` sets, the newest first."""
+        yield from self._read_sets("ORDER BY seq DESC LIMIT ?", most)
 
     def conflicts_of(self, sent: SentSet) -> list[Values]:
         """Return the conflicts that a set's receipt speaks of, as far as they have come back with the feed."""

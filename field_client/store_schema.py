@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS outbox (
     seq INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, line BLOB NOT NULL, state TEXT NOT NULL,
     intent TEXT NOT NULL, captured_at TEXT NOT NULL, position INTEGER, receipt TEXT);
 CREATE INDEX IF NOT EXISTS outbox_by_state ON outbox (state, seq);
+CREATE INDEX IF NOT EXISTS outbox_requests ON outbox (intent, seq) WHERE intent = 'request.create';
 
 CREATE TABLE IF NOT EXISTS edits (id TEXT, seq INTEGER, PRIMARY KEY (id, seq)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS edits_by_seq ON edits (seq);

@@ -1,4 +1,4 @@
-"""The engineer's day: his orders, opening, starting, creating and finishing one. Nothing here needs a network.
+"""The engineer's day: his orders, opening, starting and finishing one. Nothing here needs a network.
 
 Every use case returns a value, and whatever it stored is durable when it returns. A refusal is Refused and
 then nothing was stored.
@@ -184,10 +184,10 @@ def start(bench: Workbench, name: str | None = None, grade: str | None = None) -
     """
     order = find_order(bench, name)
     now = bench.now()
-    values = {"status": "in_progress", "started_at": order.values.get("started_at") or now}
+    values = {"status": "in_progress", "started_at": order.values.get("started_at") or now, "hold_reason": None}
     values["arrived_at"] = order.values.get("arrived_at") or now
     with bench.store.transaction():
-        done = _move(bench, order, "order.start", _with_grade(values, grade))
+        done = move_order(bench, order, "order.start", _with_grade(values, grade))
         open_order(bench, order.id)
     return done
 
@@ -202,7 +202,7 @@ def finish(bench: Workbench, name: str | None = None, **findings: str | None) ->
     values = {key: value for key, value in findings.items() if value is not None}
     notices = tuple(_look_back(bench, order, values))
     values |= {"status": "finished", "finished_at": bench.now()}
-    done = _move(bench, order, "order.finish", values)
+    done = move_order(bench, order, "order.finish", values)
     return Done(done.order, done.set_id, (*done.notices, *notices))
 
 
@@ -216,34 +216,6 @@ def record_findings(bench: Workbench, name: str | None = None, **findings: str |
     notices = tuple(notice for notice in _look_back(bench, order, values) if notice.code == "changed_after_signature")
     set_id = bench.outbox.write("order.findings", [Edit("work_order", order.id, values)])
     return Done(find_order(bench, order.id), set_id, notices)
-
-
-def create_order(
-    bench: Workbench, serial: str, service: str, grade: str, symptom: str, gtin: str | None = None
-) -> Done:
-    """Take an order down on site for a machine known here, and take it oneself; it becomes current.
-
-    Its number is the device's own until the office gives it another name: F, the day and part of its id.
-    """
-    machine, order_id, now = find_machine(bench, serial, gtin), bench.make_id(), bench.now()
-    values = {
-        "number": f"F{now[2:10].replace('-', '')}-{order_id[-6:].upper()}",
-        "status": "in_progress",
-        "service": service,
-        "grade": grade,
-        "channel": "engineer",
-        "symptom": symptom,
-        "machine_id": machine.id,
-        "customer_id": machine.values.get("customer_id"),
-        "site_id": machine.values.get("site_id"),
-        "engineer_id": bench.outbox.identity.person,
-        "reported_at": now,
-        "arrived_at": now,
-        "started_at": now,
-    }
-    with bench.store.transaction():
-        set_id = bench.outbox.write("order.create", [Edit("work_order", order_id, values, is_new=True)])
-        return Done(open_order(bench, order_id), set_id)
 
 
 def machine_of(bench: Workbench, order: Record) -> Record:
@@ -305,7 +277,8 @@ def _urgency(order: Record) -> tuple[bool, str, int, str]:
     )
 
 
-def _move(bench: Workbench, order: Record, intent: str, values: Values) -> Done:
+def move_order(bench: Workbench, order: Record, intent: str, values: Values) -> Done:
+    """Bring an order into the `status` among `values`; raises Refused with `move_not_allowed` or `value_invalid`."""
     before, after = order.values["status"], values["status"]
     if not allows(before, after, frozenset({ENGINEER})):
         raise Refused("move_not_allowed", before=before, after=after)

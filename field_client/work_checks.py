@@ -40,7 +40,7 @@ def check(bench: Workbench, key: str, value: str, *, reason: str | None = None, 
     the item's type, and `limit_exceeded` when it is beyond a limit that blocks the work and no reason is given.
     """
     found = find_order(bench, order)
-    checklist, item = _find_item(bench, found, key)
+    checklist, item = find_item(bench, found, key)
     spelled, verdict = judge(item, value)
     if verdict == "failed" and item.get("beyond_limit") == "block" and not reason:
         raise Refused("limit_exceeded", item=item["label"], **limits_of(item))
@@ -61,7 +61,7 @@ def record_readings(
     given, and `limit_exceeded` as `check` does.
     """
     found = find_order(bench, order)
-    checklist, item = _find_item(bench, found, key)
+    checklist, item = find_item(bench, found, key)
     if item["type"] != "series":
         raise _not_acceptable(item, item["type"])
     series = judge_series(item, readings)
@@ -81,7 +81,7 @@ def record_photo(bench: Workbench, key: str, photo_id: str, *, order: str | None
     the item asks for something else.
     """
     found = find_order(bench, order)
-    checklist, item = _find_item(bench, found, key)
+    checklist, item = find_item(bench, found, key)
     if item["type"] != "photo":
         raise _not_acceptable(item, item["type"])
     photos = [photo for photo in list_photos(bench, found.id) if photo.id == photo_id and photo.withdrawal is None]
@@ -99,7 +99,7 @@ def skip(bench: Workbench, key: str, reason: str, *, order: str | None = None) -
     if not reason.strip():
         raise Refused("field_missing", field="reason")
     found = find_order(bench, order)
-    checklist, item = _find_item(bench, found, key)
+    checklist, item = find_item(bench, found, key)
     return _record(bench, found, checklist, item, {"verdict": "skipped", "reason": reason})
 
 
@@ -140,7 +140,8 @@ def previous_results(bench: Workbench, order: Record) -> dict[str, Record]:
     return {found.values["item"]: found for found in others if found.values["verdict"] != "skipped"}
 
 
-def _find_item(bench: Workbench, order: Record, key: str) -> tuple[Record, Values]:
+def find_item(bench: Workbench, order: Record, key: str) -> tuple[Record, Values]:
+    """Return the checklist of an order and one of its items, by key or label; raises Refused with `not_found`."""
     checklist = checklist_of(bench, order)
     for item in checklist.values["items"] if checklist else ():
         if checklist is not None and key in (item["key"], item["label"], item.get("label_en")):

@@ -56,7 +56,7 @@ def sign(
     """
     if not name.strip():
         raise Refused("field_missing", field="signer_name")
-    data = _spell_strokes(strokes)
+    data = spell_strokes(strokes)
     digest = files.keep(data, "application/json")
     said = {"outcome": "signed", "signer_name": name, "signer_role": role or None, "strokes_sha256": digest}
     return _close(bench, said, findings, order, [LocalBlob(digest, len(data), RANKS["strokes_sha256"])])
@@ -126,7 +126,8 @@ def _close(
     return Signed(sheet.id, content, digest, dict(signature.values), set_id)
 
 
-def _spell_strokes(strokes: Strokes) -> bytes:
+def spell_strokes(strokes: Strokes) -> bytes:
+    """Return strokes as the file that is kept of them; raises Refused with `value_invalid`."""
     points = [point for stroke in strokes for point in stroke]
     if not points or len(points) > POINTS_MAX:
         raise Refused("value_invalid", field="strokes", detail=f"1 - {POINTS_MAX}")

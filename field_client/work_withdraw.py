@@ -22,7 +22,7 @@ class Withdrawn:
     notices: tuple[Notice, ...] = ()
 
 
-def withdraw(bench: Workbench, reason: str, *fact_ids: str) -> Withdrawn:
+def withdraw(bench: Workbench, reason: str, *fact_ids: str, intent: str = "fact.withdraw") -> Withdrawn:
     """Strike out facts of one order, in one change-set.
 
     Raises Refused with `field_missing` without a reason, `not_found`, `not_withdrawable` for a record of another kind,
@@ -49,11 +49,11 @@ def withdraw(bench: Workbench, reason: str, *fact_ids: str) -> Withdrawn:
         )
         for fact in facts
     ]
-    set_id = bench.outbox.write("fact.withdraw", edits)
+    set_id = bench.outbox.write(intent, edits)
     return Withdrawn(facts, set_id, _look_back(bench, facts))
 
 
-def bring_back(bench: Workbench, *fact_ids: str) -> Withdrawn:
+def bring_back(bench: Workbench, *fact_ids: str, intent: str = "fact.bring_back") -> Withdrawn:
     """Record withdrawn facts anew, with the values they had; their times stay those of what was done.
 
     Raises Refused with `not_found` unless each of them is a withdrawn fact.
@@ -76,7 +76,7 @@ def bring_back(bench: Workbench, *fact_ids: str) -> Withdrawn:
         Edit("photo_remark", bench.make_id(), remark.values | {"photo_id": ids[remark.values["photo_id"]]}, is_new=True)
         for remark in remarks
     ]
-    set_id = bench.outbox.write("fact.bring_back", edits)
+    set_id = bench.outbox.write(intent, edits)
     return Withdrawn(tuple(again), set_id, _look_back(bench, tuple(again)))
 
 

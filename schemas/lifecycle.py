@@ -5,6 +5,7 @@ Rule 2: a move is judged from the state its author saw, not from the state on th
         two states agree is the merge's question, not the life cycle's.
 Rule 3: settling a conflict may set either of the two disputed states, since each was reached by an
         allowed move.
+Rule 4: a way back is accepted from the engineer, but never offered as the next step.
 Source: handbook D2 (dispatch), V1-V6 (visit), A2.2 / C2.4 (intake).
 """
 
@@ -68,6 +69,18 @@ MOVES: Final[dict[tuple[str, str], frozenset[str]]] = {
     ("sent_back", "cancelled"): OFFICE_ONLY,
 }
 
+WAYS_BACK: Final[frozenset[tuple[str, str]]] = frozenset(
+    {
+        ("on_site", "travelling"),
+        ("on_site", "assigned"),
+        ("in_progress", "on_site"),
+        ("in_progress", "travelling"),
+        ("in_progress", "assigned"),
+        ("on_hold", "on_site"),
+    }
+)
+"""How an engineer takes back a wrong button (rule 4). Other ways back are moves of their own."""
+
 FIRST_STATES: Final = frozenset({"received", "assigned", "in_progress"})
 """States an order may be created in; an engineer on site may record work that has already begun."""
 
@@ -87,7 +100,7 @@ def allows(before: str | None, after: str, roles: frozenset[str]) -> bool:
     if not isinstance(before, str):
         # The state somebody claims to have seen may be any value; a group or a list cannot even be looked up.
         return False
-    return bool(MOVES.get((before, after), frozenset()) & roles)
+    return bool(MOVES.get((before, after), frozenset()) & roles) or ((before, after) in WAYS_BACK and ENGINEER in roles)
 
 
 def next_states(state: str, role: str) -> tuple[str, ...]:

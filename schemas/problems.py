@@ -99,6 +99,8 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("fact_is_final", 409, "never", "事实记录不能修改或删除，请另记一条更正。", "A fact is not edited or deleted; record a correction that points at it."),
     Problem("not_withdrawable", 422, "never", "“{kind}”不能撤回。", "A record of kind '{kind}' cannot be withdrawn."),
     Problem("already_withdrawn", 409, "never", "这条记录已经撤回。", "This record is withdrawn already."),
+    Problem("already_signed", 409, "never", "{name} 已经签过字。", "{name} has signed already."),
+    Problem("nothing_to_undo", 409, "never", "最近一步已经不能撤销（已签字、已被他人改动或没有可撤销的内容）。", "The last step cannot be taken back: it was signed for, somebody has changed it since, or there is none."),
     Problem("move_not_allowed", 422, "after_pull", "工单不能从“{before}”变为“{after}”。", "A work order cannot go from '{before}' to '{after}'."),
     Problem("writer_not_allowed", 403, "never", "您的角色不能填写“{field}”。", "Your role may not write '{field}'."),
     Problem("out_of_scope", 403, "after_pull", "这台终端不持有记录 {id}。", "This device does not hold the record {id}."),

@@ -9,9 +9,10 @@ import click
 from field_client.commands.desk import opened_desk, tell
 from field_client.commands.showing import echo, secho
 from field_client.desk import Desk
-from field_client.work import Done, OrderLine, create_order, list_today
+from field_client.work import Done, OrderLine, list_today
 from field_client.work import finish as finish_order
 from field_client.work import start as start_order
+from field_client.work_create import create_order
 from schemas.order import GRADES, RESULTS, SERVICES
 
 grade_option = click.option(

@@ -13,6 +13,7 @@ from PIL import Image
 from field_client import work
 from field_client.scan import parse_typed
 from field_client.work_checks import check, skip
+from field_client.work_create import create_order
 from field_client.work_page import read_page, read_status
 from field_client.work_parts import PartLabel, RemovedPart, fit_part
 from field_client.work_photos import photograph
@@ -332,7 +333,7 @@ def test_finish_tells_what_changes_after_the_signature(started: Tablet) -> None:
 
 
 def test_an_order_is_taken_down_on_site(tablet: Tablet, office: Office) -> None:
-    done = work.create_order(tablet.bench, "HA0001", "repair", "urgent", "冒烟")
+    done = create_order(tablet.bench, "HA0001", "repair", "urgent", "冒烟")
 
     values = done.order.values
     assert (values["status"], values["machine_id"], values["engineer_id"]) == ("in_progress", MACHINE, WEI)

@@ -22,9 +22,10 @@ from field_client.desk import Desk
 from field_client.keys import change_pin, read_keyring, save_keyring
 from field_client.runner import SyncReport, SyncRun
 from field_client.transport import Body, Caller, Transport
-from field_client.work import create_order, find_order, finish
+from field_client.work import find_order, finish
 from field_client.work_checks import check
 from field_client.work_checks import skip as leave_out
+from field_client.work_create import create_order
 from field_client.work_parts import PartLabel, RemovedPart, fit_part
 from field_client.work_photos import photograph
 from field_client.work_signature import sign, sign_without

@@ -32,7 +32,7 @@ from field_client.commands.enrol import enrol
 from field_client.desk import Desk
 from field_client.runner import SyncReport, SyncRun
 from field_client.transport import Caller, Transport
-from field_client.work import create_order
+from field_client.work_create import create_order
 from field_client.work_photos import photograph
 from server.store.database import open_engine
 from tests.kills.campaign import Campaign, open_campaign
