@@ -8,15 +8,21 @@ from typing import Any, Final
 
 from schemas import kind_of
 from schemas.evidence import PHOTO_PURPOSE_LABELS
+from schemas.job_sheet import OUTCOME_LABELS, VERDICT_LABELS
 from schemas.lifecycle import STATE_LABELS
-from schemas.order import GRADE_LABELS, RESULT_LABELS
+from schemas.order import GRADE_LABELS, RESULT_LABELS, SERVICE_LABELS
+from schemas.part import DESTINATION_LABELS
 from schemas.shown_text import show_text
 
 LABELS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "status": STATE_LABELS,
     "grade": GRADE_LABELS,
     "purpose": PHOTO_PURPOSE_LABELS,
+    "service": SERVICE_LABELS,
     "result": RESULT_LABELS,
+    "verdict": VERDICT_LABELS,
+    "outcome": OUTCOME_LABELS,
+    "destination": DESTINATION_LABELS,
     "yes_no": {"yes": ("是", "Yes"), "no": ("否", "No")},
 }
 """field name, or type of a check item -> value -> what people say in Chinese and English"""
@@ -44,7 +50,7 @@ class Speech:
             return "—"
         if isinstance(value, list):
             return "、".join(self.value(name, item) for item in value)
-        if value in LABELS.get(name, {}):
+        if isinstance(value, str) and value in LABELS.get(name, {}):
             return self(*LABELS[name][value])
         return self.time(str(value)) if name.endswith("_at") else show_text(str(value))
 

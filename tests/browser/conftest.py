@@ -75,7 +75,7 @@ def phone(context: BrowserContext, tablet: Tablet) -> Iterator[Page]:
 
 def _is_fault(message: Any) -> bool:
     """Tell whether the browser complains; that a request was refused or the program was stopped is the test's."""
-    told = ("Failed to load resource", "Response Status Error Code", "htmx:sendError", "net::ERR_")
+    told = ("Failed to load resource", "Response Status Error Code", "htmx:", "net::ERR_")
     return message.type == "error" and not any(words in message.text for words in told)
 
 

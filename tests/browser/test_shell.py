@@ -109,6 +109,24 @@ def test_the_device_locks_and_asks_for_the_pin(phone: Page, tablet: Tablet, acce
     accessible(phone)
 
 
+def test_the_pin_is_changed(phone: Page, tablet: Tablet) -> None:
+    phone.goto(tablet.address + "/more")
+    phone.get_by_text("修改 PIN").first.click()
+    phone.get_by_label("现在的 PIN").fill(PIN)
+    phone.get_by_label("设置 PIN（至少六位）").fill("975310")
+    phone.get_by_label("再输一次 PIN").fill("975310")
+    phone.get_by_role("button", name="修改 PIN").click()
+    expect(phone.locator(".word.done")).to_contain_text("PIN 已修改")
+    phone.get_by_role("button", name="锁定终端").click()
+
+    phone.get_by_label("PIN", exact=True).fill(PIN)
+    phone.get_by_role("button", name="解锁").click()
+    expect(phone.get_by_role("alert")).to_contain_text("pin_wrong")
+    phone.get_by_label("PIN", exact=True).fill("975310")
+    phone.get_by_role("button", name="解锁").click()
+    phone.wait_for_url(tablet.address + "/")
+
+
 def test_strangers_are_turned_away(phone: Page, tablet: Tablet, context: BrowserContext) -> None:
     stranger = context.browser.new_context() if context.browser else context
     unknown = stranger.request.get(tablet.address + "/")

@@ -33,7 +33,7 @@ def unlock() -> Any:
     wanted = wanted if is_local(wanted) else "/"
     keeper = shared().keeper
     try:
-        keeper.open(request.form.get("pin", "").strip())
+        keeper.open(request.form.get("pin", ""))
     except Refused as refusal:
         if is_by_script():
             raise
@@ -63,11 +63,11 @@ def ask_for_invitation() -> Any:
 @blueprint.post("/first")
 def enrol() -> Any:
     """Enrol the device and begin its first sync."""
-    said = {name: request.form.get(name, "").strip() for name in ("invitation", "pin", "again", "name")}
+    said = {name: request.form.get(name, "") for name in ("invitation", "pin", "again", "name")}
     try:
         if said["pin"] != said["again"]:
             raise Refused("value_invalid", field="PIN", detail=gettext("the two are not the same"))
-        shared().keeper.enrol(said["invitation"], said["pin"], said["name"] or None)
+        shared().keeper.enrol(said["invitation"].strip(), said["pin"], said["name"].strip() or None)
     except Refused as refusal:
         sentence = refusal.fault.sentence(choose_language())
         page = render_template("first.html", said=said, sentence=sentence, code=refusal.code)
