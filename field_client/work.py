@@ -206,6 +206,11 @@ def finish(bench: Workbench, name: str | None = None, **findings: str | None) ->
     return Done(done.order, done.set_id, (*done.notices, *notices))
 
 
+def find_missing(bench: Workbench, name: str | None = None) -> tuple[Notice, ...]:
+    """Return what an order lacks at this moment for being finished: mandatory checks, the customer's signature."""
+    return tuple(_look_back(bench, find_order(bench, name), {}))
+
+
 def record_findings(bench: Workbench, name: str | None = None, **findings: str | None) -> Done:
     """Write down what was found: diagnosis, remedy and result, while the work goes on; None clears nothing.
 

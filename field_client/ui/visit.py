@@ -15,6 +15,7 @@ from field_client.speech import Speech
 from field_client.ui.keeper import DeskKeeper, Stage
 from field_client.ui.language import choose_language
 from field_client.ui.syncing import Syncer
+from field_client.work_undo import find_undoable
 from schemas.problems import Fault, Refused
 
 Tone = Literal["done", "warning", "refused"]
@@ -89,9 +90,16 @@ def read_typed(key: str) -> Typed:
     return read_draft(open_desk().store, key)
 
 
-def finish(to: str, text: str = "", notices: Iterable[Notice] = (), undo: str | None = None) -> Response:
-    """End an act that was done: its draft goes, the person is told, and the page `to` is shown."""
+def finish(
+    to: str, text: str = "", notices: Iterable[Notice] = (), undo: str | None = None, order_id: str | None = None
+) -> Response:
+    """End an act that was done: its draft goes, the person is told, and the page `to` is shown.
+
+    `undo` is where a POST takes it back; for an act on the order `order_id` it is found here.
+    """
     desk = open_desk()
+    if order_id is not None and (latest := find_undoable(desk.bench, order_id)) is not None:
+        undo = f"/orders/{order_id}/undo?seq={latest.seq}"
     if key := request.form.get("draft"):
         discard_draft(desk.store, key, desk.bench.now())
     if text:

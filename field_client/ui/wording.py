@@ -59,9 +59,18 @@ def spell_bytes(count: int) -> str:
 def name_intent(intent: str) -> str:
     """Return what a person did, by the intent of his change-set; one that is unknown here is shown as it is."""
     return {
+        "order.travel": gettext("Set out for the order"),
+        "order.arrive": gettext("Arrived on site"),
+        "order.hold": gettext("Order put on hold"),
+        "order.put_back": gettext("Order planned again"),
+        "order.undo": gettext("Act taken back"),
         "order.start": gettext("Work started"),
         "order.finish": gettext("Work finished"),
         "order.create": gettext("Order created"),
+        "request.create": gettext("Request taken down"),
+        "return.pack": gettext("Return packed"),
+        "training.record": gettext("Training recorded"),
+        "training.sign": gettext("Training signed"),
         "order.findings": gettext("Findings recorded"),
         "order.sign": gettext("Sheet signed"),
         "check.record": gettext("Check recorded"),

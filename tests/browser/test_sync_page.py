@@ -24,7 +24,7 @@ def office(seeded_office: Office, tmp_path: Path) -> Office:
 def start_work(page: Page) -> str:
     """Begin work on the first order and return its address."""
     page.locator(".order a").first.click()
-    page.get_by_role("button", name="开工").click()
+    page.get_by_role("button", name="出发").click()
     expect(page.locator(".word.done")).to_be_visible()
     return page.url
 
@@ -35,7 +35,7 @@ def test_work_reaches_the_office_and_a_disagreement_is_shown_until_it_is_decided
     number = phone.locator(".order .number").first.inner_text()
     start_work(phone)
     phone.goto(tablet.address + "/sync")
-    expect(phone.locator("main")).to_contain_text("开工")
+    expect(phone.locator("main")).to_contain_text("出发")
     expect(phone.locator(".strip.here")).to_contain_text("1 项仅在本机")
     phone.get_by_role("button", name="同步", exact=True).click()
     expect(phone.locator(".word")).to_contain_text("server_unreachable")

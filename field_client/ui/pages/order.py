@@ -6,11 +6,14 @@ from typing import Any, Final
 
 from flask import Blueprint, render_template, request
 
-from field_client.ui.language import gettext
+from field_client.ui.language import choose_language, gettext
 from field_client.ui.visit import finish, open_desk
-from field_client.work import find_order, record_findings, start
+from field_client.ui.wording import name_intent
+from field_client.work import find_missing, find_order, record_findings, start
 from field_client.work import finish as finish_order
+from field_client.work_moves import arrive, hold, put_back, travel
 from field_client.work_page import read_page
+from field_client.work_undo import find_undoable, undo
 from schemas.lifecycle import ENGINEER, next_states
 from schemas.problems import Refused
 
@@ -18,8 +21,25 @@ blueprint = Blueprint("order", __name__, url_prefix="/orders")
 
 FINDINGS: Final = ("diagnosis", "remedy", "result")
 
-MOVES: Final = {"in_progress": start, "finished": finish_order}
-"""The acts that lead to a state."""
+MOVES: Final = {
+    "travelling": travel,
+    "on_site": arrive,
+    "in_progress": start,
+    "finished": finish_order,
+    "assigned": put_back,
+}
+"""The acts that lead to a state and ask for nothing more."""
+
+NEXT: Final = {
+    "received": "in_progress",
+    "assigned": "travelling",
+    "travelling": "on_site",
+    "on_site": "in_progress",
+    "in_progress": "finished",
+    "on_hold": "in_progress",
+    "sent_back": "in_progress",
+}
+"""The one next action of a visit that goes as visits go; the other moves stay at hand. Source: handbook V1-V6."""
 
 
 @blueprint.get("/<order_id>")
@@ -27,21 +47,47 @@ def show(order_id: str) -> str:
     """Show an order with all that is known of it here."""
     desk = open_desk()
     page = read_page(desk.bench, order_id)
-    moves = [(state, name_act(state)) for state in next_states(page.line.status, ENGINEER) if state in MOVES]
-    done = sum(1 for check in page.checks if check.result is not None)
-    return render_template("order.html", desk=desk, page=page, moves=moves, checks_done=done)
+    status = page.line.status
+    moves = next_states(status, ENGINEER)
+    return render_template(
+        "order.html",
+        desk=desk,
+        page=page,
+        next_state=NEXT.get(status),
+        others=[state for state in moves if state in MOVES and state != NEXT.get(status)],
+        can_hold="on_hold" in moves,
+        missing=find_missing(desk.bench, order_id) if status == "in_progress" else (),
+        latest=find_undoable(desk.bench, order_id),
+        name_act=name_act,
+        name_intent=name_intent,
+    )
 
 
 @blueprint.post("/<order_id>/move")
 def move(order_id: str) -> Any:
-    """Take the next step of the order's life: ``to`` is the state."""
+    """Take a step of the order's life: ``to`` is the state."""
     state = request.form.get("to", "")
     if state not in MOVES:
         raise Refused("value_invalid", field="to", detail=" / ".join(MOVES))
     done = MOVES[state](open_desk().bench, order_id)
-    values = done.order.values
-    text = gettext("%(number)s: %(status)s", number=values["number"], status=_spell_status(values))
-    return finish(f"/orders/{order_id}", text, done.notices)
+    return _finish(done.order.id, _tell_status(done.order.values), done.notices)
+
+
+@blueprint.post("/<order_id>/hold")
+def put_on_hold(order_id: str) -> Any:
+    """Put the order on hold, for a reason."""
+    done = hold(open_desk().bench, request.form.get("reason", ""), order_id)
+    return _finish(done.order.id, _tell_status(done.order.values), done.notices)
+
+
+@blueprint.post("/<order_id>/undo")
+def take_back(order_id: str) -> Any:
+    """Take the latest act back; ``seq`` is the act the person saw."""
+    seq = request.args.get("seq", "")
+    if not seq.isdecimal():
+        raise Refused("value_invalid", field="seq", detail="1, 2, …")
+    undo(open_desk().bench, int(seq), order_id, choose_language())
+    return finish(f"/orders/{order_id}", gettext("Taken back."))
 
 
 @blueprint.get("/<order_id>/findings")
@@ -56,7 +102,7 @@ def save_findings(order_id: str) -> Any:
     """Record fault, remedy and result."""
     said = {name: request.form.get(name, "").strip() or None for name in FINDINGS}
     done = record_findings(open_desk().bench, order_id, **said)
-    return finish(f"/orders/{order_id}", gettext("Recorded."), done.notices)
+    return _finish(done.order.id, gettext("Recorded."), done.notices)
 
 
 def name_act(state: str) -> str:
@@ -65,11 +111,16 @@ def name_act(state: str) -> str:
         "travelling": gettext("Set out"),
         "on_site": gettext("I have arrived"),
         "in_progress": gettext("Start work"),
-        "on_hold": gettext("Put on hold"),
         "finished": gettext("Finish"),
         "assigned": gettext("Back to planned"),
     }[state]
 
 
-def _spell_status(values: dict[str, Any]) -> str:
-    return open_desk().say.value("status", values["status"])
+def _finish(order_id: str, text: str, notices: Any) -> Any:
+    return finish(f"/orders/{order_id}", text, notices, order_id=order_id)
+
+
+def _tell_status(values: dict[str, Any]) -> str:
+    return gettext(
+        "%(number)s: %(status)s", number=values["number"], status=open_desk().say.value("status", values["status"])
+    )
