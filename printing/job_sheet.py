@@ -18,6 +18,7 @@ FORMAT: Final = "gongdan-job-sheet/1"
 
 Values = Mapping[str, Any]
 
+_FRAME: Final = ("organisation", "checkpoint", "utc_offset_minutes")
 _ORDER: Final = ("number", "service", "grade", "symptom", "alarms", "reported_at")
 _WORK: Final = ("arrived_at", "started_at", "diagnosis", "remedy", "result")
 _CUSTOMER: Final = ("name", "name_en", "code")
@@ -28,7 +29,8 @@ _CHECK: Final = ("item", "value", "unit", "verdict", "reason", "checked_at")
 _ITEM: Final = ("label", "label_en", "low", "high")
 _FITTED: Final = ("part_name", "gtin", "serial", "batch", "place", "quantity", "fitted_at")
 _REMOVED: Final = ("part_name", "gtin", "serial", "batch", "destination", "removed_at")
-_PHOTO: Final = ("purpose", "caption", "original_sha256", "taken_at")
+_PHOTO: Final = ("purpose", "caption", "original_sha256", "thumbnail_sha256", "taken_at")
+_CENTRE: Final = ("name", "name_en", "address", "phone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,17 @@ class JobSheetSource:
     """The records a job sheet is composed from, as values by field name.
 
     `parts` are pairs of a part fitted and the name of its supplier; `items` are the items of the checklist.
+    `utc_offset_minutes` is what the device's clock shows, so that the times are printed alike wherever the sheet is
+    printed. `checkpoint` is the log's signed checkpoint that the device last saw: the sheet is no older than it.
     """
 
     order: Values
     composed_at: str
     engineer: str
+    organisation: str | None = None
+    checkpoint: str | None = None
+    utc_offset_minutes: int | None = None
+    centre: Values = field(default_factory=dict)
     customer: Values = field(default_factory=dict)
     site: Values = field(default_factory=dict)
     machine: Values = field(default_factory=dict)
@@ -61,6 +69,8 @@ def compose_job_sheet(source: JobSheetSource) -> str:
         "format": FORMAT,
         "composed_at": source.composed_at,
         "engineer": source.engineer,
+        **_pick({name: getattr(source, name) for name in _FRAME}, _FRAME),
+        "centre": _pick(source.centre, _CENTRE),
         "order": _pick(source.order, _ORDER),
         "work": _pick(source.order, _WORK),
         "customer": _pick(source.customer, _CUSTOMER),

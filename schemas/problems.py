@@ -119,13 +119,14 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("photo_truncated", 422, "never", "照片文件不完整。", "The photo file is incomplete."),
     Problem("photo_too_large", 413, "never", "照片太大（上限 {limit}）。", "The photo is too large (the limit is {limit})."),
     Problem("evidence_damaged", 422, "ask_person", "本机保存的文件 {sha256} 已损坏。", "The file {sha256} kept on this device is damaged."),
+    Problem("sheet_missing", 404, "later", "工单 {order} 还没有服务报告。", "Order {order} has no job sheet yet."),
+    Problem("sheet_incomplete", 409, "later", "服务报告的 {count} 个文件（笔迹、照片）还没有到，到齐后才能打印。", "{count} files of the job sheet (signature, photos) are not here yet; it can be printed when they are."),
+    Problem("sheet_unreadable", 422, "never", "服务报告的内容无法读懂，原文已保全。", "The job sheet's content cannot be read; it is kept as it came."),
     # Codes and labels.
     Problem("code_not_found", 422, "ask_person", "图中没有读到条码。请靠近、保持平正，或手工输入。", "No code could be read in the picture. Come closer, hold level, or type it."),
     Problem("code_invalid", 422, "ask_person", "条码内容不合规范：{detail}。", "The code is not valid: {detail}."),
     Problem("code_ambiguous", 409, "ask_person", "这个标签有多种读法，请选择：{choices}", "This label can be read in several ways, choose one: {choices}"),
     Problem("machine_unknown", 404, "ask_person", "本机没有编号为 {serial} 的设备。", "No machine with serial number {serial} is known here."),
-    Problem("part_not_known", 404, "ask_person", "目录里没有这个备件：{what}。", "The catalogue has no such part: {what}."),
-    Problem("van_missing", 409, "ask_person", "办公室还没有给您登记车载库。", "The office has not given you a van yet."),
     # Access.
     Problem("not_signed_in", 401, "ask_person", "请先登录。", "Sign in first."),
     Problem("sign_in_failed", 401, "ask_person", "用户名或密码不对。", "The name or the password is wrong."),
