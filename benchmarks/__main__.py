@@ -22,7 +22,6 @@ OWN_PARTS = (
     "gongdan_stages",
     "device_media",
     "device_store",
-    "device_pages",
     "blob_upload",
     "bucket_upload",
 )

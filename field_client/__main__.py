@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "fit-part": ("parts:fit_part", "记录换件", "Record a part fitted"),
     "photograph": ("evidence:photograph", "保存照片", "Keep a photo"),
     "sign": ("evidence:sign", "客户签字", "Take the customer's signature"),
+    "sheet": ("evidence:sheet", "打印服务报告", "Print the job sheet"),
     "finish": ("orders:finish", "完工", "Finish an order"),
     "ui": ("ui:ui", "打开本机页面", "Open the pages on this device"),
     "status": ("pages:status", "本机状态：哪些内容只在本机", "What is only on this device"),

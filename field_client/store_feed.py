@@ -9,15 +9,19 @@ Rule 4: nothing here touches the outbox but the marks of edits that have come ba
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from field_client.device_log import tell
+from field_client.keys import verify
 from field_client.store import Store
 from field_client.store_apply import apply_incoming, digest_of
 from schemas.base import UUID_PATTERN
 from schemas.problems import Refused
 from sync import checksum
+from sync.checkpoint import read_checkpoint
 from sync.session import Cursor, Op, PageHead, PullSession
 
 ROWS_AT_ONCE: Final = 500
@@ -75,6 +79,7 @@ class Feed:
                     self.evict(unnamed)
                     self._forget_settled(head.until)
                     self.store.remember(witness=head.witness)
+                    self._keep_checkpoint(head)
                 self._remember(cursor)
             except BaseException:
                 session.cursor, session.done = before, False
@@ -116,6 +121,17 @@ class Feed:
         with self.store.transaction():
             digests = [digest for _, digest in self.digests()]
             self._remember_total(checksum.add(0, *digests), len(digests))
+
+    def _keep_checkpoint(self, head: PageHead) -> None:
+        """Keep the office's signature on the log's size and root; a job sheet carries it, so a wrong one is left."""
+        if head.checkpoint is None:
+            return
+        organisation, key = self.store.recall("organisation", ""), bytes.fromhex(self.store.recall("server_key", ""))
+        found = read_checkpoint(head.checkpoint, organisation, key, verify)
+        if found is None or found.witness != head.witness:
+            tell("checkpoint_not_signed", logging.WARNING, witness=head.witness)
+            return
+        self.store.remember(checkpoint=head.checkpoint)
 
     def _find_unnamed(self) -> list[str]:
         sql = "SELECT id FROM records WHERE base IS NOT NULL AND id NOT IN (SELECT id FROM incoming WHERE name = 'put')"

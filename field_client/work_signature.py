@@ -5,23 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from field_client.evidence import EvidenceFolder
 from field_client.outbox import Edit
 from field_client.store import Record, Values
-from field_client.work import Workbench, checklist_of, find_order
-from field_client.work_album import standing_photos
-from field_client.work_facts import find_standing
-from printing.job_sheet import JobSheetSource, compose_job_sheet
+from field_client.work import Workbench, find_order
+from field_client.work_sheet import compose
+from printing.strokes import POINTS_MAX, STROKES_FORMAT
 from schemas.problems import Refused
 from sync import canonical
 from sync.blobs import RANKS, LocalBlob
-
-STROKES_FORMAT: Final = "gongdan-strokes/1"
-
-POINTS_MAX: Final = 20_000
-"""A long signature of half a minute at the 240 points a second of a fast screen has 7,200."""
 
 Strokes = Sequence[Sequence[Sequence[int]]]
 """strokes of points of x, y (in the pad's units) and t (milliseconds since the first)"""
@@ -80,33 +73,6 @@ def sign_without(
         raise Refused("field_missing", field="reason")
     said = {"outcome": outcome, "reason": reason, "signer_name": name, "signer_role": role}
     return _close(bench, said, findings, order, [])
-
-
-def compose(bench: Workbench, order: Record) -> str:
-    """Return the job sheet of an order as it stands."""
-    store, values = bench.store, order.values
-    machine = store.values_of(values.get("machine_id"))
-    checklist = checklist_of(bench, order)
-
-    def facts(kind: str) -> list[Values]:
-        return [record.values for record in find_standing(store, kind, "order_id", order.id)]
-
-    return compose_job_sheet(
-        JobSheetSource(
-            order=values,
-            composed_at=bench.now(),
-            engineer=store.values_of(bench.outbox.identity.person).get("name") or store.recall("person_name", ""),
-            customer=store.values_of(values.get("customer_id")),
-            site=store.values_of(values.get("site_id") or machine.get("site_id")),
-            machine=machine,
-            model=store.values_of(machine.get("model_id")),
-            items=checklist.values["items"] if checklist else (),
-            checks=facts("check_result"),
-            parts=[(part, store.values_of(part.get("supplier_id")).get("name")) for part in facts("part_fitted")],
-            removed=facts("part_removed"),
-            photos=standing_photos(bench, order),
-        )
-    )
 
 
 def _close(

@@ -31,6 +31,8 @@ COMMANDS: Final = {
     "tidy": ("running", "tidy_up", "清理过期内容 / clear what has expired"),
     "import": ("carrying", "import_file", "导入变更包 / take in a bundle brought by hand"),
     "receipts": ("carrying", "receipts", "导出回执 / write a device's receipts into a file"),
+    "sheet": ("sheets", "sheet", "打印服务报告 / print an order's job sheet"),
+    "check-sheet": ("sheets", "check_sheet", "核对纸质服务报告 / check a job sheet on paper by its code"),
     "label": ("labelling", "label", "打印设备标签 / print a machine's label"),
 }
 

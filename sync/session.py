@@ -87,7 +87,8 @@ class PageHead:
     """The first line of a page.
 
     `until` is the feed position that holds once the run is complete; `after` asks for the next page, None
-    on the last; `checksum` and `count` describe the whole scope at `until`, on the last page only.
+    on the last; `checksum` and `count` describe the whole scope at `until`, on the last page only. `checkpoint` is the
+    log's size and root signed by the office, on the last page of a run that brings the device further.
     """
 
     epoch: str
@@ -99,6 +100,7 @@ class PageHead:
     checksum: str | None
     count: int | None
     witness: str
+    checkpoint: str | None = None
 
 
 _HEAD_TYPES: Final[dict[str, tuple[type, ...]]] = {
@@ -111,7 +113,10 @@ _HEAD_TYPES: Final[dict[str, tuple[type, ...]]] = {
     "checksum": (str, NoneType),
     "count": (int, NoneType),
     "witness": (str,),
+    "checkpoint": (str, NoneType),
 }
+_OPTIONAL: Final = {"checkpoint": None}
+"""Members that an older server does not send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +194,7 @@ def read_head(line: bytes) -> PageHead:
     Raises Refused with `answer_not_understood`.
     """
     try:
-        document = canonical.load(line)
+        document = _OPTIONAL | canonical.load(line)
         head = PageHead(**{name: document[name] for name in _HEAD_TYPES})
     except (ValueError, TypeError, KeyError):
         raise Refused("answer_not_understood") from None

@@ -1,4 +1,4 @@
-"""`photograph` and `sign`: what can be shown later."""
+"""`photograph`, `sign` and `sheet`: what can be shown later."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from pathlib import Path
 import click
 
 from field_client.commands.desk import opened_desk
-from field_client.commands.showing import echo
+from field_client.commands.showing import echo, secho
+from field_client.desk import Desk
+from field_client.work import find_order
 from field_client.work_photos import photograph as take_photo
+from field_client.work_sheet import compose_draft, find_signed, label_change, print_sheet, read_sheet_state
 from field_client.work_signature import sign as take_signature
 from field_client.work_signature import sign_without
 from schemas.evidence import PHOTO_PURPOSES
@@ -79,6 +82,27 @@ def sign(
         said = OUTCOME_LABELS[done.signature["outcome"]]
         echo(f"{desk.say(*said)} {done.signature.get('signer_name') or ''}".rstrip())
         echo(f"  {desk.say('服务报告', 'Job sheet')} SHA-256 {done.content_sha256}")
+
+
+@click.command()
+@click.argument("order", required=False)
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="PDF 文件 / The PDF file")
+@click.option("--draft", is_flag=True, help="签字前的样稿 / As it would be signed, before it is")
+@click.pass_obj
+def sheet(pin_file: Path | None, order: str | None, out: Path, draft: bool) -> None:
+    """打印服务报告。 / Print the job sheet of an order."""
+    with opened_desk(pin_file) as desk:
+        found = compose_draft(desk.bench, order) if draft else find_signed(desk.bench, order)
+        out.write_bytes(print_sheet(desk.files, found))
+        echo(f"{desk.say('服务报告', 'Job sheet')}: {out}")
+        _show_state(desk, order)
+
+
+def _show_state(desk: Desk, order: str | None) -> None:
+    found = read_sheet_state(desk.bench, find_order(desk.bench, order))
+    if found.standing == "changed":
+        zh, en = ("、".join(words) for words in zip(*map(label_change, found.changed), strict=True))
+        secho(desk.say(f"签字后有改动：{zh}", f"Changed after signature: {en}"), fg="yellow")
 
 
 def _read_strokes(path: Path) -> list[list[list[int]]]:

@@ -13,7 +13,7 @@ from field_client.outbox import SentSet
 from field_client.speech import Speech
 from field_client.work_page import CheckLine, ConflictLine, DeviceStatus, OrderPage, PhotoLine, read_page, read_status
 from schemas import KINDS
-from schemas.job_sheet import VERDICT_LABELS
+from schemas.job_sheet import OUTCOME_LABELS, VERDICT_LABELS
 from schemas.problems import Fault
 from sync import canonical
 
@@ -167,12 +167,7 @@ def _show_signature(say: Speech, page: OrderPage) -> None:
         echo(say("签字: 还没有", "Signature: none yet"))
         return
     who = page.signature.get("signer_name") or page.signature.get("reason") or ""
-    outcome = {
-        "signed": say("已签字", "signed"),
-        "declined": say("拒签", "declined"),
-        "absent": say("不在场", "absent"),
-    }
-    said, at = outcome[page.signature["outcome"]], say.time(page.signature["signed_at"])
+    said, at = say(*OUTCOME_LABELS[page.signature["outcome"]]), say.time(page.signature["signed_at"])
     echo(f"{say('签字', 'Signature')}: {said} {who} {at}")
 
 

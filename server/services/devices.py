@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from sqlalchemy import Connection
 
 from schemas.problems import Refused
-from server.keys import verify_signature
+from server.keys import OfficeKey, verify_signature
 from server.services.office import Office
 from server.store import devices
 from server.store.devices import KnownDevice
 from sync.changeset import Change
+from sync.checkpoint import Checkpoint, write_checkpoint
 from sync.receipt import Receipt
 from sync.request_signature import SignedRequest
 from sync.transparency import Frontier
 
 RECEIPTS_MAX: Final = 500
 """About 150 KB of receipts; a device asks again from the last number it was given."""
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """The log of an organisation as it stands: its size and the root over all its entries."""
-
-    organisation: str
-    size: int
-    root: str
 
 
 def find_signer(connection: Connection, signed: SignedRequest) -> KnownDevice:
@@ -72,7 +64,17 @@ def read_epoch(connection: Connection, organisation: str) -> tuple[str, int]:
 def read_checkpoint(connection: Connection, organisation: str) -> Checkpoint:
     """Return size and root of an organisation's log."""
     frontier = Frontier.load(devices.read_organisation(connection, organisation).frontier)
-    return Checkpoint(organisation, frontier.size, frontier.root.hex())
+    return Checkpoint(organisation, frontier.size, frontier.root)
+
+
+@lru_cache(maxsize=1024)
+def sign_checkpoint(key: OfficeKey, organisation: str, witness: str) -> str | None:
+    """Return size and root, as devices carry them, as a checkpoint signed by the office; None for an empty log."""
+    if not witness:
+        return None
+    size, root = witness.split()
+    checkpoint = Checkpoint(organisation, int(size), bytes.fromhex(root))
+    return write_checkpoint(checkpoint, bytes.fromhex(key.public_key), key.sign)
 
 
 def revoke(office: Office, organisation: str, author: str, device: str) -> Receipt:

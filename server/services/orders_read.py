@@ -49,12 +49,8 @@ def read_order(connection: Connection, organisation: str, order_id: str) -> dict
 
     `order_id` may also be an order number. Raises Refused with `not_found`.
     """
-    found = records.body_of(connection, organisation, order_id)
-    if found is None:
-        order_id = board.find_by_number(connection, organisation, order_id) or order_id
-        found = records.body_of(connection, organisation, order_id)
-    if found is None or found[0] != "work_order":
-        raise Refused("not_found", what=f"work_order {order_id}")
+    order_id, body = find_order(connection, organisation, order_id)
+    found = ("work_order", body)
     followers = board.list_followers(connection, organisation, order_id, FOLLOWERS_MAX)
     around = records.bodies_of(connection, organisation, [*_referred_ids(*found), *followers])
     following = [_entry(record_id, *around[record_id]) for record_id in followers if record_id in around]
@@ -65,6 +61,17 @@ def read_order(connection: Connection, organisation: str, order_id: str) -> dict
         if entry["id"] in withdrawn:
             entry["withdrawn"] = withdrawn[entry["id"]]
     return {"order": _entry(order_id, *found), "refers_to": referred, "followed_by": following}
+
+
+def find_order(connection: Connection, organisation: str, called: str) -> tuple[str, dict[str, Any]]:
+    """Return id and values of an order, by its id or number. Raises Refused with `not_found`."""
+    found = records.body_of(connection, organisation, called)
+    if found is None:
+        called = board.find_by_number(connection, organisation, called) or called
+        found = records.body_of(connection, organisation, called)
+    if found is None or found[0] != "work_order":
+        raise Refused("not_found", what=f"work_order {called}")
+    return called, found[1]
 
 
 def _referred_ids(kind_name: str, body: dict[str, Any]) -> list[str]:

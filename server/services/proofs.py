@@ -117,6 +117,16 @@ def replay(engine: Engine, organisation: str, scratch_url: str) -> Proof:
         scratch.dispose()
 
 
+def root_at(connection: Connection, organisation: str, size: int) -> bytes:
+    """Return the Merkle root that the log had when it held `size` entries."""
+    frontier = Frontier()
+    statement = select(_LOG.c.digest, _LOG.c.receipt).where(_LOG.c.organisation == organisation)
+    statement = statement.where(_LOG.c.position <= size).order_by(_LOG.c.position)
+    for digest, answer in connection.execution_options(yield_per=REPLAY_GROUP).execute(statement):
+        frontier = frontier.append(leaf_hash(log_entry(digest, answer)))
+    return frontier.root
+
+
 def _check_entry(
     entry: Row[Any], position: int, keys: dict[str, bytes], heads: dict[str, tuple[int, str]]
 ) -> Iterator[Discrepancy]:

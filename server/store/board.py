@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Table, select, tuple_
+from sqlalchemy import Connection, Select, Table, and_, select, tuple_
 
-from server.store.tables import BoardRow, Link, ReviewRow
+from server.store import json_text
+from server.store.tables import BoardRow, Link, RecordRow, ReviewRow
 
 _BOARD: Table = BoardRow.__table__  # type: ignore[assignment]
+_RECORDS: Table = RecordRow.__table__  # type: ignore[assignment]
 _LINKS: Table = Link.__table__  # type: ignore[assignment]
 _REVIEWS: Table = ReviewRow.__table__  # type: ignore[assignment]
 
@@ -41,6 +43,30 @@ def list_followers(connection: Connection, organisation: str, record_id: str, li
     """Return the ids of up to `limit` records that follow a record, oldest id first."""
     where = (_LINKS.c.organisation == organisation, _LINKS.c.parent == record_id)
     return list(connection.execute(select(_LINKS.c.id).where(*where).order_by(_LINKS.c.id).limit(limit)).scalars())
+
+
+def list_followers_of_kind(
+    connection: Connection, organisation: str, record_id: str, kind: str
+) -> list[dict[str, Any]]:
+    """Return the values of the records of a kind that follow a record, oldest id first."""
+    bodies = _followers_of_kind(organisation, record_id, kind).order_by(_LINKS.c.id)
+    return [json_text.load(body) for body in connection.execute(bodies).scalars()]
+
+
+def find_newest_follower(connection: Connection, organisation: str, record_id: str, kind: str) -> dict[str, Any] | None:
+    """Return the values of the newest record of a kind that follows a record, or None."""
+    bodies = _followers_of_kind(organisation, record_id, kind).order_by(_LINKS.c.id.desc()).limit(1)
+    body = connection.execute(bodies).scalar()
+    return None if body is None else json_text.load(body)
+
+
+def _followers_of_kind(organisation: str, record_id: str, kind: str) -> Select[tuple[str]]:
+    return (
+        select(_RECORDS.c.body)
+        .join(_LINKS, and_(_LINKS.c.organisation == _RECORDS.c.organisation, _LINKS.c.id == _RECORDS.c.id))
+        .where(_LINKS.c.organisation == organisation, _LINKS.c.parent == record_id)
+        .where(_RECORDS.c.kind == kind, _RECORDS.c.deleted.is_(False))
+    )
 
 
 def list_reviews(

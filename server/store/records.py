@@ -26,6 +26,12 @@ def bodies_of(connection: Connection, organisation: str, ids: Iterable[str]) -> 
     return {row.id: (row.kind, json_text.load(row.body)) for row in rows if not row.deleted}
 
 
+def position_of(connection: Connection, organisation: str, record_id: str) -> int:
+    """Return the log position at which a record last changed; of a fact, where it came in. 0 when there is none."""
+    where = (_TABLE.c.organisation == organisation, _TABLE.c.id == record_id)
+    return connection.execute(select(_TABLE.c.position).where(*where)).scalar() or 0
+
+
 def bodies_of_kind(connection: Connection, organisation: str, kind: str) -> Iterator[tuple[str, Body]]:
     """Yield id and body of every record of a kind, ordered by id."""
     statement = (

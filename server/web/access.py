@@ -82,6 +82,7 @@ ACCESS: Final[dict[str, Access]] = {
     "GET /blobs/<sha256>": FILE_READERS,
     "GET /orders": READERS,
     "GET /orders/<order_id>": READERS,
+    "GET /orders/<order_id>/sheet.pdf": READERS,
     "POST /changes": WRITERS,
     "GET /reviews": REVIEWERS,
     "GET /fleet": JUDGES,

@@ -212,11 +212,7 @@ def send(sha256: str) -> Response:
 
 
 def _desk() -> BlobDesk:
-    parts = wired()
-    settings = parts.settings
-    return BlobDesk(
-        parts.engine, parts.files, settings.blob_bytes_max, settings.upload_hours, quotas=settings.upload_quotas
-    )
+    return wired().blobs
 
 
 def _is_tus() -> bool:

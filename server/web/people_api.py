@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any, Final
 
-from flask import Response
+from flask import Response, send_file
 
-from server.services import devices, orders_read, reviews, reviews_read, trace
+from server.services import devices, orders_read, reviews, reviews_read, sheets, trace
 from server.services.verdicts import expect_taken_in
 from server.store.database import reading
 from server.web import shapes
 from server.web.auth import require_person
+from server.web.blob_docs import STORAGE_PROBLEMS
 from server.web.openapi import about, blueprint
 from server.web.wiring import wired
 from sync import receipt
 from sync.changeset import Change
+from sync.checkpoint import write_checkpoint
 
 office = blueprint("office")
 
@@ -35,6 +38,14 @@ CHANGE_PROBLEMS: Final = (
     "disk_full",
 )
 """What taking in a change-set of the office may answer."""
+
+SHEET_PROBLEMS: Final = ("sheet_missing", "sheet_incomplete", "sheet_unreadable", *STORAGE_PROBLEMS)
+SHEET_ANSWER: Final = {
+    "200": {
+        "description": "服务报告 / The job sheet",
+        "content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 
 
 @office.get("/orders")
@@ -58,6 +69,17 @@ def order(order_id: str) -> dict[str, Any]:
     who = require_person()
     with reading(wired().engine) as connection:
         return orders_read.read_order(connection, who.organisation, order_id)
+
+
+@office.get("/orders/<order_id>/sheet.pdf")
+@office.doc(**about("服务报告 PDF", "not_found", *SHEET_PROBLEMS, responses=SHEET_ANSWER))
+def sheet(order_id: str) -> Response:
+    """Print the signed job sheet of a work order, by id or number: the same bytes as on the device."""
+    who, parts = require_person(), wired()
+    printed = sheets.print_sheet(parts.blobs, who.organisation, order_id)
+    answer = send_file(io.BytesIO(printed.pdf), mimetype="application/pdf", download_name=f"{printed.number}.pdf")
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    return answer
 
 
 @office.post("/changes")
@@ -120,11 +142,10 @@ def checkpoint() -> dict[str, Any]:
     key = wired().key
     with reading(wired().engine) as connection:
         found = devices.read_checkpoint(connection, who.organisation)
-    signed = f"gongdan-checkpoint\n{found.organisation}\n{found.size}\n{found.root}\n"
     return {
         "organisation": found.organisation,
         "size": found.size,
-        "root": found.root,
+        "root": found.root.hex(),
         "public_key": key.public_key,
-        "signature": key.sign(signed.encode("ascii")).hex(),
+        "checkpoint": write_checkpoint(found, bytes.fromhex(key.public_key), key.sign),
     }

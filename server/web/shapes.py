@@ -38,7 +38,6 @@ INTENT_PATTERN: Final = r"[a-z][a-z0-9_.]{0,63}\Z"
 
 _REVIEW_KINDS: Final = ("conflict", "exception")
 _STATES: Final = ("open", "settled")
-_CHECKPOINT_TEXT: Final = r"gongdan-checkpoint\n<organisation>\n<size>\n<root>\n"
 _CERTIFICATE_TEXT: Final = r"gongdan-device\n<organisation>\n<device>\n<person>\n<public_key>\n"
 _WIPE_TEXT: Final = r"gongdan-wipe\n<organisation>\n<device>\n<nonce>\n<seq>\n<digest>\n<ordered_at>\n"
 _AFTER: Final = "上一页的 after / The page before's `after`"
@@ -255,7 +254,7 @@ class Checkpoint(Answer):
     size = fields.Integer()
     root = fields.String()
     public_key = fields.String()
-    signature = fields.String(metadata={"description": f"Ed25519 over `{_CHECKPOINT_TEXT}`, in hexadecimal"})
+    checkpoint = fields.String(metadata={"description": "签名的检查点 / Signed note after C2SP tlog-checkpoint"})
 
 
 class Invite(Request):

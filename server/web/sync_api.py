@@ -7,6 +7,7 @@ request of all, and reading it through the schemas would double its cost.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from flask import Response
@@ -87,6 +88,8 @@ def answer_pull(parts: Wiring, call: Call, device: DeviceIdentity) -> Lines:
         head, lines = feed.write_page(connection, device.organisation, device.person, query, utc_now(), most)
     if head.after is None:
         notes().synced = head.until
+        if head.until != head.since:
+            head = replace(head, checkpoint=devices.sign_checkpoint(parts.key, device.organisation, head.witness))
     return pack_lines([write_head(head), *lines], call.header("Accept-Encoding"))
 
 

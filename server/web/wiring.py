@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from server.keys import OfficeKey
 from server.metrics import Metrics
 from server.reception import Reception
+from server.services.blobs import BlobDesk
 from server.services.contacts import Contacts
 from server.services.office import Office
 from server.services.readiness import Readiness
@@ -37,6 +38,12 @@ class Wiring:
     readiness: Readiness
     signers: dict[tuple[str, str], KnownDevice] = field(default_factory=dict)
     """Devices by organisation and id whose key made a signature before; a key never changes, their state may."""
+
+    @property
+    def blobs(self) -> BlobDesk:
+        """The use cases of files."""
+        limits = (self.settings.blob_bytes_max, self.settings.upload_hours)
+        return BlobDesk(self.engine, self.files, *limits, quotas=self.settings.upload_quotas)
 
 
 def wired() -> Wiring:

@@ -25,6 +25,7 @@ from server.web import shapes
 from server.web.tus_headers import name_hash
 from sync import canonical, chain, checksum, clock, codec, receipt
 from sync.changeset import Change
+from sync.checkpoint import Checkpoint, write_checkpoint
 from sync.device_certificate import DeviceFacts, is_certified
 from sync.device_report import DeviceReport, read_report, spell_report
 from sync.request_signature import content_digest, read_signed, sign_request
@@ -67,7 +68,7 @@ def test_every_fenced_block_is_an_example_that_is_recomputed() -> None:
     assert set(EXAMPLES) == {
         "key", "change-set", "payload", "sealed", "request", "signature-base", "signature-headers", "enrolment-text",
         "enrol-request", "enrol-answer", "receipt", "page", "digests", "upload-headers", "clock", "log", "problem",
-        "manifest", "client", "told", "traceparent",
+        "manifest", "client", "told", "traceparent", "checkpoint",
     }  # fmt: skip
 
 
@@ -213,6 +214,18 @@ def test_the_log_commits_to_set_and_receipt() -> None:
 
     assert read("log") == {"entry": entry.hex(), "leaf": leaf.hex(), "witness": f"1 {root([leaf]).hex()}"}
     assert head["witness"] == read("log")["witness"]
+
+
+def test_the_checkpoint_is_the_log_signed_by_the_office() -> None:
+    office, organisation = SigningKey(bytes(range(1, 33))), read("request")["organisation"]
+    size, root_hex = read("log")["witness"].split()
+    checkpoint = Checkpoint(organisation, int(size), bytes.fromhex(root_hex))
+
+    note = write_checkpoint(checkpoint, bytes(office.verify_key), lambda text: office.sign(text).signature)
+
+    assert bytes(office.verify_key).hex() == read("enrol-answer")["server_key"]
+    assert note == EXAMPLES["checkpoint"] + "\n"
+    assert json.loads(EXAMPLES["page"].split("\n")[0])["checkpoint"] == note
 
 
 def test_the_problem_is_one_of_the_catalogue() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import zstandard
 from werkzeug.test import TestResponse
 
 from schemas.people import OFFICE_ROLES, ROLES
@@ -25,7 +26,7 @@ from server.keys import new_id
 from server.services import accounts, devices
 from server.store.database import writing
 from server.web.access import ACCESS, PREFIX, access_of
-from sync import chain, zstd
+from sync import chain
 from sync.changeset import Change
 from tests.cast import PASSWORD, Company, Device, accept
 from tests.server.web.conftest import DocumentedClient, House, make_settings, problem_of
@@ -89,6 +90,7 @@ REQUESTS: Final[dict[str, Request]] = {
     "GET /blobs/<sha256>": Request("/blobs/<file>", names_ours=True),
     "GET /orders": Request("/orders"),
     "GET /orders/<order_id>": Request("/orders/<order>", names_ours=True),
+    "GET /orders/<order_id>/sheet.pdf": Request("/orders/<order>/sheet.pdf", names_ours=True),
     "POST /changes": Request(
         "/changes",
         {
@@ -339,5 +341,5 @@ def test_our_own_people_do_see_it(ground: Ground) -> None:
     file = ground.call("our device", "GET /blobs/<sha256>")
 
     assert SENTINEL in shown.text
-    assert SENTINEL in (zstd.decompress(pulled.data) if pulled.content_encoding else pulled.data).decode()
+    assert SENTINEL in (zstandard.decompress(pulled.data) if pulled.content_encoding else pulled.data).decode()
     assert file.data == FILE

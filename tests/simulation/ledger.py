@@ -13,7 +13,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sync import zstd
+import zstandard
+
 from tests.simulation.auditor import Auditor
 from tests.simulation.radio import Answer, Request
 from tests.simulation.world import Broken, World
@@ -165,6 +166,6 @@ class Ledger:
 def _unpack(answer: Answer) -> bytes:
     coding = answer.headers.get("Content-Encoding", "")
     if coding == "zstd":
-        return zstd.ZstdDecompressor().decompress(answer.body)
+        return zstandard.ZstdDecompressor().decompressobj().decompress(answer.body)
     assert not coding, coding
     return answer.body

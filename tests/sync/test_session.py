@@ -240,6 +240,7 @@ def test_an_empty_answer_is_not_understood() -> None:
     [
         ("epoch", 1), ("epoch", None), ("since", "0"), ("since", False), ("until", None), ("until", 9.5), ("after", 5),
         ("ops", "0"), ("ops", -1), ("server_time", 7), ("checksum", 7), ("count", "3"), ("witness", None),
+        ("checkpoint", 7),
     ],
 )  # fmt: skip
 def test_a_head_of_wrong_types_is_not_understood(name: str, value: Any) -> None:
@@ -248,11 +249,17 @@ def test_a_head_of_wrong_types_is_not_understood(name: str, value: Any) -> None:
     assert refusal_of(PullSession(Cursor()), [line]) == "answer_not_understood"
 
 
-@pytest.mark.parametrize("name", sorted(asdict(HEAD)))
+@pytest.mark.parametrize("name", sorted(asdict(HEAD).keys() - {"checkpoint"}))
 def test_a_head_without_one_of_its_members_is_not_understood(name: str) -> None:
     line = json.dumps({key: value for key, value in asdict(HEAD).items() if key != name}).encode()
 
     assert refusal_of(PullSession(Cursor()), [line]) == "answer_not_understood"
+
+
+def test_a_head_of_an_older_server_has_no_checkpoint() -> None:
+    line = json.dumps({key: value for key, value in asdict(HEAD).items() if key != "checkpoint"}).encode()
+
+    assert read_head(line).checkpoint is None
 
 
 def test_what_a_newer_server_adds_to_a_head_is_passed_over() -> None:
@@ -276,6 +283,7 @@ def test_a_page_of_another_run_is_not_understood() -> None:
         checksum=st.one_of(st.none(), st.text(max_size=32)),
         count=st.one_of(st.none(), st.integers(0, 10**9)),
         witness=st.text(max_size=80),
+        checkpoint=st.one_of(st.none(), st.text(max_size=300)),
     )
 )
 def test_a_head_comes_back_as_it_went(head: PageHead) -> None:

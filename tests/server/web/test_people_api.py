@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from printing.job_sheet_form import SignedSheet, print_job_sheet
 from server.keys import new_id, verify_signature
 from sync.changeset import Change
-from tests.cast import accept, order_body
+from sync.checkpoint import Checkpoint, read_checkpoint
+from tests.cast import Device, accept, order_body
+from tests.printing.sheets import compose
 from tests.server.web.conftest import PREFIX, House, problem_of
 
 FREE_OF_ROLES = {"/session", "/health/live", "/health/ready", "/docs", "/openapi.json"}
@@ -203,10 +207,36 @@ def test_a_settlement_that_cannot_be_is_refused(house: House, dana: FlaskClient)
 def test_the_checkpoint_is_signed_by_the_office(house: House) -> None:
     found = house.sign_in("aud").get(f"{PREFIX}/log/checkpoint").json
 
-    text = f"gongdan-checkpoint\n{house.ours.organisation}\n{found['size']}\n{found['root']}\n"
+    key = bytes.fromhex(found["public_key"])
+    note = read_checkpoint(found["checkpoint"], house.ours.organisation, key, verify_signature)
     assert found["size"] > 0
-    assert verify_signature(bytes.fromhex(found["public_key"]), text.encode(), bytes.fromhex(found["signature"]))
+    assert note == Checkpoint(house.ours.organisation, found["size"], bytes.fromhex(found["root"]))
     assert found["public_key"] == house.parts.key.public_key
+
+
+def test_the_office_reads_a_signed_sheet_as_pdf(house: House, dana: FlaskClient, wei: Device) -> None:
+    path = f"{PREFIX}/orders/{house.ours.order}/sheet.pdf"
+    assert problem_of(dana.get(path)) == "sheet_missing"
+    content, sheet = compose(photos=()), new_id()
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    signed = {"order_id": house.ours.order, "job_sheet_id": sheet, "job_sheet_sha256": digest}
+    signed |= {"outcome": "absent", "reason": "已下班", "signed_at": "2026-11-21T03:01:00.000Z"}
+    values = {"order_id": house.ours.order, "content": content, "content_sha256": digest}
+    line = wei.seal(
+        "order.sign",
+        Change("job_sheet", sheet, "create", values, {}),
+        Change("signature", new_id(), "create", signed, {}),
+    )
+    house.ask(wei, "POST", "/push", line + b"\n")
+
+    answer = dana.get(path)
+
+    assert answer.mimetype == "application/pdf" and answer.data.startswith(b"%PDF-")
+    assert house.ours.number in answer.headers["Content-Disposition"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.data == print_job_sheet(SignedSheet(content, sheet, signed), {})
+    assert house.sign_in("aud").get(path).data == answer.data
+    assert problem_of(house.sign_in("dana-mallory").get(path)) == "not_found"
 
 
 def test_a_part_is_traced_by_its_number(house: House, dana: FlaskClient) -> None:
