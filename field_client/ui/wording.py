@@ -75,6 +75,8 @@ def name_intent(intent: str) -> str:
         "order.sign": gettext("Sheet signed"),
         "check.record": gettext("Check recorded"),
         "part.fit": gettext("Part fitted"),
+        "part.choose": gettext("Customer's choice of part recorded"),
+        "stock.move": gettext("Van stock moved"),
         "photo.add": gettext("Photo taken"),
         "photo.remark": gettext("Photo marked"),
         "fact.withdraw": gettext("Entry withdrawn"),
