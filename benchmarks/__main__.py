@@ -22,6 +22,7 @@ OWN_PARTS = (
     "gongdan_stages",
     "device_media",
     "device_store",
+    "device_pages",
     "blob_upload",
     "bucket_upload",
 )

@@ -54,7 +54,7 @@ def run(options: Options) -> list[Figure]:
         keyring = Keyring(os.urandom(32))
         first_load = _measure_load(Path(name) / "first", keyring, orders)
         store = Store(Path(name) / "full", keyring.database_key)
-        _fill(store, [checklist, *catalogue.records, *orders])
+        fill(store, [checklist, *catalogue.records, *orders])
         identity = Identity(make_id(0), make_id(0), catalogue.engineers[0].id)
         bench = work.Workbench(store, Outbox(store, identity, keyring.sign))
         size_mb = (Path(name) / "full").stat().st_size // 1024**2
@@ -108,7 +108,8 @@ def _measure_help() -> Figure:
     return Figure(HELP, SUBJECT, spent, "the whole process")
 
 
-def _fill(store: Store, records: Sequence[Record]) -> None:
+def fill(store: Store, records: Sequence[Record]) -> None:
+    """Take records in as the first load of a device does."""
     _stage(store, _write_pages(records))
 
 

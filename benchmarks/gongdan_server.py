@@ -15,7 +15,6 @@ from statistics import median
 from time import perf_counter, process_time
 
 import orjson
-import zstandard
 
 from benchmarks import measure
 from benchmarks.gongdan_company import BenchDevice, Company, create, running_company, update
@@ -28,6 +27,7 @@ from field_client.outbox import Identity, Outbox, wall_ms
 from field_client.runner import SyncReport, SyncRun
 from field_client.store import Store
 from field_client.transport import Caller, Transport
+from sync import zstd
 from sync.changeset import Change
 from tests.postgres import running_postgres
 
@@ -193,7 +193,7 @@ def _measure_changes(company: Company, subject: str, load: Load) -> list[Figure]
     answers = drive(company.host, company.port, [changed])
     _check(answers)
     body = answers.bodies[0][0]
-    packed = len(zstandard.compress(body))
+    packed = len(zstd.compress(body))
     until = orjson.loads(body.split(b"\n", 1)[0])["until"]
     nothing = [device.request("GET", "/pull", f"since={until}&epoch={head['epoch']}")] * POLLS
     cpu_s = company.cpu_s()

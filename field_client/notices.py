@@ -31,6 +31,22 @@ NOTICES: Final[dict[str, tuple[str, str]]] = {
         "This part has serial numbers, but none was recorded.",
     ),
     "serial_in_use": ("序列号 {serial} 已记录在本设备上。", "Serial {serial} is already recorded in this machine."),
+    "serial_elsewhere": (
+        "序列号 {serial} 已记录在另一台设备 {machine} 上，请核对。",
+        "Serial {serial} is recorded in another machine, {machine}; check it.",
+    ),
+    "part_not_for_model": (
+        "“{part}”不适用于机型 {model}。",
+        "'{part}' does not fit the model {model}.",
+    ),
+    "not_on_van": (
+        "您的车载库里没有“{part}”，库存没有扣减。",
+        "'{part}' is not in your van, so no stock was counted down.",
+    ),
+    "van_below_zero": (
+        "车载库的余额成为 {left}，派工台会看到，请盘点。",
+        "The van's balance is {left}; the office will see it, please count.",
+    ),
     "removed_unknown": (
         "本机没有序列号 {serial} 的装入记录，拆下仍已保存。",
         "No record of serial {serial} being fitted is known here; its removal is recorded.",

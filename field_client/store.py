@@ -16,6 +16,7 @@ from typing import Any, Final
 import apsw
 
 from field_client.store_schema import TABLES
+from field_client.store_stock import MOVE, count_moves
 from schemas import MergeRule, kind_of
 from schemas.problems import Refused
 from sync import canonical
@@ -218,7 +219,10 @@ class Store:
             self.db.execute("DELETE FROM records WHERE id = ?", (record_id,))
 
     def index(self, record_id: str, kind: str, before: Values, after: Values) -> None:
-        """Bring the lookups of a record from what it was to what it is."""
+        """Bring the lookups of a record, and the balances a move counts for, from what it was to what it is."""
+        if kind == MOVE and before != after:
+            count_moves(self.db, [before], -1)
+            count_moves(self.db, [after], 1)
         old, new = _entries(kind, before), _entries(kind, after)
         if old != new:
             sql = "DELETE FROM lookups WHERE kind = ? AND field = ? AND value = ? AND id = ?"
@@ -277,7 +281,13 @@ def fields_looked_up(kind: str) -> tuple[str, ...]:
 
 
 def _entries(kind: str, values: Values) -> set[tuple[str, str]]:
-    return {(name, value) for name in fields_looked_up(kind) if isinstance(value := values.get(name), str)}
+    named = ((name, values.get(name)) for name in fields_looked_up(kind))
+    return {(name, one) for name, value in named for one in _spread(value) if isinstance(one, str)}
+
+
+def _spread(value: Any) -> list[Any]:
+    """Return what a value is looked up by: itself, or each item of a list."""
+    return value if isinstance(value, list) else [value]
 
 
 def _read(record_id: str, kind: str, body: str, is_local: int) -> Record:

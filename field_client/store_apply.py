@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from field_client.store import Store, fields_looked_up
+from field_client.store_stock import MOVE, count_moves
 from sync import canonical, checksum
 
 ROWS_AT_ONCE: Final = 500
@@ -25,6 +26,10 @@ _CHOOSE_PLAIN: Final = (
     " AND i.id NOT IN (SELECT id FROM incoming GROUP BY id HAVING count(*) > 1)"
 )
 _NEW: Final = "FROM plain p JOIN incoming i ON i.n = p.n WHERE p.is_known = 0"
+_NEW_LOOKED_UP: Final = (
+    "FROM plain p JOIN incoming i ON i.n = p.n JOIN json_each(i.body, '$.' || ?2) item"
+    " WHERE p.is_known = 0 AND i.kind = ?1 AND item.type = 'text'"
+)
 _CHANGED: Final = (
     "SELECT i.n, i.name, i.id, i.kind, i.body, i.digest, r.base, r.digest"
     " FROM plain p JOIN incoming i ON i.n = p.n JOIN records r ON r.id = i.id"
@@ -60,11 +65,12 @@ def _add_new(store: Store) -> tuple[int, int]:
     digests = [int.from_bytes(digest, "big") for (digest,) in store.rows(f"SELECT i.digest {_NEW}")]
     columns = "i.id, i.kind, i.body, i.digest"
     store.db.execute(f"INSERT INTO records (id, kind, base, digest) SELECT {columns} {_NEW}")
+    moves = list(store.rows(f"SELECT i.body {_NEW} AND i.kind = ?", MOVE))
+    count_moves(store.db, [canonical.load(body) for (body,) in moves], 1)
     for (kind,) in list(store.rows(f"SELECT DISTINCT i.kind {_NEW}")):
         for name in fields_looked_up(kind):
             store.db.execute(
-                "INSERT OR IGNORE INTO lookups SELECT ?1, ?2, json_extract(i.body, '$.' || ?2), i.id"
-                f" {_NEW} AND i.kind = ?1 AND json_type(i.body, '$.' || ?2) = 'text'",
+                f"INSERT OR IGNORE INTO lookups SELECT ?1, ?2, item.value, i.id {_NEW_LOOKED_UP}",
                 (kind, name),
             )
     return sum(digests), len(digests)

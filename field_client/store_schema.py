@@ -22,6 +22,14 @@ CREATE INDEX IF NOT EXISTS records_parked ON records (parked) WHERE parked = 1;
 CREATE TABLE IF NOT EXISTS lookups (
     kind TEXT, field TEXT, value TEXT, id TEXT, PRIMARY KEY (kind, field, value, id)) WITHOUT ROWID;
 
+CREATE TABLE IF NOT EXISTS stock (
+    place TEXT, part TEXT, batch TEXT, serial TEXT, quantity INTEGER NOT NULL,
+    PRIMARY KEY (place, part, batch, serial)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS stock_empty ON stock (quantity) WHERE quantity = 0;
+
+CREATE TABLE IF NOT EXISTS downloads (
+    sha256 TEXT, offset INTEGER, piece BLOB NOT NULL, PRIMARY KEY (sha256, offset));
+
 CREATE TABLE IF NOT EXISTS outbox (
     seq INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, line BLOB NOT NULL, state TEXT NOT NULL,
     intent TEXT NOT NULL, captured_at TEXT NOT NULL, position INTEGER, receipt TEXT);

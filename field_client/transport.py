@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode, urljoin, urlsplit
 
-import zstandard
-
 from field_client.device_log import tell
 from field_client.outbox import WallClock, parse_instant
 from field_client.patience import Patience
@@ -38,7 +36,7 @@ from field_client.transport_answers import (
 )
 from field_client.transport_line import open_pool, read_body, telling_trouble
 from schemas.problems import Refused
-from sync import canonical
+from sync import canonical, zstd
 from sync.chain import Sign
 from sync.device_report import QUERY_NAME, REPORT_CHARACTERS_MAX
 from sync.request_signature import sign_request
@@ -121,7 +119,7 @@ class Transport:
         """Send sealed lines, once, and return the answer's receipts."""
         headers = {"Content-Type": CHANGE_SETS}
         if len(body) >= COMPRESS_FROM_BYTES:
-            body, headers["Content-Encoding"] = zstandard.compress(body), "zstd"
+            body, headers["Content-Encoding"] = zstd.compress(body), "zstd"
         return b"".join(unpack(self._send("POST", "/push", self._tell(), body, headers, LINES)))
 
     def pull(self, query: Mapping[str, str]) -> Iterator[bytes]:

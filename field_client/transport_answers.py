@@ -7,16 +7,13 @@ Rule 2: nothing is unpacked beyond a limit, and never more than a little at a ti
 
 from __future__ import annotations
 
-import io
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import zstandard
-
 from schemas.problems import PROBLEMS, Refused
-from sync import canonical
+from sync import canonical, zstd
 
 CHANGE_SETS: Final = "application/vnd.gongdan.change-sets"
 LINES: Final = "application/x-ndjson"
@@ -114,7 +111,7 @@ def unpack(answer: Answer) -> Iterator[bytes]:
             if size > bytes_max:
                 raise Refused("answer_not_understood")
             yield piece
-    except (zlib.error, zstandard.ZstdError):
+    except (zlib.error, zstd.ZstdError):
         raise Refused("answer_not_understood") from None
 
 
@@ -122,9 +119,11 @@ def _unpack(encoding: str, body: bytes) -> Iterator[bytes]:
     if encoding == "identity":
         yield body
     elif encoding == "zstd":
-        with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(body)) as reader:
-            while piece := reader.read(PIECE_BYTES):
-                yield piece
+        unpacker = zstd.ZstdDecompressor()
+        piece = unpacker.decompress(body, PIECE_BYTES)
+        while piece:
+            yield piece
+            piece = b"" if unpacker.eof else unpacker.decompress(b"", PIECE_BYTES)
     elif encoding == "gzip":
         unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
         while body and not unpacker.eof:

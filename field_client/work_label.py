@@ -15,7 +15,7 @@ from field_client.problems import MediaProblem
 from field_client.scan import Identity, Scan, parse, parse_typed
 from field_client.store import Record, Values
 from field_client.work import OPEN_STATES, OrderLine, Workbench, describe_order
-from field_client.work_parts import PartLabel, identify
+from field_client.work_part_checks import PartLabel, identify
 from field_client.work_scan import label_key, machines_named, to_label
 
 LeadKind = Literal["machine", "part", "enrolment", "unknown"]

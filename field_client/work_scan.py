@@ -8,7 +8,7 @@ from dataclasses import asdict
 from field_client.scan import Identity, Scan
 from field_client.store import Record
 from field_client.work import Opened, Workbench, open_machine
-from field_client.work_parts import PartLabel
+from field_client.work_part_checks import PartLabel
 from schemas.problems import Refused
 
 

@@ -9,6 +9,7 @@ from field_client.outbox import Edit
 from field_client.store import Record
 from field_client.work import Workbench, signed_sheet
 from field_client.work_facts import find_withdrawals
+from field_client.work_stock import put_back, take_again
 from schemas.problems import Refused
 from schemas.withdrawal import WITHDRAWABLE
 
@@ -49,7 +50,10 @@ def withdraw(bench: Workbench, reason: str, *fact_ids: str, intent: str = "fact.
         )
         for fact in facts
     ]
-    set_id = bench.outbox.write(intent, edits)
+    with bench.store.transaction():
+        # What was never fitted never left the van.
+        back = [edit for fact in facts if fact.kind == "part_fitted" for edit in put_back(bench, fact.id)]
+        set_id = bench.outbox.write(intent, [*edits, *back])
     return Withdrawn(facts, set_id, _look_back(bench, facts))
 
 
@@ -76,6 +80,7 @@ def bring_back(bench: Workbench, *fact_ids: str, intent: str = "fact.bring_back"
         Edit("photo_remark", bench.make_id(), remark.values | {"photo_id": ids[remark.values["photo_id"]]}, is_new=True)
         for remark in remarks
     ]
+    edits += [edit for old, new in ids.items() for edit in take_again(bench, old, new)]
     set_id = bench.outbox.write(intent, edits)
     return Withdrawn(tuple(again), set_id, _look_back(bench, tuple(again)))
 

@@ -77,7 +77,7 @@ class FieldRule:
     follows: bool = False
     """A device that holds the record referred to also holds this one."""
     indexed: bool = False
-    """The device can look records up by this field without reading them all."""
+    """The device can look records up by this field, or by each item of a list, without reading them all."""
 
 
 class StrictText(fields.String):

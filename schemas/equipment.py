@@ -129,8 +129,10 @@ class Manual(RecordSchema):
 
     name = text("名称", "Name", required=True)
     name_en = text("英文名称", "Name in English")
-    families = many("适用机型族", "For families", pattern("机型族", "Family", KEY_PATTERN, required=True), most=100)
-    model_id = reference("机型", "Model", "model")
+    families = many(
+        "适用机型族", "For families", pattern("机型族", "Family", KEY_PATTERN, required=True), most=20, indexed=True
+    )
+    model_id = reference("机型", "Model", "model", indexed=True)
     service = text("服务类型", "Kind of service", most=40)
     language = choice("语言", "Language", ("zh", "en"))
     edition = text("版本", "Edition", most=40)

@@ -148,7 +148,7 @@ class PartFitted(RecordSchema):
     part_id = reference("备件", "Part", "part", merge=FROZEN)
     part_name = text("备件名称", "Part name", required=True, merge=FROZEN)
     gtin = pattern("全球贸易项目代码", "GTIN", GTIN_PATTERN, merge=FROZEN)
-    serial = text("序列号", "Serial number", most=SERIAL_MOST, merge=FROZEN)
+    serial = text("序列号", "Serial number", most=SERIAL_MOST, indexed=True, merge=FROZEN)
     batch_id = reference("批次记录", "Batch record", "batch", merge=FROZEN)
     batch = text("批号", "Batch number", most=SERIAL_MOST, merge=FROZEN)
     supplier_id = reference("供应商", "Supplier", "supplier", merge=FROZEN)

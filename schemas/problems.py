@@ -127,6 +127,8 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("code_invalid", 422, "ask_person", "条码内容不合规范：{detail}。", "The code is not valid: {detail}."),
     Problem("code_ambiguous", 409, "ask_person", "这个标签有多种读法，请选择：{choices}", "This label can be read in several ways, choose one: {choices}"),
     Problem("machine_unknown", 404, "ask_person", "本机没有编号为 {serial} 的设备。", "No machine with serial number {serial} is known here."),
+    Problem("part_not_known", 404, "ask_person", "目录里没有这个备件：{what}。", "The catalogue has no such part: {what}."),
+    Problem("van_missing", 409, "ask_person", "办公室还没有给您登记车载库。", "The office has not given you a van yet."),
     # Access.
     Problem("not_signed_in", 401, "ask_person", "请先登录。", "Sign in first."),
     Problem("sign_in_failed", 401, "ask_person", "用户名或密码不对。", "The name or the password is wrong."),

@@ -57,7 +57,7 @@ class StockMove(RecordSchema):
     to_centre_id = reference("到网点", "To centre", "service_centre", merge=FROZEN)
     order_id = reference("工单", "Work order", "work_order", follows=True, merge=FROZEN)
     machine_id = reference("设备", "Machine", "machine", merge=FROZEN)
-    fitted_id = reference("装入记录", "Part fitted", "part_fitted", merge=FROZEN)
+    fitted_id = reference("装入记录", "Part fitted", "part_fitted", indexed=True, merge=FROZEN)
     reverses_id = reference("冲销", "Reverses", "stock_move", merge=FROZEN)
     reason = text("原因", "Reason", most=500, merge=FROZEN)
     moved_at = instant("移动时间", "Moved at", required=True, merge=FROZEN)

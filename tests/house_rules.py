@@ -59,6 +59,7 @@ PURE_MODULES = {"__future__", "abc", "base64", "binascii", "bisect", "calendar",
 PURE_MODULES |= {"dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "hashlib", "heapq"}
 PURE_MODULES |= {"hmac", "itertools", "json", "math", "operator", "re", "statistics", "string", "struct"}
 PURE_MODULES |= {"types", "typing", "unicodedata", "uuid", "zlib", "zoneinfo", "schemas", "sync"}
+PURE_MODULES |= {"sys", "compression", "backports"}
 IMPURE_CALL = re.compile(r"\b(now|utcnow|today|uuid1|uuid4)$|^(open|print|input|exec|eval|__import__)$")
 
 NATIVE_PORTS = {
@@ -229,10 +230,21 @@ def complain_of_late_imports(source: Source) -> Complaints:
     """Imports stand at the top, so that nobody hides a cycle; commands may delay them to start quickly."""
     if source.path.endswith("__main__.py") or source.package not in PACKAGES:
         return
-    at_top = {node for node in source.tree.body if isinstance(node, ast.Import | ast.ImportFrom)}
+    body = [node for top in source.tree.body for node in (branches(top) if chooses_by_version(top) else [top])]
+    at_top = {node for node in body if isinstance(node, ast.Import | ast.ImportFrom)}
     for node in source.nodes:
         if isinstance(node, ast.Import | ast.ImportFrom) and node not in at_top:
             yield f"{source.path}:{node.lineno} imports inside a block: move it to the top of the module"
+
+
+def chooses_by_version(node: ast.stmt) -> bool:
+    """Return whether a statement asks which Python runs, to take from its library what it has."""
+    return isinstance(node, ast.If) and "sys.version_info" in ast.unparse(node.test)
+
+
+def branches(node: ast.stmt) -> list[ast.stmt]:
+    """Return the statements of both branches of an if."""
+    return [*node.body, *node.orelse] if isinstance(node, ast.If) else []
 
 
 def complain_of_catch_all(source: Source) -> Complaints:

@@ -177,6 +177,7 @@ def test_imports_stand_at_the_top() -> None:
     assert_tidy(rule)
     assert_refuses(rule, "sync/a.py", "def merge():\n    import json", "if True:\n    from json import loads")
     assert_accepts(rule, "server/__main__.py", "def serve():\n    import server.app")
+    assert_accepts(rule, "sync/a.py", "if sys.version_info >= (3, 14):\n    import a\nelse:\n    import b")
 
 
 def test_nothing_catches_everything() -> None:

@@ -10,7 +10,8 @@ from field_client.commands.desk import opened_desk, tell
 from field_client.commands.scanning import read_label
 from field_client.commands.showing import echo
 from field_client.desk import Desk
-from field_client.work_parts import Fitted, PartLabel, RemovedPart
+from field_client.work_part_checks import PartLabel
+from field_client.work_parts import Fitted, RemovedPart
 from field_client.work_parts import fit_part as fit
 from field_client.work_scan import read_part_label
 

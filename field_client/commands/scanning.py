@@ -14,7 +14,7 @@ from field_client.commands.showing import echo
 from field_client.desk import Desk
 from field_client.scan import Scan, parse, parse_typed
 from field_client.work import Opened
-from field_client.work_parts import identify
+from field_client.work_part_checks import identify
 from field_client.work_scan import open_scanned, read_part_label
 from schemas.problems import Refused
 

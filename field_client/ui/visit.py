@@ -7,8 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, cast
 
 from flask import Flask, Response, current_app, g, redirect, render_template, request
+from werkzeug.exceptions import (
+    HTTPException,
+    InternalServerError,
+    MethodNotAllowed,
+    NotFound,
+    RequestEntityTooLarge,
+)
 
 from field_client.desk import Desk
+from field_client.device_log import tell_failure
 from field_client.drafts import Typed, discard_draft, read_draft, save_draft
 from field_client.notices import Notice
 from field_client.speech import Speech
@@ -16,7 +24,7 @@ from field_client.ui.keeper import DeskKeeper, Stage
 from field_client.ui.language import choose_language
 from field_client.ui.syncing import Syncer
 from field_client.work_undo import find_undoable
-from schemas.problems import Fault, Refused
+from schemas.problems import Refused
 
 Tone = Literal["done", "warning", "refused"]
 
@@ -127,11 +135,18 @@ def answer_refusals(app: Flask) -> None:
             return redirect(back, 303)
         return render_template("problem.html", sentence=sentence, code=fault.code), fault.problem.status
 
-    @app.errorhandler(404)
-    def show_nothing(_: Exception) -> Any:
-        fault = Fault("not_found", {"what": request.path})
-        page = render_template("problem.html", sentence=fault.sentence(choose_language()), code=fault.code)
-        return page, 404
+    @app.errorhandler(HTTPException)
+    def show_wrong_request(error: HTTPException) -> Any:
+        if isinstance(error, InternalServerError):
+            tell_failure(error.original_exception or error)
+            return show_refusal(Refused("internal", trace="device.log"))
+        if isinstance(error, NotFound):
+            return show_refusal(Refused("not_found", what=request.path))
+        if isinstance(error, RequestEntityTooLarge):
+            return show_refusal(Refused("photo_too_large", limit=f"{current_app.config['MAX_CONTENT_LENGTH']} B"))
+        if isinstance(error, MethodNotAllowed):
+            return show_refusal(Refused("method_not_allowed"))
+        return show_refusal(Refused("malformed", detail=error.name))
 
 
 def is_by_script() -> bool:

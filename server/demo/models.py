@@ -37,6 +37,15 @@ _TERMS: Final = (
     ("d-general", "设备保障 · 普通", "Equipment contract, ordinary", "general", 60, None, 2880, None),
 )
 
+_PACKING: Final = {
+    "mc12": (
+        "取出转子，单独包裹。 / Take the rotor out and wrap it on its own.",
+        "锁紧电机减震座的运输螺钉。 / Tighten the transport screws of the motor mounts.",
+        "装入原包装箱，四周衬垫不少于 5 厘米。 / Use the original box with 5 cm of padding all round.",
+    ),
+}
+"""What whoever sends one to the factory must do. Source: handbook X1."""
+
 
 def models() -> list[DemoRecord]:
     """Return the models. Source: handbook W1, W2."""
@@ -52,6 +61,7 @@ def models() -> list[DemoRecord]:
                 "gtin": gtin(item),
                 "warranty_months": months,
                 "component_terms": [{"component": part, "months": term} for part, term in components],
+                "packing": list(_PACKING.get(name, ())) or None,
             },
         )
         for name, item, maker, model, english, family, months, components in _MODELS
@@ -86,15 +96,34 @@ _ELECTRICAL: Final = (
 """Source: handbook I2."""
 
 
+NO_LOAD_RUN: Final = "no_load_run"
+
+
 def _no_load_run(current: str, voltage: tuple[str, str], speed: tuple[str, str]) -> tuple[Item, ...]:
     return (
         _measure("no_load_current", "空载电流", "No-load current", "A", None, current),
         _measure("no_load_voltage", "空载电压", "No-load voltage", "V", *voltage),
         _measure("no_load_speed", "空载转速", "No-load speed", "r/min", *speed),
+        {
+            "key": NO_LOAD_RUN,
+            "label": "空载运行曲线",
+            "label_en": "No-load run",
+            "type": "series",
+            "beyond_limit": "warn",
+            "channels": [
+                {"key": "current", "label": "电流", "label_en": "Current", "unit": "A", "high": current},
+                {"key": "voltage", "label": "电压", "label_en": "Voltage", "unit": "V"}
+                | dict(zip(("low", "high"), voltage, strict=True)),
+                {"key": "speed", "label": "转速", "label_en": "Speed", "unit": "r/min", "high": speed[1]},
+            ],
+        },
     )
 
 
 _LEVELNESS: Final = _measure("levelness", "水平度", "Levelness", "°", "-1", "1")
+_WIRING: Final = {
+    "key": "wiring_photo", "label": "接线与接地照片", "label_en": "Photo of wiring and earthing", "type": "photo",
+}  # fmt: skip
 _FEET: Final = _question("feet_fixed", "地脚与螺栓已紧固", "Feet and bolts are fixed")
 _CLEAN: Final = _question("site_cleaned", "现场已清理", "The site has been cleaned")
 _NOISE: Final = _measure("noise", "噪声", "Noise", "dB", None, "70", "warn")
@@ -109,10 +138,10 @@ _THREE_PHASE: Final = ("361", "399")
 
 _CHECKLISTS: Final = (
     ("mc12-installation", "微型离心机安装调试", "Mini centrifuge, installation", "mini_centrifuge", "installation",
-     (_LEVELNESS, _FEET, *_ELECTRICAL, *_no_load_run("0.8", _SINGLE_PHASE, ("11800", "12200")), _NOISE)),
+     (_LEVELNESS, _FEET, *_ELECTRICAL, _WIRING, *_no_load_run("0.8", _SINGLE_PHASE, ("11800", "12200")), _NOISE)),
     ("mc12-repair", "微型离心机维修", "Mini centrifuge, repair", "mini_centrifuge", "repair",
-     (*_SURROUNDINGS, _LEVELNESS, *_ELECTRICAL, *_no_load_run("0.8", _SINGLE_PHASE, ("11800", "12200")), _STATE,
-      _CLEAN)),
+     (*_SURROUNDINGS, _LEVELNESS, *_ELECTRICAL, _WIRING,
+      *_no_load_run("0.8", _SINGLE_PHASE, ("11800", "12200")), _STATE, _CLEAN)),
     ("hc20r-maintenance", "冷冻离心机保养", "Refrigerated centrifuge, maintenance", "refrigerated_centrifuge",
      "maintenance", (_LEVELNESS, *_ELECTRICAL, _measure("chamber_temperature", "腔体温度",
       "Chamber temperature", "℃", "3", "5"),

@@ -52,6 +52,8 @@ _ORDERS: Final = (
      "操作培训，客户改期后取消。 / Training, called off by the customer.", ()),
     ("GD260018", "repair", "hotline", "MC12-2501-0102", "wei", "pudong", "a-urgent", "mc12-repair", 3000, -2995,
      "电机异响。 / The motor is noisy.", ("E05",)),
+    ("GD260019", "repair", "hotline", "MC12-2403-0017", "wei", "pudong", "a-important", "mc12-repair", 2190, -2180,
+     "转速波动。 / The speed wanders.", ()),
 )  # fmt: skip
 
 _NEEDED: Final = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from server.demo.models import checklists
+from server.demo.models import NO_LOAD_RUN, checklists
 from server.demo.orders import checklist_of, machine_of, order_time, visit_hours
 from server.demo.parts import describe_part
 from server.demo.records import refer
@@ -30,7 +30,10 @@ class Swap:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One engineer at one order, as far as he got; `checks` are measured values by item."""
+    """One engineer at one order, as far as he got; `checks` are measured values by item, `run` the no-load run.
+
+    Its rows are seconds, current, voltage and speed.
+    """
 
     order: str
     engineer: str
@@ -42,6 +45,7 @@ class Visit:
     result: str = "solved"
     closed: bool = False
     component: str | None = None
+    run: tuple[tuple[str, str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,12 @@ VISITS: Final = (
            Swap("MC12-PAD", "RF2025-118", "底座", quantity=4)),
           "电机轴承磨损。 / Motor bearing worn.", "更换电机和减震垫。 / Motor and rubber feet replaced.",
           closed=True, component="电机"),
+    Visit("GD260019", "wei", _DONE, (("levelness", "0.3"), ("insulation_resistance", "8.2"),
+     ("earth_resistance", "1.3"), ("no_load_current", "0.52"), ("no_load_voltage", "222"), ("no_load_speed", "11990")),
+          run=(("0", "0.78", "221", "0"), ("10", "0.71", "220", "5200"), ("20", "0.63", "221", "9800"),
+               ("30", "0.55", "222", "11850"), ("45", "0.52", "222", "11990"), ("60", "0.52", "221", "11990")),
+          diagnosis="调速电位器接触不良。 / Worn speed potentiometer.",
+          remedy="清洁并紧固，空载运行正常。 / Cleaned and fastened; the no-load run is good.", closed=True),
     Visit("GD260014", "lin", _DONE, (("lamp_voltage", "12.0"), ("cuvette_temperature", "37.0")),
           (Swap("BA40-LMP", "LM2605", "光源室"), Swap("BA40-NDL", "N26-041", "样本臂", "N26-041-0007", "N24-118-0090")),
           "光源灯老化，加样针磨损。 / Lamp aged, needle worn.",
@@ -102,6 +112,8 @@ def _changes_of(visit: Visit) -> Iterator[tuple[str, list[Change]]]:
         before = state
     for item, value in visit.checks:
         yield "check.record", [_check(visit, item, value)]
+    if visit.run:
+        yield "check.record", [_run(visit)]
     for swap in visit.swaps:
         yield "part.fit", list(_swap(visit, swap))
     if visit.diagnosis:
@@ -128,6 +140,17 @@ def _check(visit: Visit, item: str, value: str) -> Change:
     verdict = "failed" if (visit.order, item) == ("GD260008", "pump_pressure") else "passed"
     answer = {"item": item, "value": value, "unit": unit, "verdict": verdict, "checklist_id": checklist.id}
     return _fact("check_result", visit, item, answer | {"checked_at": ""})
+
+
+def _run(visit: Visit) -> Change:
+    seconds, *channels = zip(*visit.run, strict=True)
+    readings = [
+        {"channel": key, "points": [{"t_s": t, "value": value} for t, value in zip(seconds, values, strict=True)]}
+        for key, values in zip(("current", "voltage", "speed"), channels, strict=True)
+    ]
+    checklist = refer("checklist", checklist_of(visit.order) or "")
+    answer = {"item": NO_LOAD_RUN, "verdict": "passed", "readings": readings, "checklist_id": checklist}
+    return _fact("check_result", visit, NO_LOAD_RUN, answer | {"checked_at": ""})
 
 
 def _swap(visit: Visit, swap: Swap) -> Iterator[Change]:

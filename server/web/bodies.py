@@ -14,14 +14,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-import zstandard
 from flask import Response, request
 from werkzeug.datastructures import Accept
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.http import parse_accept_header
 
 from schemas.problems import Refused
-from sync import canonical
+from sync import canonical, zstd
 
 LINES_TYPE: Final = "application/x-ndjson"
 
@@ -105,7 +104,7 @@ def pack_lines(lines: Iterable[bytes], accepted: str) -> Lines:
     codings = parse_accept_header(accepted, Accept)
     packed = (*_PLAIN, ("Vary", "Accept-Encoding"))
     if codings["zstd"]:
-        return Lines(zstandard.ZstdCompressor(ZSTD_LEVEL).compress(body), (*packed, ("Content-Encoding", "zstd")))
+        return Lines(zstd.compress(body, ZSTD_LEVEL), (*packed, ("Content-Encoding", "zstd")))
     if codings["gzip"]:
         return Lines(gzip.compress(body, GZIP_LEVEL, mtime=0), (*packed, ("Content-Encoding", "gzip")))
     return Lines(body, packed)
@@ -136,11 +135,17 @@ def _unpack_gzip(body: bytes, bytes_max: int) -> bytes:
 
 def _unpack_zstd(body: bytes, bytes_max: int) -> bytes:
     try:
-        size = zstandard.frame_content_size(body)
+        size = zstd.get_frame_info(body).decompressed_size
+        if size is None:
+            raise Refused("malformed", detail="the zstd frame does not state its content size")
         if size > bytes_max:
             raise Refused("decompression_bomb", limit=bytes_max)
-        if size < 0:
-            raise Refused("malformed", detail="the zstd frame does not state its content size")
-        return zstandard.ZstdDecompressor().decompress(body, allow_extra_data=False)
-    except zstandard.ZstdError as error:
+        unpacker = zstd.ZstdDecompressor()
+        content = unpacker.decompress(body, bytes_max + 1)
+    except zstd.ZstdError as error:
         raise Refused("malformed", detail=f"not a zstd body: {error}") from None
+    if len(content) > bytes_max:
+        raise Refused("decompression_bomb", limit=bytes_max)
+    if not unpacker.eof or unpacker.unused_data:
+        raise Refused("malformed", detail="not one whole zstd frame")
+    return content

@@ -21,10 +21,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import nacl.exceptions
 import nacl.signing
-import zstandard
 
 from schemas.problems import PROBLEMS, Fault, Refused
-from sync import canonical, chain, checksum, codec, receipt
+from sync import canonical, chain, checksum, codec, receipt, zstd
 from sync.ledger import Accept, Duplicate, Head, Hold, decide
 from sync.receipt import ChangeVerdict, Receipt
 from sync.request_signature import content_digest, read_signed
@@ -259,7 +258,7 @@ class _Desk(BaseHTTPRequestHandler):
         office, held = self.office, {i: r for i, r in self.office.rows.items() if r.gone_at is None}
         if path == "/push":
             if self.headers.get("Content-Encoding") == "zstd":
-                body = zstandard.decompress(body)
+                body = zstd.decompress(body)
             self._send_lines([office.take_in(line).encode() + b"\n" for line in body.split(b"\n") if line])
         elif path == "/pull":
             self._send_lines(office.page(query))
@@ -334,7 +333,7 @@ class _Desk(BaseHTTPRequestHandler):
             packed = packer.compress(body) + packer.flush()
             self._send(200, packed, "application/x-ndjson", {"Content-Encoding": "gzip"})
         else:
-            self._send(200, zstandard.compress(body), "application/x-ndjson", {"Content-Encoding": "zstd"})
+            self._send(200, zstd.compress(body), "application/x-ndjson", {"Content-Encoding": "zstd"})
 
     def _send(self, status: int, body: bytes, kind: str, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

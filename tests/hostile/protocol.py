@@ -8,14 +8,13 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
-import zstandard
 from flask import Flask
 
 from field_client import transport_answers as answers
 from field_client.transport_answers import Answer
 from schemas.problems import PROBLEMS
 from server.web import bodies, tus_headers
-from sync import canonical, chain, codec, receipt, request_signature
+from sync import canonical, chain, codec, receipt, request_signature, zstd
 from sync.receipt import ChangeVerdict, Receipt
 from sync.session import Cursor, Outgoing, PageHead, PullSession, PushSession, write_head
 from tests.hostile.mutation import mutate_json
@@ -103,9 +102,9 @@ def seed_request() -> Iterable[bytes]:
     parts = ["a=1", signed["Content-Digest"], signed["Signature-Input"], signed["Signature"]]
     yield b"s" + SPLIT.join(part.encode() for part in parts)
     yield b"g" + gzip.compress(b"a line\n" * 20, mtime=0)
-    yield b"z" + zstandard.compress(b"a line\n" * 20)
+    yield b"z" + zstd.compress(b"a line\n" * 20)
     yield b"g" + gzip.compress(bytes(UNPACKED_MAX + 1), mtime=0)
-    yield b"z" + zstandard.compress(bytes(UNPACKED_MAX + 1))
+    yield b"z" + zstd.compress(bytes(UNPACKED_MAX + 1))
     yield b"u" + SPLIT.join([tus_headers.name_hash(DIGEST).encode() + b",filename YQ==", b"sha256 YWJj", b"4000000"])
 
 
@@ -154,7 +153,7 @@ def seed_answer() -> Iterable[bytes]:
     yield b"e" + (413).to_bytes(2, "big") + b"p" + canonical.dump(problem).encode()
     yield b"e" + (503).to_bytes(2, "big") + b"x<html>"
     yield b"d" + b"gzip" + SPLIT + gzip.compress(b'{"states":{}}', mtime=0)
-    yield b"d" + b"zstd" + SPLIT + zstandard.compress(b'{"states":{}}')
+    yield b"d" + b"zstd" + SPLIT + zstd.compress(b'{"states":{}}')
 
 
 def mutate_codec(data: bytes, seed: int) -> bytes | None:

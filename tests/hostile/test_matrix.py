@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import zstandard
 from werkzeug.test import TestResponse
 
 from schemas.people import OFFICE_ROLES, ROLES
@@ -26,7 +25,7 @@ from server.keys import new_id
 from server.services import accounts, devices
 from server.store.database import writing
 from server.web.access import ACCESS, PREFIX, access_of
-from sync import chain
+from sync import chain, zstd
 from sync.changeset import Change
 from tests.cast import PASSWORD, Company, Device, accept
 from tests.server.web.conftest import DocumentedClient, House, make_settings, problem_of
@@ -341,5 +340,5 @@ def test_our_own_people_do_see_it(ground: Ground) -> None:
     file = ground.call("our device", "GET /blobs/<sha256>")
 
     assert SENTINEL in shown.text
-    assert SENTINEL in (zstandard.decompress(pulled.data) if pulled.content_encoding else pulled.data).decode()
+    assert SENTINEL in (zstd.decompress(pulled.data) if pulled.content_encoding else pulled.data).decode()
     assert file.data == FILE

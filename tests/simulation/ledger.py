@@ -13,8 +13,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import zstandard
-
+from sync import zstd
 from tests.simulation.auditor import Auditor
 from tests.simulation.radio import Answer, Request
 from tests.simulation.world import Broken, World
@@ -166,6 +165,6 @@ class Ledger:
 def _unpack(answer: Answer) -> bytes:
     coding = answer.headers.get("Content-Encoding", "")
     if coding == "zstd":
-        return zstandard.ZstdDecompressor().decompressobj().decompress(answer.body)
+        return zstd.ZstdDecompressor().decompress(answer.body)
     assert not coding, coding
     return answer.body

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-import zstandard
 from werkzeug.test import TestResponse
 
 from schemas.base import WHOLE_NUMBER_MAX
 from server.keys import new_id
 from server.web.access import PUSH_BODY_BYTES_MAX
-from sync import receipt
+from sync import receipt, zstd
 from sync.changeset import Change
 from sync.session import PUSH_SETS_MAX, Cursor, Outgoing, PullSession, PushSession
 from tests.cast import Device, accept, order_body
@@ -95,7 +94,7 @@ def test_a_page_is_packed_as_the_device_can_read_it(house: House, wei: Device, a
     plain = house.ask(wei, "GET", "/pull?since=0&epoch=")
 
     packed = house.ask(wei, "GET", "/pull?since=0&epoch=", headers={"Accept-Encoding": accepted})
-    unpack = {"gzip": gzip.decompress, "zstd": zstandard.ZstdDecompressor().decompress}
+    unpack = {"gzip": gzip.decompress, "zstd": zstd.decompress}
 
     assert packed.headers["Content-Encoding"] == coding
     assert int(packed.headers["Content-Length"]) == len(packed.data) < len(plain.data)
@@ -129,7 +128,7 @@ def test_an_unreadable_page_token_does_no_harm(house: House, wei: Device, after:
 @pytest.mark.parametrize("coding", ["gzip", "zstd"])
 def test_a_packed_push_is_taken_in(house: House, wei: Device, coding: str) -> None:
     body = wei.seal("work.start", start_work(house)) + b"\n"
-    packed = gzip.compress(body) if coding == "gzip" else zstandard.compress(body)
+    packed = gzip.compress(body) if coding == "gzip" else zstd.compress(body)
 
     answer = house.ask(wei, "POST", "/push", packed, headers={"Content-Encoding": coding})
 
@@ -139,7 +138,7 @@ def test_a_packed_push_is_taken_in(house: House, wei: Device, coding: str) -> No
 @pytest.mark.parametrize("coding", ["gzip", "zstd"])
 def test_a_decompression_bomb_is_refused(house: House, wei: Device, coding: str) -> None:
     bomb = b"0" * (PUSH_BODY_BYTES_MAX + 1)
-    packed = gzip.compress(bomb) if coding == "gzip" else zstandard.compress(bomb)
+    packed = gzip.compress(bomb) if coding == "gzip" else zstd.compress(bomb)
     assert len(packed) < 5000
 
     answer = house.ask(wei, "POST", "/push", packed, headers={"Content-Encoding": coding})
@@ -148,7 +147,7 @@ def test_a_decompression_bomb_is_refused(house: House, wei: Device, coding: str)
 
 
 def test_a_zstd_body_that_understates_its_size_is_refused(house: House, wei: Device) -> None:
-    frame = bytearray(zstandard.compress(b"0" * 1000))
+    frame = bytearray(zstd.compress(b"0" * 1000))
     assert frame[4] & 0xE0 == 0x60, "a single segment with two bytes of content size"
     frame[5:7] = b"\x00\x00"
 
@@ -158,9 +157,22 @@ def test_a_zstd_body_that_understates_its_size_is_refused(house: House, wei: Dev
 
 
 def test_a_zstd_body_without_its_size_is_refused(house: House, wei: Device) -> None:
-    packer = zstandard.ZstdCompressor(write_content_size=False)
+    packer = zstd.ZstdCompressor(options={zstd.CompressionParameter.content_size_flag: 0})
 
-    answer = house.ask(wei, "POST", "/push", packer.compress(b"0" * 99), headers={"Content-Encoding": "zstd"})
+    answer = house.ask(
+        wei, "POST", "/push", packer.compress(b"0" * 99, packer.FLUSH_FRAME), headers={"Content-Encoding": "zstd"}
+    )
+
+    assert problem_of(answer) == "malformed"
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd.compress])
+def test_a_packed_body_with_something_behind_it_is_refused(
+    house: House, wei: Device, pack: Callable[[bytes], bytes]
+) -> None:
+    coding = "gzip" if pack is gzip.compress else "zstd"
+
+    answer = house.ask(wei, "POST", "/push", pack(b"a line\n") + b"more", headers={"Content-Encoding": coding})
 
     assert problem_of(answer) == "malformed"
 
@@ -168,7 +180,7 @@ def test_a_zstd_body_without_its_size_is_refused(house: House, wei: Device) -> N
 @pytest.mark.parametrize("coding", ["gzip", "zstd", "br"])
 @pytest.mark.parametrize("cut", [0, 10, -1])
 def test_a_body_that_cannot_be_unpacked_is_refused(house: House, wei: Device, coding: str, cut: int) -> None:
-    packed = {"gzip": gzip.compress, "zstd": zstandard.compress, "br": bytes}[coding](b"some bytes to be packed")
+    packed = {"gzip": gzip.compress, "zstd": zstd.compress, "br": bytes}[coding](b"some bytes to be packed")
 
     answer = house.ask(wei, "POST", "/push", packed[:cut], headers={"Content-Encoding": coding})
 
