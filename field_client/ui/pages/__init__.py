@@ -5,7 +5,7 @@ from typing import Final
 from flask import Blueprint
 
 from field_client.ui import assets
-from field_client.ui.pages import drafts, entry, more, order, sync, today
+from field_client.ui.pages import drafts, entry, more, order, photos, scan, sync, today
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     assets.blueprint,
@@ -13,6 +13,8 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     drafts.blueprint,
     today.blueprint,
     order.blueprint,
+    scan.blueprint,
+    photos.blueprint,
     sync.blueprint,
     more.blueprint,
 )
