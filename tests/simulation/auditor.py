@@ -14,6 +14,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.server.scope_model import held_by
@@ -41,9 +42,9 @@ class Mark:
 class Auditor:
     """See the module's text."""
 
-    def __init__(self, open_reader: Callable[[], Any], office_key: bytes, releases: Releases) -> None:
-        """Audit the database that `open_reader` connects to, whose office signs with `office_key`."""
-        self.open_reader, self.office_key, self.releases = open_reader, office_key, releases
+    def __init__(self, open_reader: Callable[[], Any], folder: Path, office_key: bytes, releases: Releases) -> None:
+        """Audit the database that `open_reader` connects to and the files in `folder`; the office has `office_key`."""
+        self.open_reader, self.folder, self.office_key, self.releases = open_reader, folder, office_key, releases
         self.truth = Truth()
         self.live: dict[str, Version] = {}
         self.epoch = ""
@@ -68,6 +69,11 @@ class Auditor:
         self._name_reviews(stored)
         self._compare(stored)
         self._keep_snapshot()
+
+    def read_file(self, name: str) -> bytes | None:
+        """Return what the server has under a hash."""
+        found = self.folder / name[:2] / name
+        return found.read_bytes() if found.exists() else None
 
     def mark(self) -> None:
         """Remember how things stand: the server's database is being backed up."""

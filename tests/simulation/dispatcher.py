@@ -19,7 +19,7 @@ from tests.simulation.world import World
 Body = dict[str, Any]
 
 FREE_TEXT: Final[dict[str, tuple[str, ...]]] = {
-    "work_order": ("diagnosis", "symptom", "appointment_note", "contact", "phone", "instructions"),
+    "work_order": ("diagnosis", "symptom", "appointment_note", "contact", "contact", "phone", "instructions"),
     "machine": ("place", "firmware"),
     "site": ("city", "conditions", "contact"),
     "customer": ("contact", "address"),

@@ -12,17 +12,22 @@ from field_client.outbox import Edit
 from field_client.store import Record
 from field_client.work import Workbench
 from field_client.work_checks import skip as leave_out
+from field_client.work_create import create_order
 from schemas.lifecycle import ENGINEER, next_states
+from sync.blobs import RANKS, LocalBlob
 from tests.simulation.firm import GTINS, MACHINES
 from tests.simulation.releases import OLD_NAME
 
 WORDS: Final = ("轴承磨损", "皮带松", "已更换", "待料", "正常", "噪声大")
 FREE_TEXT: Final[dict[str, tuple[str, ...]]] = {
-    "work_order": ("diagnosis", "remedy", "symptom", "appointment_note", "contact", "phone"),
+    "work_order": ("diagnosis", "remedy", "symptom", "appointment_note", "contact", "contact", "phone", "phone"),
     "machine": ("place", "firmware"),
     "site": ("city", "conditions", "contact", "phone"),
 }
 """Fields he writes as he likes, of the kinds he may write: most ASK, some LATEST."""
+
+PHOTO_BYTES_MAX: Final = 5000
+"""Enough to be cut anywhere on its way; pictures are not what is simulated."""
 
 SERIALS: Final = tuple(f"S{n}" for n in range(6))
 
@@ -129,12 +134,15 @@ class Engineer:
                 leave_out(self.bench, "clean", self.words(), order=order.id)
 
     def photograph(self) -> None:
-        """Record a photo; its files travel otherwise and are not taken here."""
+        """Keep a photo, some bytes in place of a picture, and record it."""
         order = self.any_of("work_order")
         if order is not None:
-            values = {"order_id": order.id, "purpose": "fault", "original_sha256": self.chance.randbytes(32).hex()}
-            values |= {"media_type": "image/jpeg", "size_bytes": 1, "machine_id": order.values.get("machine_id")}
-            self.save("photo.add", Edit("photo", self.bench.make_id(), values, is_new=True))
+            data = self.chance.randbytes(self.chance.randint(1, PHOTO_BYTES_MAX))
+            name = self.files.keep(data, "image/jpeg")
+            values = {"order_id": order.id, "purpose": "fault", "original_sha256": name, "media_type": "image/jpeg"}
+            values |= {"size_bytes": len(data), "machine_id": order.values.get("machine_id")}
+            edit = Edit("photo", self.bench.make_id(), values, is_new=True)
+            self.bench.outbox.write("photo.add", [edit], [LocalBlob(name, len(data), RANKS["original_sha256"])])
 
     def sign(self) -> None:
         """Let the customer sign."""
@@ -152,7 +160,7 @@ class Engineer:
     def take_order(self) -> None:
         """Take an order down on site, without a network."""
         serial = f"MC-{self.chance.randrange(MACHINES)}"
-        work.create_order(self.bench, serial, "repair", "important", self.words())
+        create_order(self.bench, serial, "repair", "important", self.words())
 
     def take_request(self) -> None:
         """Take a customer's request down for the office to give to somebody; it is not his to keep."""

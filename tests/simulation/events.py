@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from schemas.problems import Refused
 from server.services import devices
-from server.services.blobs import BlobDesk
-from server.services.bundles import import_bundle, write_answer
 from tests.simulation.scene import Scene
+from tests.simulation.sticks import Sticks
 from tests.simulation.tablet import Tablet
 from tests.simulation.world import DAY_MS, HOUR_MS, MINUTE_MS
 
@@ -26,8 +23,6 @@ class Events:
     def __init__(self, scene: Scene) -> None:
         """Come over `scene`."""
         self.scene, self.world = scene, scene.world
-        self.sticks: list[Path] = []
-        self.answers: list[Path] = []
         self.by_name: dict[str, Callable[[random.Random], None]] = {
             "no network": self.cut_network,
             "weeks away": self.go_away,
@@ -38,7 +33,7 @@ class Events:
             "device revoked": self.revoke,
             "server backed up": self.back_up,
             "server restored": self.restore,
-            "stick carried": self.carry_stick,
+            "stick carried": Sticks(scene).carry,
             "dishonest device": scene.mallory.act,
             "device thawed": lambda _chance: scene.mallory.be_thawed(),
             "new release": self.release,
@@ -124,38 +119,6 @@ class Events:
                 self.world.counts["device forgotten by the restored server"] += 1
                 tablet.leave()
                 self.scene.add_tablet(tablet.engineer)
-
-    def carry_stick(self, chance: random.Random) -> None:
-        """Write a device's outbox on a stick, carry a stick to the office, or an answer to a device, any of them."""
-        scene = self.scene
-        chance.choice([self._export, self._import, self._import, self._take_back])(chance)
-        scene.auditor.look()
-
-    def _export(self, chance: random.Random) -> None:
-        tablet = chance.choice(self.scene.tablets)
-        stick = self.scene.folder / f"stick-{len(self.sticks)}.zip"
-        if tablet.export(stick):
-            self.sticks.append(stick)
-
-    def _import(self, chance: random.Random) -> None:
-        if not self.sticks:
-            return
-        stick, parts = chance.choice(self.sticks), self.scene.hq.parts
-        if self.world.strikes("stick damaged", len(self.answers), stick.name):
-            stick.write_bytes(stick.read_bytes()[: chance.randrange(max(stick.stat().st_size, 1))])
-        desk = BlobDesk(parts.engine, parts.files, parts.settings.blob_bytes_max, parts.settings.upload_hours)
-        with suppress(Refused):
-            imported = self.scene.hq.act(lambda: import_bundle(parts.engine, desk, stick))
-            self.scene.auditor.look()
-            if imported is not None:
-                for receipt in imported.receipts:
-                    self.scene.ledger.note_receipt(receipt)
-                self.answers.append(self.scene.folder / f"answer-{len(self.answers)}.zip")
-                write_answer(self.answers[-1], imported.organisation, imported.device, imported.receipts)
-
-    def _take_back(self, chance: random.Random) -> None:
-        if self.answers:
-            chance.choice(self.scene.tablets).import_answer(chance.choice(self.answers))
 
     def release(self, chance: random.Random) -> None:
         """Bring the server to the next release, or a device."""

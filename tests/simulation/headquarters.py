@@ -22,10 +22,14 @@ from sqlalchemy import Engine, event
 from schemas.problems import Refused
 from server.app import create_app, make_parts
 from server.services import restoring
+from server.services.blobs import BlobDesk
+from server.services.bundles import Imported, import_bundle
 from server.settings import read_settings
+from server.store.blob_files import BlobFiles
 from server.store.migrate import upgrade
 from server.web import sync_api
 from server.web.wiring import EXTENSION, Wiring
+from tests.simulation.fragile_files import FragileFiles
 from tests.simulation.radio import BASE_URL, Answer, Request
 from tests.simulation.world import MINUTE_MS, SECOND_MS, Broken, Died, World
 
@@ -78,10 +82,10 @@ class Premises:
         for ending in ("", "-wal", "-shm"):
             self.file.with_name(self.file.name + ending).unlink(missing_ok=True)
 
-    def start_process(self) -> Wiring:
+    def start_process(self, files: BlobFiles) -> Wiring:
         """Begin with nothing in memory, as after a start of the server."""
         self.engine.dispose()
-        parts = make_parts(self.settings, self.engine, self.wiring.key, self.wiring.metrics)
+        parts = replace(make_parts(self.settings, self.engine, self.wiring.key, self.wiring.metrics), files=files)
         self.app.extensions[EXTENSION] = parts
         return parts
 
@@ -95,12 +99,12 @@ class Headquarters:
         self.clock_ms = 0
         """How far the server's clock is off."""
         self.is_down = False
-        self._commits = 0
+        self._commits = self._file_steps = 0
         self._backup = premises.folder / "backup.sqlite"
         self._backup.unlink(missing_ok=True)
         premises.lay_out()
         shutil.rmtree(premises.settings.blob_folder, ignore_errors=True)
-        self.parts = premises.start_process()
+        self.start_process()
 
     @property
     def engine(self) -> Engine:
@@ -125,6 +129,12 @@ class Headquarters:
             self.stop(SECOND_MS)
             return None
 
+    def take_stick(self, stick: Path) -> Imported | None:
+        """Take a bundle in, as its command does; None when the server is down, or died over it. Raises Refused."""
+        parts = self.parts
+        desk = BlobDesk(parts.engine, parts.files, parts.settings.blob_bytes_max, parts.settings.upload_hours)
+        return self.act(lambda: import_bundle(parts.engine, desk, stick))
+
     def stop(self, for_ms: int = MINUTE_MS) -> None:
         """End the process; another one starts after a while."""
         self.world.tell("server stops")
@@ -135,8 +145,13 @@ class Headquarters:
         """Start the process, if it is not running."""
         if self.is_down:
             self.world.tell("server starts")
-            self.parts = self.premises.start_process()
+            self.start_process()
             self.is_down = False
+
+    def start_process(self) -> None:
+        """Begin with nothing in memory, over files at each of which the process may die."""
+        files = FragileFiles(self.premises.settings.blob_folder, self._dies_at_file, self.world.draw("cut").randrange)
+        self.parts = self.premises.start_process(files)
 
     def back_up(self) -> None:
         """Copy the database, as the product does, in the place of the copy before."""
@@ -149,7 +164,7 @@ class Headquarters:
         while not self.premises.file.exists():
             with suppress(Died, Refused):
                 restoring.restore(self._backup, self.premises.file)
-        self.parts = self.premises.start_process()
+        self.start_process()
 
     @contextmanager
     def fragile(self) -> Iterator[None]:
@@ -182,6 +197,11 @@ class Headquarters:
         self.world.tell("server commits", self._commits)
         if self.world.strikes("server dies before commit", self._commits):
             raise Died
+
+    def _dies_at_file(self, moment: str) -> bool:
+        self._file_steps += 1
+        self.world.tell("server", moment)
+        return self.world.strikes("server dies at a file", self._file_steps)
 
     def _after(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
         if statement == "BEGIN IMMEDIATE":

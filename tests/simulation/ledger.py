@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -22,11 +23,18 @@ KEPT_BY_DEVICE: Final = 500
 """Settled sets that a device keeps, by its documentation."""
 
 
+FILE_FIELDS: Final = ("original_sha256", "strokes_sha256")
+"""Fields in which the acts simulated here name files."""
+
 FORGOTTEN: Final = frozenset({"record_missing", "out_of_scope"})
 """Why a set may be refused that speaks of what the server forgot when it was restored."""
 
 FORKED: Final = frozenset({"sequence_reused", "chain_broken", "device_frozen"})
 """Why the sets of a device are refused that has signed two histories."""
+
+
+Row = tuple[int, str, bytes, str, str | None]
+"""of a device's outbox: number, digest, line, state, receipt"""
 
 
 @dataclass(slots=True)
@@ -53,6 +61,10 @@ class Ledger:
     """digest -> the code with which an honest device's set was refused"""
     aside: dict[str, str] = field(default_factory=dict)
     """digest -> the receipt that said that the bytes were kept aside"""
+    files: dict[str, set[str]] = field(default_factory=dict)
+    """device -> hashes of the files that its sets name"""
+    given: dict[str, list[str]] = field(default_factory=dict)
+    """digest -> every receipt that was given for it, final or not"""
     old: dict[str, str] = field(default_factory=dict)
     """digest -> the receipt of a set that the server has forgotten since"""
     forgotten: int = 0
@@ -60,17 +72,18 @@ class Ledger:
     strangers: set[str] = field(default_factory=set)
     """devices that are not honest"""
 
-    def note_saved(self, device: str, rows: list[tuple[int, str, bytes, str]]) -> int:
+    def note_saved(self, device: str, rows: list[Row]) -> int:
         """Enter what a device's outbox has beyond what was known; return how many sets that is."""
         known = self.saved.setdefault(device, [])
         fresh = [row for row in rows if row[0] > len(known)]
-        for seq, digest, line, _state in fresh:
+        for seq, digest, line, _state, _receipt in fresh:
             if seq != len(known) + 1 or hashlib.sha256(line).hexdigest() != digest:
                 raise Broken(f"set {seq} of {device} follows set {len(known)}, or is not what its digest says")
             known.append(Promise(device, seq, digest, bytes(line)))
+            self.files.setdefault(device, set()).update(_files_named(line))
         return len(fresh)
 
-    def check_outbox(self, device: str, rows: list[tuple[int, str, bytes, str]]) -> None:
+    def check_outbox(self, device: str, rows: list[Row]) -> None:
         """Hold a device's outbox to what its person was promised."""
         kept = {row[0]: row for row in rows}
         promises = self.saved.get(device, [])
@@ -84,8 +97,22 @@ class Ledger:
             if bytes(row[2]) != promise.line:
                 raise Broken(f"set {promise.seq} of {device} was altered on the device")
             receipt = receipt or self.old.get(promise.digest)
-            if row[3] not in ("sealed", "held") and receipt is None:
-                raise Broken(f"set {promise.seq} of {device} is {row[3]} on the device, and nobody answered for it")
+            if row[3] not in ("sealed", "held"):
+                if receipt is None:
+                    raise Broken(f"set {promise.seq} of {device} is {row[3]} on the device, and nobody answered for it")
+                if row[4] not in self.given[promise.digest]:
+                    raise Broken(f"set {promise.seq} of {device} has a receipt on the device that is not its: {row[4]}")
+
+    def check_files(self, device: str, read: Callable[[str], bytes | None], is_rested: bool) -> None:
+        """Hold the files that a device's sets name to their names: each is on the device, which `read` asks, or sent.
+
+        Once the device has come to rest, each must be at the server.
+        """
+        for name in self.files.get(device, ()):
+            if _is_named(self.auditor.read_file(name), name):
+                continue
+            if is_rested or not _is_named(read(name), name):
+                raise Broken(f"file {name} of {device} is not at the server, and not whole on the device")
 
     def note_answer(self, request: Request, answer: Answer) -> None:
         """Enter the receipts of an answer to a push, whether or not it arrives."""
@@ -97,6 +124,9 @@ class Ledger:
         """Enter a receipt that the server gave, by whatever way it travels."""
         receipt: dict[str, Any] = json.loads(text)
         digest, code = receipt["digest"], (receipt["fault"] or {}).get("code")
+        given = self.given.setdefault(digest, [])
+        if text not in given:
+            given.append(text)
         self.world.counts[f"receipt {receipt['verdict']} {code or ''}".strip()] += 1
         if receipt["position"] is None:
             if receipt["verdict"] == "refused":
@@ -160,6 +190,17 @@ class Ledger:
         is_aside = receipt["device"] in self.strangers and self.is_kept(receipt["digest"])
         if not rows and not is_aside and receipt["digest"] not in self.auditor.truth.digests:
             raise Broken(f"a set was said to be held and is not: {receipt}")
+
+
+def _files_named(line: bytes) -> set[str]:
+    if b"_sha256" not in line:
+        return set()
+    changes = json.loads(line[129:])["changes"]
+    return {change["set"][name] for change in changes for name in FILE_FIELDS if name in change["set"]}
+
+
+def _is_named(data: bytes | None, name: str) -> bool:
+    return data is not None and hashlib.sha256(data).hexdigest() == name
 
 
 def _unpack(answer: Answer) -> bytes:

@@ -57,6 +57,8 @@ class Radio:
         """Connect the device called `name` to a server."""
         self.world, self.name, self.server = world, name, server
         self.is_cut = False
+        self.between_pages: Callable[[], object] = lambda: None
+        """Called when a page was stored and the next one is asked for."""
         self._sent = 0
 
     def urlopen(
@@ -66,6 +68,8 @@ class Radio:
         address = urlsplit(url)
         content = b"".join(body or ())
         sent = {"Content-Length": str(len(content)), **headers}
+        if address.path.endswith("/pull") and "after=" in address.query:
+            self.between_pages()
         self._sent += 1
         place = f"{self.name}#{self._sent}"
         request = Request(method, address.path, address.query, sent, content)

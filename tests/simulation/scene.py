@@ -36,11 +36,12 @@ class Scene:
         self.world, self.firm, self.folder = world, firm, folder
         self.hq = Headquarters(world, premises)
         self.releases = Releases(world)
-        self.auditor = Auditor(premises.open_reader, bytes.fromhex(premises.wiring.key.public_key), self.releases)
+        key, blobs = bytes.fromhex(premises.wiring.key.public_key), premises.settings.blob_folder
+        self.auditor = Auditor(premises.open_reader, blobs / firm.organisation, key, self.releases)
         self.ledger = Ledger(self.auditor, world)
         self.engineers = max(1, round(tablets * ENGINEERS_OF_TABLETS))
         self.dispatcher = Dispatcher(world, self.hq, self.auditor, firm, self.engineers)
-        self.mallory = Mallory(world, self.hq, self.ledger, firm, self.answer)
+        self.mallory = Mallory(world, self.hq, self.ledger, firm, self.answer, folder)
         self.tablets: list[Tablet] = []
 
     def answer(self, request: Request) -> Answer | None:
@@ -91,9 +92,11 @@ class Scene:
         return all(tablet.is_gone or (tablet.is_settled() and self.is_abreast(tablet)) for tablet in self.tablets)
 
     def is_abreast(self, tablet: Tablet) -> bool:
-        """Tell whether a device has pulled all there is; a revoked one gets nothing more."""
+        """Tell whether a device has pulled all there is and sent its files; a revoked one neither gets nor gives."""
         is_revoked = self.state_of(tablet) == "revoked"
-        return is_revoked or tablet.place() == (self.auditor.epoch, self.auditor.truth.position)
+        if is_revoked:
+            return True
+        return tablet.place() == (self.auditor.epoch, self.auditor.truth.position) and not tablet.has_files()
 
     def check_end(self) -> None:
         """Hold everything to everything."""
@@ -104,6 +107,7 @@ class Scene:
             if not tablet.is_gone:
                 tablet.check()
                 tablet.check_checksum(tablet.check_scope())
+                tablet.check_files(is_rested=self.state_of(tablet) != "revoked")
         for device, promises in self.ledger.saved.items():
             for promise in promises:
                 if not self.is_lost(device) and not self.ledger.is_kept(promise.digest):

@@ -15,7 +15,6 @@ from typing import Any, Final
 import greenlet
 
 from field_client.bundle import export_bundle, import_receipts
-from field_client.evidence import EvidenceFolder
 from field_client.keys import Keyring
 from field_client.outbox import Identity, Outbox, SentSet, parse_instant
 from field_client.runner import SyncRun
@@ -25,13 +24,14 @@ from field_client.work import Workbench
 from schemas.problems import Refused
 from tests.simulation.auditor import Auditor, checksum_of
 from tests.simulation.engineer import Engineer
+from tests.simulation.fragile_files import FragileFolder
 from tests.simulation.ledger import Ledger
 from tests.simulation.radio import Radio, RadioTransport, Run
 from tests.simulation.world import SECOND_MS, Broken, Died, World
 
 PAGES_MAX: Final = 1_073_741_823
 ANSWERS: Final = ("organisation", "device", "person", "person_name", "server_key")
-OUTBOX: Final = "SELECT seq, digest, line, state FROM outbox ORDER BY seq"
+OUTBOX: Final = "SELECT seq, digest, line, state, receipt FROM outbox ORDER BY seq"
 
 
 class FragileStore(Store):
@@ -82,8 +82,11 @@ class Tablet:
         self.is_on = False
         self.is_gone = False
         """Lost, broken or set up anew: nothing more comes from it."""
-        self._commits = self._acts = 0
+        self.frees_files = self.chance.random() < 0.5
+        self._commits = self._file_steps = 0
         self._run: Run | None = None
+        # Somebody looks at the device while the next page is on its way: what came before must not be seen yet.
+        radio.between_pages = self.check_scope
         folder.mkdir()
         self.boot()
 
@@ -96,7 +99,7 @@ class Tablet:
         if self.is_on or self.is_gone:
             return
         self.store = FragileStore(self.folder / "device.sqlite", self.keyring.database_key, self._meet_fate)
-        self.files = EvidenceFolder(self.folder / "evidence", self.keyring)
+        self.files = FragileFolder(self.folder / "evidence", self.keyring, self._dies_at_file)
         self.is_on = True
         if self.store.recall("device"):
             self._open_desk()
@@ -161,34 +164,49 @@ class Tablet:
             try:
                 settled = import_receipts(answer, self.outbox)
                 self.world.tell(self.name, "is brought receipts", settled)
+                self.world.counts["sets settled by hand"] += settled
+                self.check_outbox()
             except Refused as refusal:
                 self.world.tell(self.name, "takes no receipts", refusal.code)
             except Died:
                 self.die()
 
+    def has_waiting(self) -> bool:
+        """Tell whether it is running and has sets that nobody has answered for."""
+        return self.is_on and bool(self.device) and any(row[3] in ("sealed", "held") for row in self.outbox_rows())
+
+    def has_files(self) -> bool:
+        """Tell whether there are files that the server has not said to have."""
+        return self.store.row("SELECT 1 FROM blobs WHERE state = 'kept' LIMIT 1") is not None
+
     def is_settled(self) -> bool:
         """Tell whether it waits for nothing."""
-        return (
-            self.is_on
-            and bool(self.device)
-            and self._run is None
-            and not any(row[3] in ("sealed", "held") for row in self.outbox_rows())
-        )
+        return self.is_on and bool(self.device) and self._run is None and not self.has_waiting()
 
     def place(self) -> tuple[str, int]:
         """Return the epoch and position to which it has pulled."""
         return self.store.recall("epoch", ""), self.store.recall("position", 0)
 
     def outbox_rows(self) -> list[tuple[Any, ...]]:
-        """Return number, digest, line and state of each set in the outbox."""
+        """Return number, digest, line, state and receipt of each set in the outbox."""
         return list(self.store.rows(OUTBOX))
 
     def check(self) -> None:
         """Hold what is on the device to what was promised."""
+        self.check_outbox()
+        self.check_files(is_rested=False)
+        self.check_view()
+        self.check_scope()
+
+    def check_outbox(self) -> None:
+        """Hold the sets on the device to what was promised, and to what was answered."""
         rows = self.outbox_rows()
         self.ledger.note_saved(self.device, rows)
         self.ledger.check_outbox(self.device, rows)
-        self.check_view()
+
+    def check_files(self, is_rested: bool) -> None:
+        """Hold the files that its sets name to what they were."""
+        self.ledger.check_files(self.device, self._read_file, is_rested)
 
     def check_view(self) -> None:
         """Hold what its person sees to what he wrote: his last word on a field stands until the feed has answered.
@@ -259,9 +277,11 @@ class Tablet:
         transport = RadioTransport(self.radio, caller, self.now, self.store.recall("offset_ms", 0))
         before = self.place()
         with suppress(Refused):
-            report = SyncRun(self.store, self.outbox, transport, self.files).run()
+            run = SyncRun(self.store, self.outbox, transport, self.files, frees_files=self.frees_files)
+            report = run.run()
             if self.place() != before:
                 self.check_scope()
+            self.check_outbox()
             self.check_view()
             return report.fault.code if report.fault else "well"
         return "disk full"
@@ -284,6 +304,17 @@ class Tablet:
     def _expect_nothing_saved(self, code: str) -> None:
         if self.ledger.note_saved(self.device, self.outbox_rows()):
             raise Broken(f"{self.name}: refused with {code}, and yet saved")
+
+    def _read_file(self, name: str) -> bytes | None:
+        if not self.files.holds(name):
+            return None
+        with self.files.open(name) as file:
+            return file.read()
+
+    def _dies_at_file(self, moment: str) -> bool:
+        self._file_steps += 1
+        self.world.tell(self.name, "stands", moment)
+        return self.world.strikes("device dies at a file", self.name, self._file_steps)
 
     def _meet_fate(self, store: FragileStore, moment: str) -> None:
         strikes = self.world.strikes

@@ -109,6 +109,7 @@ class Truth:
         answer = json.loads(entry.receipt)
         seq, digest = self.heads.get(entry.device, (0, "0" * 64))
         is_right = {
+            "its device is in service": known is None or known.body["state"] == "active",
             "the log is dense": entry.position == self.position + 1,
             "the digest is that of the bytes": hashlib.sha256(line).hexdigest() == entry.digest,
             "no set is taken in twice": entry.digest not in self.digests,

@@ -22,9 +22,11 @@ MISFORTUNES: Final[dict[str, tuple[float, float]]] = {
     "answer by a sign-in page": (0.005, 0.1),
     "server dies before commit": (0.002, 0.05),
     "server dies after commit": (0.002, 0.05),
+    "server dies at a file": (0.01, 0.2),
     "server disk full": (0.005, 0.1),
     "device dies before commit": (0.002, 0.05),
     "device dies after commit": (0.002, 0.05),
+    "device dies at a file": (0.01, 0.2),
     "device disk full": (0.005, 0.1),
     "stick damaged": (0.05, 0.3),
 }
@@ -40,8 +42,8 @@ EVENTS: Final[dict[str, tuple[float, float]]] = {
     "device revoked": (0.1, 1.0),
     "server backed up": (0.3, 2.0),
     "server restored": (0.1, 0.7),
-    "stick carried": (0.5, 5.0),
-    "dishonest device": (0.3, 4.0),
+    "stick carried": (1.0, 10.0),
+    "dishonest device": (0.5, 8.0),
     "device thawed": (0.1, 1.0),
     "new release": (0.1, 1.0),
 }
