@@ -9,7 +9,7 @@ from typing import Any, Final
 from field_client.notices import Notice
 from field_client.outbox import Edit
 from field_client.store import Record, Values
-from field_client.work import Workbench, checklist_of, find_order
+from field_client.work import Workbench, checklist_of, find_order, latest_results
 from field_client.work_album import list_photos
 from field_client.work_facts import find_standing
 from field_client.work_readings import Points, Verdict, judge_number, judge_series, spell_number
@@ -31,6 +31,25 @@ class Checked:
     previous: Record | None
     set_id: str | None
     notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ItemState:
+    """One item of an order's checklist: its result here and the last one on this machine, as they stand."""
+
+    item: Values
+    result: Record | None
+    previous: Record | None
+
+
+def list_items(bench: Workbench, order: Record) -> list[ItemState]:
+    """Return the items of an order's checklist in its order; none when no checklist fits."""
+    checklist = checklist_of(bench, order)
+    results, earlier = latest_results(bench, order), previous_results(bench, order)
+    return [
+        ItemState(item, results.get(item["key"]), earlier.get(item["key"]))
+        for item in (checklist.values["items"] if checklist else ())
+    ]
 
 
 def check(bench: Workbench, key: str, value: str, *, reason: str | None = None, order: str | None = None) -> Checked:

@@ -8,9 +8,9 @@ from typing import Any
 
 from field_client.outbox import SentSet
 from field_client.store import Record, Store, Values
-from field_client.work import OrderLine, Workbench, checklist_of, describe_order, find_order, latest_results
+from field_client.work import OrderLine, Workbench, describe_order, find_order
 from field_client.work_album import SafeState, read_safe_state, standing_photos
-from field_client.work_checks import previous_results
+from field_client.work_checks import list_items
 from field_client.work_facts import find_standing, find_withdrawals
 
 
@@ -147,13 +147,10 @@ def read_status(bench: Workbench) -> DeviceStatus:
 
 
 def _read_checks(bench: Workbench, order: Record) -> list[CheckLine]:
-    checklist = checklist_of(bench, order)
-    results = latest_results(bench, order)
-    lines, earlier = [], previous_results(bench, order)
-    for item in checklist.values["items"] if checklist else ():
-        result, previous = results.get(item["key"]), earlier.get(item["key"])
-        lines.append(CheckLine(item, result.values if result else None, previous.values if previous else None))
-    return lines
+    return [
+        CheckLine(found.item, found.result and found.result.values, found.previous and found.previous.values)
+        for found in list_items(bench, order)
+    ]
 
 
 def _read_withdrawn(store: Store, order: Record) -> Iterator[WithdrawnLine]:

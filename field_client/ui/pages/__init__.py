@@ -5,7 +5,7 @@ from typing import Final
 from flask import Blueprint
 
 from field_client.ui import assets
-from field_client.ui.pages import drafts, entry, more, order, photos, scan, sync, today
+from field_client.ui.pages import checks, drafts, entry, more, order, photos, scan, sync, today
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     assets.blueprint,
@@ -15,6 +15,7 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     order.blueprint,
     scan.blueprint,
     photos.blueprint,
+    checks.blueprint,
     sync.blueprint,
     more.blueprint,
 )
