@@ -17,7 +17,7 @@ WITHOUT_CHECKLIST: Final = ("advice", "training", "spare_part")
 """Kinds of service that nothing is measured for."""
 
 ITEMS: Final[dict[str, tuple[str, str]]] = {
-    "history": ("本机有 {count} 次维修履历。", "{count} earlier visits are on this device."),
+    "history": ("本机有 {count} 次维修履历。", "Earlier visits on this device: {count}."),
     "history_missing": ("没有这台设备的资料和履历，请先同步。", "Nothing is known here of the machine; sync first."),
     "checklist": ("检查表：{name}", "Checklist: {name}"),
     "checklist_missing": ("没有适用的检查表。", "There is no checklist for this machine and service."),

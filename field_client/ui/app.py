@@ -15,7 +15,15 @@ from field_client.ui.language import LANGUAGES, choose_language, gettext, ngette
 from field_client.ui.pages import BLUEPRINTS
 from field_client.ui.syncing import Syncer
 from field_client.ui.visit import PARTS, Shared, answer_refusals, let_go, read_typed, take_words
-from field_client.ui.wording import advise, spell_ago, spell_bytes, spell_left, spell_moment, spell_progress
+from field_client.ui.wording import (
+    advise,
+    spell_ago,
+    spell_bytes,
+    spell_left,
+    spell_moment,
+    spell_price,
+    spell_progress,
+)
 
 STATIC_S: Final = 365 * 24 * 3600
 """Static addresses carry the version, so the browser may keep them."""
@@ -43,7 +51,13 @@ def create_ui(keeper: DeskKeeper, syncer: Syncer, token: str, port: int) -> Flas
     environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.filters.update(
-        ago=spell_ago, left=spell_left, moment=spell_moment, size=spell_bytes, advice=advise, progress=spell_progress
+        ago=spell_ago,
+        left=spell_left,
+        moment=spell_moment,
+        size=spell_bytes,
+        price=spell_price,
+        advice=advise,
+        progress=spell_progress,
     )
     environment.globals.update(
         typed=read_typed, words=take_words, language=choose_language, LANGUAGES=LANGUAGES, static=static_address

@@ -56,6 +56,11 @@ def spell_bytes(count: int) -> str:
     return f"{count / 1000:.0f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
 
 
+def spell_price(cents: int) -> str:
+    """Return a price in yuan."""
+    return f"¥{cents / 100:,.2f}"
+
+
 def name_intent(intent: str) -> str:
     """Return what a person did, by the intent of his change-set; one that is unknown here is shown as it is."""
     return {

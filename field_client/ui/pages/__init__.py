@@ -5,7 +5,7 @@ from typing import Final
 from flask import Blueprint
 
 from field_client.ui import assets
-from field_client.ui.pages import checks, drafts, entry, more, order, photos, scan, sync, today
+from field_client.ui.pages import checks, drafts, entry, machine, more, order, parts, photos, scan, stock, sync, today
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     assets.blueprint,
@@ -17,5 +17,8 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     photos.blueprint,
     checks.blueprint,
     sync.blueprint,
+    machine.blueprint,
+    parts.blueprint,
+    stock.blueprint,
     more.blueprint,
 )

@@ -11,8 +11,10 @@ from field_client.ui.visit import finish, open_desk
 from field_client.ui.wording import name_intent
 from field_client.work import find_missing, find_order, record_findings, start
 from field_client.work import finish as finish_order
+from field_client.work_machine import read_machine
 from field_client.work_moves import arrive, hold, put_back, travel
 from field_client.work_page import read_page
+from field_client.work_readiness import check_readiness
 from field_client.work_undo import find_undoable, undo
 from schemas.lifecycle import ENGINEER, next_states
 from schemas.problems import Refused
@@ -42,6 +44,10 @@ NEXT: Final = {
 """The one next action of a visit that goes as visits go; the other moves stay at hand. Source: handbook V1-V6."""
 
 
+BEFORE_DEPARTURE: Final = ("received", "assigned")
+"""While an order is in one of these, what is missing can still be fetched. Source: handbook D2."""
+
+
 @blueprint.get("/<order_id>")
 def show(order_id: str) -> str:
     """Show an order with all that is known of it here."""
@@ -49,10 +55,13 @@ def show(order_id: str) -> str:
     page = read_page(desk.bench, order_id)
     status = page.line.status
     moves = next_states(status, ENGINEER)
+    machine = desk.store.find(page.order.get("machine_id"))
     return render_template(
         "order.html",
         desk=desk,
         page=page,
+        card=read_machine(desk.bench, machine, find_order(desk.bench, order_id)) if machine else None,
+        readiness=check_readiness(desk.bench, desk.files, order_id) if status in BEFORE_DEPARTURE else None,
         next_state=NEXT.get(status),
         others=[state for state in moves if state in MOVES and state != NEXT.get(status)],
         can_hold="on_hold" in moves,
