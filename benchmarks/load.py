@@ -49,9 +49,7 @@ class Drive:
         return [latency for times in self.latencies_s for latency in times]
 
 
-def encode_request(
-    method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
-) -> bytes:
+def encode_request(method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> bytes:
     """Give the bytes of one keep-alive request; `headers` adds to Host, Content-Length and the JSON types."""
     fields = {"Host": "127.0.0.1", "Accept": "application/json"}
     if body:

@@ -7,8 +7,8 @@ the answer; where it leaves several, a person chooses.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
 
 from field_client.codes import Code, read_photo
 from field_client.problems import MediaProblem
@@ -73,10 +73,27 @@ class LabelRead:
 
 def read_label(bench: Workbench, scans: Iterable[Scan]) -> LabelRead:
     """Return what the codes of one label lead to."""
-    read = tuple(scans)
+    read = tuple(join_scans(scans))
     found = [lead for scan in read for reading in scan.candidates for lead in _follow(bench, reading, scan)]
     distinct = {lead.key: lead for lead in found}.values()
     return LabelRead(read, tuple(sorted(distinct, key=lambda lead: lead.kind == "unknown")))
+
+
+def join_scans(scans: Iterable[Scan]) -> list[Scan]:
+    """Put the codes of one label together that makers print apart: the article's number, its batch, its serial.
+
+    That is done only where one code alone names the article, and none says again what another said. Source: GS1
+    General Specifications section 4.14 (element strings of one item in several symbols).
+    """
+    read = list(scans)
+    sure = [scan for scan in read if len(scan.candidates) == 1 and scan.candidates[0].kind == "gs1"]
+    said = [{name: value for name, value in asdict(scan.candidates[0]).items() if value} for scan in sure]
+    names = [name for values in said for name in values if name != "kind"]
+    if len(sure) < 2 or names.count("gtin") != 1 or len(names) != len(set(names)):
+        return read
+    whole: dict[str, Any] = {name: value for values in said for name, value in values.items()}
+    joined = Scan(b" ".join(scan.raw for scan in sure), sure[0].symbology, (Identity(**whole),))
+    return [joined, *(scan for scan in read if scan not in sure)]
 
 
 def read_label_codes(bench: Workbench, codes: Iterable[Code]) -> LabelRead:

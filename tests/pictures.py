@@ -17,6 +17,7 @@ PHOTO_SIZE = (4032, 3024)  # 12 megapixels, what most phones make
 LABEL_EDGE = 1100  # pixels of the label before it is seen at a slant
 NOISE_TILE = (1008, 756)
 SOLID_ALPHA = 255
+CURVE_STEP_PX = 6  # narrower than two modules of a code, so that no bend shows within one
 EXIF_TAKEN_AT = "2026:11:03 14:25:36"
 EXIF_OFFSET = "+08:00"
 SUZHOU = ((31.0, 18.0, 0.36), (120.0, 40.0, 12.0))  # degrees, minutes, seconds north and east
@@ -36,6 +37,7 @@ class Shot:
     shade: float = 0.55  # brightness in the darkest corner
     noise: int = 10
     seed: int = 7
+    curve_degrees: float = 0.0  # how far the label goes round a pipe or bottle
 
 
 READABLE = Shot()
@@ -125,6 +127,8 @@ def _slant(label: Image.Image, shot: Shot) -> tuple[Image.Image, Image.Image]:
     """Turn the label, then shorten its far edge; give it with the mask of where it is."""
     edge = shot.label_px
     flat = label.resize((edge, edge), Image.Resampling.LANCZOS)
+    if shot.curve_degrees:
+        flat = _bend(flat, math.radians(shot.curve_degrees))
     mask = Image.new("L", flat.size, SOLID_ALPHA)
     turned = flat.rotate(shot.turn_degrees, Image.Resampling.BICUBIC, expand=True)
     mask = mask.rotate(shot.turn_degrees, Image.Resampling.BILINEAR, expand=True)
@@ -135,6 +139,19 @@ def _slant(label: Image.Image, shot: Shot) -> tuple[Image.Image, Image.Image]:
     shape = Image.Transform.PERSPECTIVE
     seen = turned.transform(turned.size, shape, seen_from, Image.Resampling.BICUBIC)
     return seen, mask.transform(turned.size, shape, seen_from, Image.Resampling.BILINEAR)
+
+
+def _bend(flat: Image.Image, wrapped: float) -> Image.Image:
+    """Lay the label round an upright cylinder, seen from far off; `wrapped` is the angle that it covers."""
+    radius = flat.width / wrapped
+    width = round(2 * radius * math.sin(wrapped / 2))
+    edges = [*range(0, width, CURVE_STEP_PX), width]
+    places = [radius * (math.asin(max(-1.0, min(1.0, (x - width / 2) / radius))) + wrapped / 2) for x in edges]
+    strips = [
+        ((left, 0, right, flat.height), (begin, 0, begin, flat.height, end, flat.height, end, 0))
+        for left, right, begin, end in zip(edges, edges[1:], places, places[1:], strict=False)
+    ]
+    return flat.transform((width, flat.height), Image.Transform.MESH, strips, Image.Resampling.BICUBIC)
 
 
 def _find_perspective(seen: list[tuple[float, float]], flat: list[tuple[float, float]]) -> list[float]:

@@ -102,9 +102,7 @@ def _measure_first_sync(program: Path, subject: str, server: Server) -> list[Fig
         runs.append((report["took_s"], read_cpu_s(server.pid) - before, report))
     took_s, cpu_s, report = min(runs, key=lambda run: run[0])
     return [
-        Figure(
-            measure.FIRST_SYNC, subject, took_s, "the device's store is LevelDB without fsync or encryption"
-        ),
+        Figure(measure.FIRST_SYNC, subject, took_s, "the device's store is LevelDB without fsync or encryption"),
         Figure(measure.FIRST_SYNC_CPU, subject, cpu_s),
         Figure(measure.FIRST_SYNC_DEVICE_CPU, subject, report["cpu_s"]),
         Figure(measure.FIRST_SYNC_BYTES, subject, report["wire_bytes"]),
@@ -112,14 +110,11 @@ def _measure_first_sync(program: Path, subject: str, server: Server) -> list[Fig
     ]
 
 
-def _measure_changes(
-    subject: str, server: Server, orders: list[Record], revisions: dict[str, str]
-) -> list[Figure]:
+def _measure_changes(subject: str, server: Server, orders: list[Record], revisions: dict[str, str]) -> list[Figure]:
     """Edit some records, read those changes from the position before, then poll with nothing changed."""
     before = _read_position(server)
     documents = [
-        {**_make_document(order), **edit_order(order).set, "_rev": revisions[order.id]}
-        for order in orders[:CHANGED]
+        {**_make_document(order), **edit_order(order).set, "_rev": revisions[order.id]} for order in orders[:CHANGED]
     ]
     drive("127.0.0.1", server.port, [_push_requests(documents, CHANGED)])
     path = f"/orders/_changes?include_docs=true&since={before}"
@@ -152,9 +147,7 @@ def _measure_fleet(
     for sets in plan_fleet(orders, CLIENTS, sets_per_client):
         requests = []
         for edits in sets:
-            documents = [
-                {**_make_document(by_id[edit.id]), **edit.set, "_rev": revisions[edit.id]} for edit in edits
-            ]
+            documents = [{**_make_document(by_id[edit.id]), **edit.set, "_rev": revisions[edit.id]} for edit in edits]
             requests += _push_requests(documents, len(documents))
         clients.append(requests)
     before = read_cpu_s(server.pid)

@@ -61,15 +61,15 @@ def name_lead(lead: Lead, desk: Desk) -> tuple[str, str]:
     """Return the title and the line below it under which a lead is offered."""
     label, numbers = lead.label, _spell_numbers(lead, desk)
     if lead.machine is not None:
-        model = lead.model.values["name"] if lead.model else gettext("Machine")
+        model = _name_of(lead.model.values, desk) if lead.model else gettext("Machine")
         place = (lead.site or {}).get("name", "")
         return f"{model} {lead.machine.values['serial']}", place
     if lead.part is not None:
-        return str(lead.part.values["name"]), numbers
+        return _name_of(lead.part.values, desk), numbers
     if lead.kind == "enrolment":
         return gettext("Enrolment code"), ""
     if lead.model is not None:
-        return gettext("%(model)s, not known here", model=lead.model.values["name"]), numbers
+        return gettext("%(model)s, not known here", model=_name_of(lead.model.values, desk)), numbers
     return show_text((label.serial or label.gtin or label.text or "")[:SHOWN_MOST]), numbers
 
 
@@ -91,6 +91,10 @@ def fill_lead(lead: Lead) -> dict[str, str]:
     if lead.kind == "enrolment":
         said = {"invitation": label.text}
     return {name: value for name, value in said.items() if value}
+
+
+def _name_of(values: dict[str, Any], desk: Desk) -> str:
+    return desk.say(values["name"], values.get("name_en") or values["name"])
 
 
 def _spell_numbers(lead: Lead, desk: Desk) -> str:

@@ -132,6 +132,19 @@ def test_a_spoiled_code_beside_a_good_one_is_passed_over(tablet: Tablet) -> None
         read_label_codes(tablet.bench, [])
 
 
+def test_a_label_whose_numbers_are_printed_as_codes_of_their_own_is_one_part(tablet: Tablet) -> None:
+    article, batch, serial = code(b"0106901234000016", "]C1"), code(b"10B2601", "]C1"), code(b"21S-9", "]C1")
+
+    lead = read_label_codes(tablet.bench, [batch, article, serial]).sole
+    other_article = read_label_codes(tablet.bench, [article, batch, code(b"0106901234567892", "]C1")])
+    two_serials = read_label_codes(tablet.bench, [article, serial, code(b"21S-10", "]C1")])
+
+    assert lead is not None and lead.part is not None
+    assert (lead.label.gtin, lead.label.batch, lead.label.serial) == ("06901234000016", "B2601", "S-9")
+    assert len(other_article.leads) == 3
+    assert [found.label.serial for found in two_serials.leads] == [None, "S-9", "S-10"]
+
+
 def test_a_photo_of_a_label_leads_to_the_machine(tablet: Tablet, office: Office) -> None:
     values: dict[str, Any] = {
         "manufacturer": "恒安",

@@ -189,12 +189,18 @@
     return said.sole === null ? scanner.offer(said.leads) : said.leads[said.sole];
   }
 
-  // Fields named PREFIX + what was read; what the label does not say is left as it is.
+  const LABEL = ["gtin", "part_number", "serial", "batch", "expires_on", "part_id", "part_name", "scanned"];
+
+  // Fills the fields named PREFIX + what was read. A label that names a part replaces all that another label said; one
+  // that gives but a number (makers print serial and batch as codes of their own) is added to it.
   function fill(form, prefix, lead) {
-    const fields = Object.entries(lead.fields).map(([name, value]) => [form.elements[prefix + name], value]);
-    const own = fields.filter(([field]) => field instanceof HTMLElement);
-    for (const [field, value] of own) {
+    const namesPart = Boolean(lead.fields.gtin || lead.fields.part_number);
+    const unsaid = namesPart ? LABEL.filter((name) => !(name in lead.fields)).map((name) => [name, ""]) : [];
+    for (const [name, value] of [...Object.entries(lead.fields), ...unsaid]) {
+      const field = form.elements[prefix + name];
+      if (!(field instanceof HTMLElement) || (!value && name === "part_name" && !field.dataset.read)) continue;
       field.value = value;
+      field.dataset.read = "1";
       field.dispatchEvent(new Event("input", { bubbles: true }));
       field.dispatchEvent(new Event("change", { bubbles: true }));
     }

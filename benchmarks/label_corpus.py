@@ -1,0 +1,118 @@
+"""How many photographed labels are read: three kinds of code, each taken in eight ways, from a gallery and live.
+
+`python -m benchmarks label_corpus` prints the table. Every photograph is made from its seed, at 12 megapixels; a
+person can read the letters printed below the code on each. "From a photo" is one photograph with the whole cascade;
+"live" is one that is held before the camera for two seconds, twelve frames of 1280 pixels.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from PIL import Image
+from zxingcpp import BarcodeFormat
+
+from benchmarks.measure import Figure, Options
+from field_client.codes import Code, read_frame, read_photo
+from tests.pictures import MACHINE_URI, PART_LABEL, Shot, draw_label, draw_qr, draw_symbol, encode_jpeg, photograph
+
+SHOTS: Final = 12
+"""Photographs of each code in each way: 288 in all, some ten minutes of CPU."""
+
+FRAME_SIZE: Final = (1280, 960)
+FRAMES: Final = 12
+
+MEASURE: Final = "labels read {how}, %"
+
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a label is photographed: each value is drawn evenly from its span."""
+
+    name: str
+    label_px: Span = (1100, 1700)
+    slant: Span = (0.0, 0.12)
+    turn_degrees: Span = (-7.0, 7.0)
+    blur_px: Span = (0.0, 1.6)
+    shade: Span = (0.55, 1.0)
+    noise: Span = (4, 12)
+    curve_degrees: Span = (0.0, 0.0)
+
+    def draw(self, chance: random.Random, scale: float, seed: int) -> Shot:
+        """Return one shot; a linear code needs a label `scale` times as wide for bars of the same width."""
+
+        def among(span: Span) -> float:
+            return chance.uniform(*span)
+
+        return Shot(
+            label_px=min(2800, round(among(self.label_px) * scale)),
+            slant=among(self.slant),
+            turn_degrees=among(self.turn_degrees),
+            blur_px=among(self.blur_px),
+            shade=among(self.shade),
+            noise=round(among(self.noise)),
+            seed=seed,
+            curve_degrees=among(self.curve_degrees),
+        )
+
+
+WAYS: Final = (
+    Way("held well"),
+    Way("aslant", slant=(0.15, 0.35)),
+    Way("turned", turn_degrees=(-180, 180)),
+    Way("out of focus", blur_px=(2.5, 4.0)),
+    Way("dim", shade=(0.15, 0.3), noise=(18, 28)),
+    Way("round a pipe", curve_degrees=(50, 100)),
+    Way("far off", label_px=(650, 900)),
+    Way("several at once", slant=(0.1, 0.2), blur_px=(1.5, 2.5), shade=(0.3, 0.5), curve_degrees=(20, 50)),
+)
+
+CODES: Final[dict[str, tuple[Callable[[], Image.Image], bytes, float]]] = {
+    # name: how it is drawn, what it holds, how much wider its label is
+    "QR": (lambda: draw_qr(MACHINE_URI), MACHINE_URI.encode(), 1.0),
+    "DataMatrix": (
+        lambda: draw_symbol(PART_LABEL, BarcodeFormat.DataMatrix),
+        b"010952123454321310B2024-07\x1d1728063021SN00417",
+        1.0,
+    ),
+    "Code 128": (
+        lambda: draw_symbol("(01)09521234543213(21)SN00417", BarcodeFormat.Code128),
+        b"010952123454321321SN00417",
+        1.5,
+    ),
+}
+
+
+def run(options: Options) -> list[Figure]:
+    """Photograph and read the corpus."""
+    figures = []
+    for way in WAYS:
+        for name in CODES:
+            from_photo, live = read_shots(name, way, options.seed)
+            figures.append(Figure(MEASURE.format(how="from a photo"), f"{name}, {way.name}", from_photo))
+            figures.append(Figure(MEASURE.format(how="live"), f"{name}, {way.name}", live))
+    return figures
+
+
+def read_shots(name: str, way: Way, seed: int, shots: int = SHOTS) -> tuple[float, float]:
+    """Return how many percent of the shots of one code in one way are read, from a photo and live."""
+    draw, raw, scale = CODES[name]
+    label = draw_label(draw(), ("GONGDAN FIELD SERVICE", "SN00417  LOT B2024-07"))
+    from_photo = live = 0
+    for number in range(shots):
+        # Named by its place, so that one way left out changes nothing of the others.
+        chance = random.Random(f"{seed} {name} {way.name} {number}")
+        scene = photograph(label, way.draw(chance, scale, seed=number))
+        from_photo += is_read(read_photo(encode_jpeg(scene)), raw)
+        frame = encode_jpeg(scene.resize(FRAME_SIZE, Image.Resampling.LANCZOS), quality=80)
+        live += any(is_read(read_frame(frame, turn).codes, raw) for turn in range(FRAMES))
+    return 100 * from_photo / shots, 100 * live / shots
+
+
+def is_read(codes: list[Code], raw: bytes) -> bool:
+    """Tell whether the code was read; a wrong reading is worse than none and stops the run."""
+    assert all(code.raw == raw for code in codes), codes
+    return bool(codes)
