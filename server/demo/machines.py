@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Final
 
 from server.demo.customers import customer_of
@@ -80,8 +81,16 @@ _MACHINES: Final = {
 }
 
 
-def machines() -> list[DemoRecord]:
-    """Return the machines; the short name of a machine is its serial number."""
+WRITTEN_ON: Final = date(2026, 11, 21)
+"""The day for which the days above were chosen: on it some warranties run, some end soon and some are over."""
+
+
+def machines(now: datetime) -> list[DemoRecord]:
+    """Return the machines; the short name of a machine is its serial number.
+
+    They are as old as they were on the day they were written for, so that the same warranties run.
+    """
+    moved_on = now.date() - WRITTEN_ON
     return [
         DemoRecord(
             "machine",
@@ -92,7 +101,7 @@ def machines() -> list[DemoRecord]:
                 "customer_id": refer("customer", customer_of(site)),
                 "site_id": refer("site", site),
                 "place": place,
-                "accepted_on": accepted_on,
+                "accepted_on": accepted_on and (date.fromisoformat(accepted_on) + moved_on).isoformat(),
                 "firmware": firmware,
                 "state": state,
             },

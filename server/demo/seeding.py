@@ -68,7 +68,7 @@ class _Seeding:
 
     def write_customers(self, now: datetime) -> None:
         dana = refer("person", "dana")
-        self._create(dana, [*customers.customers(), *customers.sites(), *machines.machines()])
+        self._create(dana, [*customers.customers(), *customers.sites(), *machines.machines(now)])
         self._create(dana, orders.orders(now))
         self._create(refer("person", "xu"), [*stock.vans(), *stock.moves(now)])
 
