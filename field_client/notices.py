@@ -66,16 +66,16 @@ NOTICES: Final[dict[str, tuple[str, str]]] = {
         "The machine {serial} is known here already; it was not registered again.",
     ),
     "follow_up_failed": (
-        "工单 {number} 检查“{item}”不合格：{value}，允许 {low} 至 {high} {unit}。原因：{reason}",
-        "Order {number}, check '{item}' failed: {value}, the limits are {low} to {high} {unit}. Reason: {reason}",
+        "工单 {number} 检查“{item}”不合格：{value}，允许 {low} 至 {high} {unit}。",
+        "Order {number}, check '{item}' failed: {value}, the limits are {low} to {high} {unit}.",
     ),
     "follow_up_found": (
-        "工单 {number} 检查“{item}”不合格：{value}。原因：{reason}",
-        "Order {number}, check '{item}' failed: {value}. Reason: {reason}",
+        "工单 {number} 检查“{item}”不合格：{value}。",
+        "Order {number}, check '{item}' failed: {value}.",
     ),
     "follow_up_skipped": (
-        "工单 {number} 检查“{item}”未做。原因：{reason}",
-        "Order {number}, check '{item}' was not done. Reason: {reason}",
+        "工单 {number} 检查“{item}”未做。",
+        "Order {number}, check '{item}' was not done.",
     ),
     "grade_changed": ("故障等级改为“{grade}”，派工台会看到。", "The fault grade is changed to '{grade}'."),
 }

@@ -117,6 +117,7 @@ def describe_order(bench: Workbench, order: Record) -> OrderLine:
     """Return an order with the names a list shows."""
     values, store = order.values, bench.store
     machine = store.values_of(values.get("machine_id"))
+    site = store.values_of(values.get("site_id") or machine.get("site_id"))
     due_at = next_limit(values)
     return OrderLine(
         id=order.id,
@@ -124,9 +125,9 @@ def describe_order(bench: Workbench, order: Record) -> OrderLine:
         status=values["status"],
         grade=values["grade"],
         service=values["service"],
-        customer=store.values_of(values.get("customer_id")).get("name", ""),
-        site=store.values_of(values.get("site_id") or machine.get("site_id")).get("name", ""),
-        machine=store.values_of(machine.get("model_id")).get("name", ""),
+        customer=store.values_of(values.get("customer_id")).get("name") or values.get("customer_name") or "",
+        site=site.get("name") or values.get("site_address") or "",
+        machine=store.values_of(machine.get("model_id")).get("name") or values.get("machine_name") or "",
         serial=machine.get("serial", ""),
         appointment_at=values.get("appointment_at"),
         due_at=due_at,

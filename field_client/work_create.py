@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from field_client.notices import Notice
 from field_client.outbox import Edit
+from field_client.speech import Speech
 from field_client.store import Record, Values
 from field_client.work import Done, Workbench, find_machine, find_order, latest_results, open_order
 from field_client.work_checks import find_item, limits_of
@@ -145,11 +146,12 @@ def suggest_symptom(bench: Workbench, key: str, language: str, order: str | None
         raise Refused("not_found", what=key)
     label = item["label"] if language == "zh" else item.get("label_en") or item["label"]
     facts = {"item": label, "number": found.values["number"], **limits_of(item)}
-    facts |= {"value": result.values.get("value") or "—", "reason": result.values.get("reason") or "—"}
+    value = Speech(language).value(item["type"], result.values.get("value"))
+    facts["value"] = value
     code = "follow_up_skipped" if result.values["verdict"] == "skipped" else "follow_up_failed"
     if item.get("low") is None and item.get("high") is None and code == "follow_up_failed":
         code = "follow_up_found"
-    return Notice(code, facts).sentence(language)
+    return " ".join(filter(None, (Notice(code, facts).sentence(language), result.values.get("reason"))))
 
 
 def list_follow_ups(bench: Workbench, order: Record) -> list[Record]:

@@ -5,7 +5,21 @@ from typing import Final
 from flask import Blueprint
 
 from field_client.ui import assets
-from field_client.ui.pages import checks, drafts, entry, machine, more, order, parts, photos, scan, stock, sync, today
+from field_client.ui.pages import (
+    checks,
+    create,
+    drafts,
+    entry,
+    machine,
+    more,
+    order,
+    parts,
+    photos,
+    scan,
+    stock,
+    sync,
+    today,
+)
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     assets.blueprint,
@@ -16,6 +30,7 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     scan.blueprint,
     photos.blueprint,
     checks.blueprint,
+    create.blueprint,
     sync.blueprint,
     machine.blueprint,
     parts.blueprint,
