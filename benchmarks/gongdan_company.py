@@ -22,6 +22,7 @@ from benchmarks.workload import Edit, Record
 from schemas import SCHEMA_VERSION
 from server.keys import new_id, open_office_key
 from server.services.office import Office
+from server.services.warranty import count_unfollowed
 from server.settings import Settings, read_settings
 from server.store.database import open_engine, reading
 from server.store.migrate import upgrade
@@ -119,6 +120,17 @@ class Company:
             answer = self.office.write(self.organisation, self.head, "bench.seed", changes[start : start + CHANGES_MAX])
             if answer.verdict != "applied":
                 raise RuntimeError(f"the office's own write was {answer.verdict}: {answer.fault}")
+
+    def settle(self) -> None:
+        """Return once warranties follow what was written: the server is at it within seconds."""
+        engine, deadline = open_engine(self.settings.database_url), time.monotonic() + READY_LIMIT_S
+        try:
+            while count_unfollowed(engine, self.organisation):
+                if time.monotonic() > deadline:
+                    raise RuntimeError("warranties do not follow the log")
+                time.sleep(0.1)
+        finally:
+            engine.dispose()
 
     def cpu_s(self) -> float:
         """Return the CPU seconds of all processes of the server."""

@@ -97,6 +97,7 @@ def _filled(
             company.write([create(record) for record in catalogue.records])
             load = Load(catalogue, options, company)
             connector = company.enrol(company.hire("Connector", "dispatcher"))
+            company.settle()
             requests = _bulk_requests(connector, load.orders, *batch)
             cpu_s = company.cpu_s()
             pushed = drive(company.host, company.port, [requests])

@@ -42,12 +42,17 @@ def examine(line: bytes, organisation: str, find_key: FindKey, verifier: chain.V
     if public_key is None:
         raise Refused("device_unknown")
     chain.verify(sealed, public_key, verifier)
-    changes = changeset.changes
-    if changeset.schema < SCHEMA_VERSION:
-        changes = tuple(_upgrade(change, changeset.schema) for change in changes)
+    changes = _present_changes(changeset)
     faults = {index: fault for index, change in enumerate(changes) if (fault := fault_by_schema(change))}
     corrected_at = correct(changeset.captured_at, changeset.offset_ms, received_at)
     return Arrival(sealed, sealed.digest, changeset, changes, faults, received_at, corrected_at)
+
+
+def read_again(line: bytes, digest: str, faults: dict[int, Fault], received_at: str, corrected_at: str) -> Arrival:
+    """Return what `examine` returned for a line in another process of this server, without examining it again."""
+    sealed = chain.Sealed(line)
+    changeset = codec.decode_again(sealed.payload, json_text.load)
+    return Arrival(sealed, digest, changeset, _present_changes(changeset), faults, received_at, corrected_at)
 
 
 def accept(store: Workspace, arrival: Arrival) -> str:
@@ -79,6 +84,12 @@ def accept(store: Workspace, arrival: Arrival) -> str:
     answer = _spell_receipt(arrival, verdict, store.position, fault, changes)
     store.append(arrival, answer)
     return answer
+
+
+def _present_changes(changeset: ChangeSet) -> tuple[Change, ...]:
+    if changeset.schema >= SCHEMA_VERSION:
+        return changeset.changes
+    return tuple(_upgrade(change, changeset.schema) for change in changeset.changes)
 
 
 def _upgrade(change: Change, version: int) -> Change:

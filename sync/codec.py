@@ -76,6 +76,13 @@ def decode(payload: bytes, read_canonical: ReadCanonical = _read_nothing) -> Cha
     return ChangeSet(changes=changes, **document)
 
 
+def decode_again(payload: bytes, read: Callable[[bytes], Any]) -> ChangeSet:
+    """Read a change-set that `decode` has read before; `read` reads JSON."""
+    document = read(payload)
+    changes = (Change(c["kind"], c["id"], c["op"], c["set"], c["was"]) for c in document.pop("changes"))
+    return ChangeSet(changes=tuple(changes), **document)
+
+
 def _read_checked(payload: bytes) -> Any:
     try:
         document = canonical.load(payload)

@@ -74,6 +74,12 @@ def read_positions(engine: Engine) -> dict[str, int]:
         return {row.organisation: row.position for row in connection.execute(select(*columns))}
 
 
+def count_unfollowed(engine: Engine, organisation: str) -> int:
+    """Return how many entries of an organisation's log its warranties do not follow yet."""
+    with reading(engine) as connection:
+        return _read_end(connection, organisation) - _read_mark(connection, organisation)
+
+
 def renew(engine: Engine, office: Office, organisation: str) -> int:
     """Bring an organisation's warranties up to date with its log; return how many were written.
 
@@ -147,37 +153,44 @@ def _look_through(connection: Connection, organisation: str, mark: int) -> tuple
     statement = select(_LOG.c.position, _LOG.c.sealed).where(*where).order_by(_LOG.c.position).limit(ENTRIES_AT_ONCE)
     machines: set[str] = set()
     models: set[str] = set()
-    orders: set[str] = set()
+    orders: dict[str, bool] = {}
     for row in connection.execute(statement):
         mark = row.position
         line = bytes(row.sealed)
         if any(kind in line for kind in _KINDS):
-            for change in codec.decode(Sealed(line).payload, json_text.read_canonical).changes:
+            for change in codec.decode_again(Sealed(line).payload, json_text.load).changes:
                 _take_note(change, machines, models, orders)
     named = records.bodies_of(connection, organisation, orders)
-    machines |= {body["machine_id"] for _, body in named.values() if body.get("machine_id")}
+    counting = [body for order, (_, body) in named.items() if orders[order] or _is_done(body)]
+    machines |= {body["machine_id"] for body in counting if body.get("machine_id")}
     if models:
         every = records.bodies_of_kind(connection, organisation, "machine")
         machines |= {machine_id for machine_id, body in every if body.get("model_id") in models}
     return mark, machines
 
 
-def _take_note(change: Change, machines: set[str], models: set[str], orders: set[str]) -> None:
+def _take_note(change: Change, machines: set[str], models: set[str], orders: dict[str, bool]) -> None:
+    """Note what a change may touch; `orders` tells of each order whether it was done before."""
     names = change.set.keys()
     if change.kind == "machine" and (change.op == "create" or names & _MACHINE_FIELDS):
         machines.add(change.id)
     elif change.kind == "model" and change.op != "create" and names & _MODEL_FIELDS:
         models.add(change.id)
     elif change.kind == "work_order" and change.op != "create" and (change.op == "delete" or names & _ORDER_FIELDS):
-        # The order's machine before and after: both have this repair in their past, or had it.
-        orders.add(change.id)
+        # The order's machine before and after: both have this repair in their past, or had it. An order that is not
+        # done, and was not, is in nobody's past.
+        orders[change.id] = orders.get(change.id, False) or change.op == "delete" or _is_done(change.was)
         machines.update(value for value in (change.was.get("machine_id"),) if isinstance(value, str))
     elif change.kind in _PARTS and isinstance(change.set.get("machine_id"), str):
         machines.add(change.set["machine_id"])
 
 
+def _is_done(order: Mapping[str, Any]) -> bool:
+    return order.get("status") in DONE_STATES
+
+
 def _read_repair(order_id: str, order: Body) -> Repair | None:
-    is_done = order.get("status") in DONE_STATES and order.get("service") == "repair"
+    is_done = _is_done(order) and order.get("service") == "repair"
     reported_at = order.get("reported_at") or order.get("started_at")
     if not is_done or not reported_at or not order.get("finished_at"):
         return None

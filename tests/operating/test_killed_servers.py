@@ -18,6 +18,7 @@ from server.keys import new_id
 from server.reception import Reception
 from server.services.blobs import BlobDesk
 from server.services.proofs import replay, verify_log
+from server.services.warranty import count_unfollowed
 from server.store.database import open_engine
 from server.store.disk_files import DiskFiles
 from sync import receipt
@@ -99,6 +100,7 @@ def stage(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) ->
         )
         firm = Firm(engine, office, Reception(engine), company, wei, lin, dana)
         firm.ensure(*(device_record(device) for device in (wei, lin, dana)))
+        wait_until(lambda: not count_unfollowed(engine, firm.id), "warranties that follow the log")
         firm.catch_up(wei, lin, dana)
         yield Stage(postgres, site, firm)
         engine.dispose()
@@ -174,6 +176,10 @@ def test_whatever_is_killed_devices_only_have_to_try_again(stage: Stage, tmp_pat
             (worker,) = site.running[-2].workers
             os.kill(worker, signal.SIGKILL)
             await_progress(tablets)
+            (scribe,) = site.running[-1].scribes
+            os.kill(scribe, signal.SIGKILL)
+            await_progress(tablets)
+            wait_until(lambda: site.running[-1].scribes not in ([], [scribe]), "another scribe in its place")
             wait_until(site.is_whole, "another worker in its place")
             os.kill(
                 int(str(stage.ask("SELECT pid FROM pg_stat_activity WHERE query ~ 'COMMIT' LIMIT 1"))), signal.SIGKILL
