@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from schemas.problems import Refused
 from server.keys import OfficeKey, verify_signature
 from server.services.office import Office
 from server.store import devices
-from server.store.devices import KnownDevice
+from server.store.devices import KnownDevice, find_standing
+from server.store.feed import FeedEnd
 from sync.changeset import Change
 from sync.checkpoint import Checkpoint, write_checkpoint
 from sync.receipt import Receipt
@@ -22,17 +23,17 @@ RECEIPTS_MAX: Final = 500
 """About 150 KB of receipts; a device asks again from the last number it was given."""
 
 
-def find_signer(connection: Connection, signed: SignedRequest) -> KnownDevice:
-    """Return the device whose key made a request's signature.
+def find_signer(engine: Engine, signed: SignedRequest) -> tuple[KnownDevice, FeedEnd]:
+    """Return the device whose key made a request's signature, and the end of its feed.
 
     Raises Refused with `device_unknown`, or `request_not_signed` when its key does not fit.
     """
-    known = devices.find_device(connection, signed.organisation, signed.device)
-    if known is None:
+    found = find_standing(engine, signed.organisation, signed.device)
+    if found is None:
         raise Refused("device_unknown")
-    if not is_signer(known, signed):
+    if not is_signer(found[0], signed):
         raise Refused("request_not_signed")
-    return known
+    return found
 
 
 def is_signer(device: KnownDevice, signed: SignedRequest) -> bool:

@@ -172,6 +172,37 @@ def glimpsing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def look_up(engine: Engine, statement: str, values: tuple[Any, ...]) -> list[Any]:
+    """Return the rows of one statement, whose parameters are spelled `?`. Raises as `writing` does.
+
+    The driver is asked itself: SQLAlchemy's part would be most of what a request of a device costs that finds
+    nothing new. Whatever goes wrong is left to SQLAlchemy, which knows a broken connection and tries another.
+    """
+    if engine.dialect.name != "sqlite":
+        statement = statement.replace("?", "%s")
+    with _translated():
+        pooled = engine.raw_connection()
+        try:
+            return _ask(pooled.dbapi_connection, statement, values, engine.dialect.name)
+        except engine.dialect.loaded_dbapi.Error:
+            pooled.invalidate()
+        finally:
+            pooled.close()
+    with glimpsing(engine) as connection:
+        return list(connection.exec_driver_sql(statement, values).all())
+
+
+def _ask(connection: Any, statement: str, values: tuple[Any, ...], dialect: str) -> list[Any]:
+    if dialect == "sqlite":
+        return list(connection.execute(statement, values).fetchall())
+    # One statement by itself is its own transaction: none has to be begun and rolled back around it.
+    connection.autocommit = True
+    try:
+        return list(connection.execute(statement, values).fetchall())
+    finally:
+        connection.autocommit = False
+
+
 def _writer_of(engine: Engine) -> Engine:
     """Return where an engine's writing transactions go: on SQLite through one connection of each process.
 

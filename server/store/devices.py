@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import Connection, Row, Table, and_, bindparam, func, select
+from sqlalchemy import Connection, Engine, Row, Table, and_, bindparam, func, select
 
+from server.store.database import look_up
+from server.store.feed import FeedEnd
 from server.store.tables import DeviceHead, HeldSet, KeptAside, LogEntry, Organisation
+from sync.scope import EVERYBODY
 
 _DEVICES: Table = DeviceHead.__table__  # type: ignore[assignment]
 _HELD: Table = HeldSet.__table__  # type: ignore[assignment]
@@ -22,6 +26,14 @@ _KNOWN = select(
     _DEVICES.c.state,
     _DEVICES.c.frozen,
     _DEVICES.c.seq,
+)
+
+_STANDING: Final = (
+    "SELECT d.organisation, d.device, d.person, d.public_key, d.state, d.frozen, d.seq,"
+    " o.epoch, o.position, o.frontier, h.checksum, h.count"
+    " FROM devices d JOIN organisations o ON o.organisation = d.organisation"
+    " LEFT JOIN holders h ON h.organisation = d.organisation AND h.holder IN (?, d.person)"
+    " WHERE d.organisation = ? AND d.device = ?"
 )
 
 _BY_KEY = _KNOWN.where(_DEVICES.c.organisation == bindparam("organisation"), _DEVICES.c.device == bindparam("wanted"))
@@ -54,6 +66,15 @@ def find_device(connection: Connection, organisation: str, device: str) -> Known
     """Return one device of an organisation, or None."""
     row = connection.execute(_BY_KEY, {"organisation": organisation, "wanted": device}).first()
     return KnownDevice(*row) if row else None
+
+
+def find_standing(engine: Engine, organisation: str, device: str) -> tuple[KnownDevice, FeedEnd] | None:
+    """Return one device and the end of its feed, or None: all that a device with nothing to fetch has to be told."""
+    rows = look_up(engine, _STANDING, (EVERYBODY, organisation, device))
+    if not rows:
+        return None
+    known = KnownDevice(*rows[0][:7])
+    return known, FeedEnd.read(row[7:] for row in rows)
 
 
 def list_devices(connection: Connection, organisation: str) -> list[KnownDevice]:

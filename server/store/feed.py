@@ -53,6 +53,31 @@ _SCOPE: Final = text(
 
 
 @dataclass(frozen=True, slots=True)
+class FeedEnd:
+    """The end of a person's feed: the log's epoch, position and frontier; the sum of what his devices should hold."""
+
+    epoch: str
+    position: int
+    frontier: str
+    checksum: int
+    count: int
+
+    @staticmethod
+    def read(rows: Iterable[Sequence[Any]]) -> FeedEnd:
+        """Make it from the rows of `_END`, one for each holder that holds anything."""
+        checksum = count = 0
+        for epoch, position, frontier, held, number in rows:  # noqa: B007
+            if held:
+                checksum, count = add(checksum, parse(held)), count + number
+        return FeedEnd(epoch, position, frontier, checksum, count)
+
+    def check(self, query: PageQuery) -> None:
+        """Raise Refused with `feed_epoch_changed` when a device followed another epoch, or is ahead of the log."""
+        if (query.epoch and query.epoch != self.epoch) or query.since > self.position:
+            raise Refused("feed_epoch_changed", epoch=self.epoch)
+
+
+@dataclass(frozen=True, slots=True)
 class PageQuery:
     """What a device asks for: changes `since` a position under an `epoch`, going on `after` a page."""
 
@@ -69,28 +94,37 @@ def write_page(
     Raises Refused with `feed_epoch_changed` when the device followed another epoch, or is ahead of the log.
     """
     holders = {"organisation": organisation, "everybody": EVERYBODY, "person": person}
-    ends = connection.execute(_END, holders).all()
-    row = ends[0]
-    if (query.epoch and query.epoch != row.epoch) or query.since > row.position:
-        raise Refused("feed_epoch_changed", epoch=row.epoch)
-    begun, position, record_id = _read_token(query, row.position)
+    end = FeedEnd.read(connection.execute(_END, holders).all())
+    end.check(query)
+    begun, position, record_id = _read_token(query, end.position)
     # The feed does not go beyond the log: who has all of it need not be looked up.
-    is_behind = position <= row.position
+    is_behind = position <= end.position
     rows = _read_range(connection, holders, position, record_id, most + 1) if is_behind else []
     lines, last = _write_lines(rows[:most], query.since, begun)
-    complete = last == len(rows)
-    head = PageHead(
-        epoch=row.epoch,
-        since=query.since,
-        until=row.position,
-        after=None if complete else f"{begun}.{rows[last - 1].position}.{rows[last - 1].id}",
-        ops=len(lines),
+    after = None if last == len(rows) else f"{begun}.{rows[last - 1].position}.{rows[last - 1].id}"
+    return _write_head(end, query.since, after, len(lines), server_time), lines
+
+
+def write_nothing(end: FeedEnd, query: PageQuery, server_time: str) -> PageHead | None:
+    """Return the head of a page without steps, if that is what a device is to get; raises as `write_page` does."""
+    end.check(query)
+    if query.since < end.position or query.after is not None:
+        return None
+    return _write_head(end, query.since, None, 0, server_time)
+
+
+def _write_head(end: FeedEnd, since: int, after: str | None, ops: int, server_time: str) -> PageHead:
+    return PageHead(
+        epoch=end.epoch,
+        since=since,
+        until=end.position,
+        after=after,
+        ops=ops,
         server_time=server_time,
-        checksum=spell(add(0, *(parse(end.checksum) for end in ends if end.checksum))) if complete else None,
-        count=sum(end.count for end in ends if end.checksum) if complete else None,
-        witness=witness(row.frontier),
+        checksum=spell(end.checksum) if after is None else None,
+        count=end.count if after is None else None,
+        witness=witness(end.frontier),
     )
-    return head, lines
 
 
 @lru_cache(maxsize=1024)

@@ -24,8 +24,9 @@ from server.clock import unix_now, utc_now
 from server.services import accounts, devices
 from server.services.accounts import SignedIn
 from server.store import sessions
-from server.store.database import glimpsing, reading, writing
+from server.store.database import reading, writing
 from server.store.devices import KnownDevice
+from server.store.feed import FeedEnd
 from server.web.access import Access, access_of
 from server.web.addresses import find_caller
 from server.web.call import Call, flask_call
@@ -61,6 +62,8 @@ class DeviceIdentity:
     state: str
     """``active``, ``frozen`` or ``revoked``"""
     public_key: str
+    end: FeedEnd | None = None
+    """The end of his feed at this moment, where the database was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,20 +188,20 @@ def identify_device(parts: Wiring, call: Call, access: Access) -> DeviceIdentity
     """
     authorization = call.header("Authorization")
     if authorization.startswith(_BEARER):
-        known = _find_by_token(parts, authorization[len(_BEARER) :])
+        known, end = _find_by_token(parts, authorization[len(_BEARER) :])
     elif access.body_bytes_max is None:
         raise Refused("token_invalid")
     else:
-        known = _find_by_signature(parts, call, access)
+        known, end = _find_by_signature(parts, call, access)
     noted = notes()
     noted.organisation, noted.device, noted.person = known.organisation, known.device, known.person
     if known.state == "revoked" and not access.revoked_too:
         raise Refused("device_revoked")
     state = "frozen" if known.frozen and known.state == "active" else known.state
-    return DeviceIdentity(known.organisation, known.device, known.person, state, known.public_key)
+    return DeviceIdentity(known.organisation, known.device, known.person, state, known.public_key, end)
 
 
-def _find_by_signature(parts: Wiring, call: Call, access: Access) -> KnownDevice:
+def _find_by_signature(parts: Wiring, call: Call, access: Access) -> tuple[KnownDevice, FeedEnd | None]:
     digest = call.header("Content-Digest")
     signature_input, signature = call.header("Signature-Input"), call.header("Signature")
     signed = read_signed(call.method, call.path, call.query, digest, signature_input, signature)
@@ -210,27 +213,25 @@ def _find_by_signature(parts: Wiring, call: Call, access: Access) -> KnownDevice
     known = signers.get((signed.organisation, signed.device))
     if access.revoked_too and known is not None and devices.is_signer(known, signed):
         # Whatever became of the device since: its sets are judged by its state at intake.
-        return known
-    with glimpsing(parts.engine) as connection:
-        known = devices.find_signer(connection, signed)
+        return known, None
+    known, end = devices.find_signer(parts.engine, signed)
     if len(signers) >= SIGNERS_MAX:
         signers.clear()
     signers[signed.organisation, signed.device] = known
-    return known
+    return known, end
 
 
-def _find_by_token(parts: Wiring, token: str) -> KnownDevice:
+def _find_by_token(parts: Wiring, token: str) -> tuple[KnownDevice, FeedEnd]:
     try:
         claims: dict[str, Any] = _token_serializer(parts).loads(token)
     except BadData:
         raise Refused("token_invalid") from None
     if claims["expires"] <= unix_now():
         raise Refused("token_invalid")
-    with glimpsing(parts.engine) as connection:
-        known = devices.find_device(connection, claims["organisation"], claims["device"])
-    if known is None or _fingerprint(known.public_key) != claims["key"]:
+    found = devices.find_standing(parts.engine, claims["organisation"], claims["device"])
+    if found is None or _fingerprint(found[0].public_key) != claims["key"]:
         raise Refused("token_invalid")
-    return known
+    return found
 
 
 def _identify_person(access: Access) -> PersonIdentity:

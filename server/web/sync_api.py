@@ -84,8 +84,10 @@ def answer_pull(parts: Wiring, call: Call, device: DeviceIdentity) -> Lines:
     query = feed.PageQuery(_whole(arguments, "since", "0"), arguments.get("epoch", ""), arguments.get("after"))
     # On a bad line a device asks for little at a time: a page that was cut off counts for nothing.
     most = min(max(1, _whole(arguments, "most", str(PAGE_OPS_MAX))), PAGE_OPS_MAX)
-    with reading(parts.engine) as connection:
-        head, lines = feed.write_page(connection, device.organisation, device.person, query, utc_now(), most)
+    head, lines = feed.write_nothing(device.end, query, utc_now()) if device.end else None, []
+    if head is None:
+        with reading(parts.engine) as connection:
+            head, lines = feed.write_page(connection, device.organisation, device.person, query, utc_now(), most)
     if head.after is None:
         notes().synced = head.until
         if head.until != head.since:
