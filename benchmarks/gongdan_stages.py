@@ -19,7 +19,7 @@ from benchmarks.gongdan_company import BenchDevice, Company, create, found_compa
 from benchmarks.measure import Figure, Options
 from benchmarks.workload import RECORDS_PER_SET, edit_order, make_catalogue, make_orders
 from server import reception
-from server.app import spare_the_collector
+from server.garbage import spare_the_collector
 from server.reception import Reception
 from server.store.database import open_engine
 from server.store.workspace import Workspace

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import hmac
 from datetime import timedelta
@@ -14,10 +13,12 @@ from sqlalchemy import Engine
 
 from server.durable import make_folder
 from server.event_log import open_event_log
+from server.garbage import spare_the_collector
 from server.jobs import Rounds, Warranties
 from server.keys import OfficeKey, open_office_key
 from server.metrics import Metrics, share_counts
 from server.reception import Reception
+from server.scribe_line import find_scribe
 from server.services.contacts import Contacts
 from server.services.office import Office
 from server.services.readiness import Readiness
@@ -55,9 +56,6 @@ SECURITY_HEADERS: Final = {
     "X-Frame-Options": "DENY",
     "Cache-Control": "no-store",
 }
-GARBAGE_OBJECTS: Final = 50_000
-"""Objects made, less those freed, between two looks of the collector: about 10 MB."""
-
 STRICT_TRANSPORT: Final = "max-age=31536000"
 
 
@@ -96,7 +94,7 @@ def make_parts(settings: Settings, engine: Engine, key: OfficeKey, metrics: Metr
         engine,
         key,
         office_desk,
-        Reception(engine, metrics.commit_sets.observe, office_desk.shelf),
+        Reception(engine, metrics.commit_sets.observe, office_desk.shelf, find_scribe()),
         Attempts(engine),
         metrics,
         Contacts(engine),
@@ -119,17 +117,6 @@ def wsgi() -> Flask:
     Warranties(parts.engine, parts.office).start()
     spare_the_collector()
     return app
-
-
-def spare_the_collector() -> None:
-    """Let the collector of cyclic garbage pass over what stays for ever, and look less often at what does not.
-
-    A group of change-sets makes tens of thousands of objects that live until its commit; at Python's own setting
-    the collector walks through all of them, and the libraries, again and again: a tenth of the CPU of a bulk push.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GARBAGE_OBJECTS)
 
 
 def _configure(app: Flask, settings: Settings, secret: bytes) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -60,14 +60,24 @@ def _shut_gate() -> threading.Lock:
 
 
 @dataclass(slots=True)
-class _Ticket:
-    """One request. `gate` opens when it is done, or when it is its turn to take in all that waits."""
+class Batch:
+    """What one request hands in; once it was taken in, its receipts or why there are none."""
 
     sender: str
     items: list[Item]
     trace_id: str
     answers: list[str] = field(default_factory=list)
     error: BaseException | None = None
+
+
+HandOn = Callable[[str, Batch], bool]
+"""Lets the process that writes for all others take in a batch of an organisation; False when there is none."""
+
+
+@dataclass(slots=True)
+class _Ticket(Batch):
+    """One request that waits. `gate` opens when it is done, or when it is its turn to take in all that waits."""
+
     done: bool = False
     gate: threading.Lock = field(default_factory=_shut_gate)
 
@@ -115,15 +125,20 @@ class Reception:
     """Takes in change-sets from many threads, in groups."""
 
     def __init__(
-        self, engine: Engine, tell_size: Callable[[int], None] = lambda _: None, shelf: Shelf | None = None
+        self,
+        engine: Engine,
+        tell_size: Callable[[int], None] = lambda _: None,
+        shelf: Shelf | None = None,
+        hand_on: HandOn | None = None,
     ) -> None:
         """Receive into the database of `engine`; `tell_size` is told how many lines each commit took in.
 
-        Whoever else writes there in this process shares its `shelf`.
+        Whoever else writes there in this process shares its `shelf`. What `hand_on` does not take is taken in here.
         """
         self._engine = engine
         self._tell_size = tell_size
         self._shelf = shelf or Shelf()
+        self._hand_on = hand_on
         self._keys: dict[tuple[str, str], bytes] = {}
         self._lanes: defaultdict[str, _Lane] = defaultdict(_Lane)
 
@@ -135,11 +150,8 @@ class Reception:
         """
         received_at = utc_now()
         ticket = _Ticket(device, [self.read(organisation, line, received_at) for line in lines], current_trace_id())
-        lane = self._lanes[organisation]
-        if not lane.enter(ticket):
-            ticket.gate.acquire()
-        if not ticket.done:
-            self._take_in_group(organisation, lane)
+        if self._hand_on is None or not self._hand_on(organisation, ticket):
+            self._wait_for_turn(organisation, ticket)
         if ticket.error is not None:
             raise ticket.error
         assert len(ticket.answers) == len(lines), "every set is answered, or none"
@@ -168,46 +180,55 @@ class Reception:
         self._keys[organisation, device] = key = bytes.fromhex(spelled)
         return key
 
-    def _take_in_group(self, organisation: str, lane: _Lane) -> None:
-        group = lane.next_group()
+    def take_in_together(self, organisation: str, group: Sequence[Batch]) -> None:
+        """Take in batches with one commit, and tell each its receipts or its error."""
         try:
             self._commit(organisation, group)
         except Refused as refused:
             # The database is away for all of them: were each to try alone, the last would wait for all the others.
-            for ticket in group:
-                ticket.error = refused
+            for batch in group:
+                batch.error = refused
         except Exception:
             # One request must not fail because of another it happened to travel with.
-            for ticket in group:
-                self._commit_alone(organisation, ticket)
-        finally:
-            lane.leave(group)
+            for batch in group:
+                self._commit_alone(organisation, batch)
 
-    def _commit(self, organisation: str, group: list[_Ticket]) -> None:
+    def _wait_for_turn(self, organisation: str, ticket: _Ticket) -> None:
+        lane = self._lanes[organisation]
+        if not lane.enter(ticket):
+            ticket.gate.acquire()
+        if not ticket.done:
+            group = lane.next_group()
+            try:
+                self.take_in_together(organisation, group)
+            finally:
+                lane.leave(group)
+
+    def _commit(self, organisation: str, group: Sequence[Batch]) -> None:
         def work(connection: Connection) -> tuple[Workspace, list[list[str]]]:
             store = open_workspace(connection, organisation, self._shelf)
-            store.load([item for ticket in group for item in ticket.items if isinstance(item, Arrival)])
-            answers = [_take_in_ticket(store, ticket) for ticket in group]
+            store.load([item for batch in group for item in batch.items if isinstance(item, Arrival)])
+            answers = [_take_in_batch(store, batch) for batch in group]
             store.flush()
             return store, answers
 
         # A set that an earlier run has stored is answered with its stored receipt.
         store, answers = transact(self._engine, work, is_repeatable=True)
         self._shelf.put(organisation, store.leave())
-        for ticket, answered in zip(group, answers, strict=True):
-            ticket.answers = answered
-        self._tell_size(sum(len(ticket.items) for ticket in group))
+        for batch, answered in zip(group, answers, strict=True):
+            batch.answers = answered
+        self._tell_size(sum(len(batch.items) for batch in group))
 
-    def _commit_alone(self, organisation: str, ticket: _Ticket) -> None:
+    def _commit_alone(self, organisation: str, batch: Batch) -> None:
         try:
-            self._commit(organisation, [ticket])
+            self._commit(organisation, [batch])
         except BaseException as error:
-            ticket.error = error
+            batch.error = error
 
 
-def _take_in_ticket(store: Workspace, ticket: _Ticket) -> list[str]:
-    store.trace_id = ticket.trace_id
-    return take_in(store, ticket.sender, ticket.items)
+def _take_in_batch(store: Workspace, batch: Batch) -> list[str]:
+    store.trace_id = batch.trace_id
+    return take_in(store, batch.sender, batch.items)
 
 
 def take_in(store: Workspace, sender: str, items: Iterable[Item]) -> list[str]:

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "server": {"schemas", "sync", "printing"},
     "field_client": {"schemas", "sync", "printing"},
 }
-INTAKE = {"intake_judge", "intake_apply", "intake", "reception"}
+INTAKE = {"intake_judge", "intake_apply", "intake", "reception", "scribe_line", "garbage"}
 UP_TO_INTAKE = {"settings", "domain", "clock", "durable", "keys", "request_trace", "event_log", "store"} | INTAKE
 UP_TO_SERVICES = UP_TO_INTAKE | {"services", "metrics"}
 SERVER_MAY_IMPORT = {
@@ -45,6 +45,9 @@ SERVER_MAY_IMPORT = {
     # Intake reads no clock and draws no ids: a replay of the log must come to the same records.
     "intake": {"domain", "store", "intake_judge", "intake_apply"},
     "reception": {"domain", "clock", "keys", "request_trace", "store", "intake"},
+    "garbage": set(),
+    "scribe_line": {"domain", "intake", "reception"},
+    "scribe": UP_TO_INTAKE | {"metrics"},
     "services": UP_TO_INTAKE,
     "jobs": UP_TO_SERVICES,
     "web": UP_TO_SERVICES,

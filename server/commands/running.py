@@ -11,6 +11,7 @@ from granian.server import Server
 from sqlalchemy.engine import make_url
 
 from server.commands.desk import Desk, NotReady, at_desk
+from server.commands.keeping_scribe import running_scribe
 from server.demo.people import LOGINS
 from server.demo.seeding import PASSWORD, seed
 from server.event_log import WEB_SERVER_LOG, open_event_log
@@ -51,7 +52,7 @@ def serve(desk: Desk) -> None:
         "下一步（另开一个终端）：gongdan-server enrol --person wei，再按提示在终端上运行 gongdan-field enrol。",
         "Next, in another terminal: gongdan-server enrol --person wei, then gongdan-field enrol on the device.",
     )
-    Server(
+    server = Server(
         "server.app:wsgi",
         address=address or "127.0.0.1",
         port=int(port),
@@ -66,7 +67,9 @@ def serve(desk: Desk) -> None:
         respawn_failed_workers=True,
         log_level=LogLevels.error,
         log_dictconfig=WEB_SERVER_LOG,
-    ).serve()
+    )
+    with running_scribe():
+        server.serve()
 
 
 @click.command(name="tidy")

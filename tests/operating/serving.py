@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -44,9 +45,18 @@ class Serving:
     @property
     def workers(self) -> list[int]:
         """The processes that answer requests."""
-        pid = self.process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return [int(child) for child in children if b"tracker" not in Path(f"/proc/{child}/cmdline").read_bytes()]
+        return [child for child, command in self._children() if not re.search("tracker|server.scribe", command)]
+
+    @property
+    def scribes(self) -> list[int]:
+        """The process that takes in for them; none while a dead one is being replaced."""
+        return [child for child, command in self._children() if "server.scribe" in command]
+
+    def _children(self) -> Iterator[tuple[int, str]]:
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                with suppress(FileNotFoundError):
+                    yield int(child), Path(f"/proc/{child}/cmdline").read_text()
 
     def stop(self, how: signal.Signals = signal.SIGKILL) -> None:
         """End all of it and return when it has ended."""
