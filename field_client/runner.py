@@ -1,4 +1,4 @@
-"""One sync run: push everything, pull everything, then the files. This is the only driver of `sync.session`.
+"""One sync run: push everything, pull everything, then files, out and in. This is the only driver of `sync.session`.
 
 Rule 1: a fault stops the run where it stands; what was reached is stored and the next run goes on from there.
 Rule 2: nothing that is unsent is touched by anything but its own receipt.
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, Literal, TypeVar
 
+from field_client.downloads import Downloads
 from field_client.evidence import EvidenceFolder
 from field_client.outbox import Outbox, parse_instant, spell_instant
 from field_client.patience import Pace
@@ -44,7 +45,10 @@ RESTARTS_MAX: Final = 3
 
 Key = TypeVar("Key", int, str)
 
-Step = Literal["push", "pull", "repair", "files"]
+NOT_TO_BE_HAD: Final = ("blob_unknown", "blob_too_large", "blob_hash_differs")
+"""What concerns one file alone. One that the server does not have yet is asked for again at the next sync."""
+
+Step = Literal["push", "pull", "repair", "files", "fetch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ class SyncReport:
     repaired: int = 0
     files: int = 0
     file_bytes: int = 0
+    fetched: int = 0
+    fetched_bytes: int = 0
     is_consistent: bool | None = None
     """Whether the device holds exactly what the server says; None when that was not compared."""
     fault: Fault | None = None
@@ -109,6 +115,7 @@ class SyncRun:
             self._store.remember(synced_at=spell_instant(self._outbox.now()), revoked=None)
             if self._sends_files:
                 self.send_files()
+                self.fetch_files()
         except Refused as refusal:
             self.report.fault = refusal.fault
             if refusal.code == "device_revoked":
@@ -185,6 +192,25 @@ class SyncRun:
             self._free_files()
         if unwanted is not None:
             raise unwanted
+
+    def fetch_files(self) -> None:
+        """Fetch the manuals of the machines one goes to; one that cannot be had holds up no other."""
+        downloads = Downloads(self._store, self._transport, self._files, self._count_fetched, self._push_news)
+        unwanted: Refused | None = None
+        for file in downloads.plan():
+            try:
+                downloads.fetch(file)
+                self.report.fetched += 1
+            except Refused as refusal:
+                if refusal.code not in NOT_TO_BE_HAD:
+                    raise
+                unwanted = unwanted or refusal
+        if unwanted is not None and unwanted.code != "blob_unknown":
+            raise unwanted
+
+    def _count_fetched(self, size: int) -> None:
+        self.report.fetched_bytes += size
+        self._progress(Progress("fetch", self.report.fetched_bytes))
 
     def _push_news(self) -> None:
         """Send what was done since the run began: a change-set never waits for the photos before it."""

@@ -24,6 +24,7 @@ from field_client.patience import Patience
 from field_client.transport_answers import (
     BYTES_MAX,
     CHANGE_SETS,
+    FILE,
     JSON,
     LINES,
     Answer,
@@ -32,6 +33,7 @@ from field_client.transport_answers import (
     kind_of,
     read_document,
     read_lines,
+    read_piece,
     unpack,
 )
 from field_client.transport_line import open_pool, read_body, telling_trouble
@@ -130,6 +132,11 @@ class Transport:
         """Ask for some records and yield their lines, with their line breaks."""
         body = canonical.dump({"ids": record_ids}).encode()
         yield from read_lines(self._keep_sending("/scope/fetch", body, LINES))
+
+    def download(self, sha256: str, offset: int, most: int) -> tuple[bytes, int]:
+        """Return at most `most` bytes of a file from `offset` on, asked for once, and the size of the whole file."""
+        headers = {"Range": f"bytes={offset}-{offset + most - 1}"}
+        return read_piece(self._send("GET", f"/blobs/{sha256}", {}, b"", headers, FILE), offset)
 
     def upload(
         self, method: str, url: str, headers: Mapping[str, str], body: Body = b""

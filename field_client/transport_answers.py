@@ -7,6 +7,7 @@ Rule 2: nothing is unpacked beyond a limit, and never more than a little at a ti
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,7 +27,16 @@ DOCUMENT_BYTES_MAX: Final = 4 * 1024 * 1024
 PAGE_BYTES_MAX: Final = 64 * 1024 * 1024
 """A page holds at most 2,000 records of at most 256 KiB, in practice 2.5 MB; more is not a page."""
 
-BYTES_MAX: Final = {LINES: PAGE_BYTES_MAX, JSON: DOCUMENT_BYTES_MAX, PROBLEM: DOCUMENT_BYTES_MAX}
+FILE: Final = "application/octet-stream"
+FILE_KINDS: Final = (FILE, "image/jpeg", "image/png", "image/webp")
+"""As what the server sends a file: it trusts no other name for bytes that somebody uploaded."""
+
+FILE_PIECE_BYTES_MAX: Final = 8 * 1024 * 1024
+"""Files are asked for in pieces of half of this at most."""
+
+BYTES_MAX: Final = {LINES: PAGE_BYTES_MAX, JSON: DOCUMENT_BYTES_MAX, PROBLEM: DOCUMENT_BYTES_MAX} | dict.fromkeys(
+    FILE_KINDS, FILE_PIECE_BYTES_MAX
+)
 """media type of the server's answers -> how much such an answer may hold, packed or unpacked"""
 
 PIECE_BYTES: Final = 64 * 1024
@@ -40,6 +50,7 @@ BUSY_LONGEST_S: Final = 3600
 UPLOAD_STATUSES: Final = frozenset({404, 409, 410, 460})
 """Refusals from which an upload goes on by itself."""
 
+_RANGE: Final = re.compile(r"bytes ([0-9]{1,12})-([0-9]{1,12})/([0-9]{1,12})\Z").match
 _OWN_MEMBERS: Final = frozenset({"type", "status", "title", "title_zh", "code", "self"})
 
 
@@ -66,7 +77,8 @@ def check_answer(answer: Answer, kind: str) -> None:
     """Raise Refused unless the server says that it did what it was asked, in the media type `kind`."""
     if answer.kind == PROBLEM and answer.status >= 400:
         raise _read_problem(answer)
-    if answer.kind != kind or answer.status not in range(200, 300):
+    is_kind = answer.kind in FILE_KINDS if kind == FILE else answer.kind == kind
+    if not is_kind or answer.status not in range(200, 300):
         raise _name_stranger(answer)
 
 
@@ -78,6 +90,21 @@ def check_upload(answer: Answer) -> None:
     if answer.kind == PROBLEM and answer.status >= 400:
         raise _read_problem(answer)
     raise _name_stranger(answer)
+
+
+def read_piece(answer: Answer, offset: int) -> tuple[bytes, int]:
+    """Return the bytes of a file from `offset` on that an answer brings, and the size of the whole file.
+
+    Raises Refused with `answer_not_understood` when it brings another range, or bytes that were altered on the way.
+    """
+    found = _RANGE(answer.headers.get("Content-Range", ""))
+    body = b"".join(unpack(answer))
+    if answer.status != 206 or found is None:
+        raise Refused("answer_not_understood")
+    first, last, total = (int(number) for number in found.groups())
+    if first != offset or not body or last - first + 1 != len(body) or last >= total:
+        raise Refused("answer_not_understood")
+    return body, total
 
 
 def read_document(answer: Answer) -> dict[str, Any]:

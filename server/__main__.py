@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "receipts": ("carrying", "receipts", "导出回执 / write a device's receipts into a file"),
     "sheet": ("sheets", "sheet", "打印服务报告 / print an order's job sheet"),
     "check-sheet": ("sheets", "check_sheet", "核对纸质服务报告 / check a job sheet on paper by its code"),
+    "add-manual": ("filing", "add_manual", "登记手册 / file a manual for the engineers"),
     "label": ("labelling", "label", "打印设备标签 / print a machine's label"),
 }
 

@@ -22,6 +22,7 @@ STEPS = {
     "pull": ("接收记录", "records received"),
     "repair": ("修复记录", "records repaired"),
     "files": ("上传文件字节", "bytes of files sent"),
+    "fetch": ("接收手册字节", "bytes of manuals received"),
 }
 
 
@@ -121,6 +122,8 @@ def _tell(desk: Desk, report: SyncReport) -> None:
             f"{en} ({traffic.sent:,} bytes out, {traffic.received:,} in).",
         )
     )
+    if report.fetched:
+        click.echo(say(f"下载手册 {report.fetched} 份。", f"{report.fetched} manuals fetched."))
     if report.repaired:
         click.echo(
             say(

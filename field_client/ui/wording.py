@@ -105,12 +105,13 @@ def spell_progress(progress: Progress | None) -> str:
     """Return how far a sync is, in entries, records or bytes."""
     if progress is None:
         return gettext("Reaching the server …")
-    done = spell_bytes(progress.done) if progress.step == "files" else f"{progress.done:,}"
-    of = "" if progress.of is None else (spell_bytes(progress.of) if progress.step == "files" else f"{progress.of:,}")
+    spell = spell_bytes if progress.step in ("files", "fetch") else "{:,}".format
+    done, of = spell(progress.done), "" if progress.of is None else spell(progress.of)
     step = {
         "push": gettext("Entries sent"),
         "pull": gettext("Changes received"),
         "repair": gettext("Records put right"),
         "files": gettext("Files sent"),
+        "fetch": gettext("Manuals received"),
     }[progress.step]
     return f"{step}: {done} / {of}" if of else f"{step}: {done}"

@@ -57,7 +57,7 @@ _ORDERS: Final = (
 )  # fmt: skip
 
 _NEEDED: Final = {
-    "GD260001": ("MC12-MOT", "MC12-PCB"),
+    "GD260001": ("MC12-MOT", "MC12-PCB", "MC12-LID"),
     "GD260002": ("HC20-SEA",),
     "GD260003": ("BA40-LMP", "BA40-NDL"),
     "GD260009": ("VM85-SRV",),

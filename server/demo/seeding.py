@@ -6,27 +6,32 @@ Rule 2: a seeding that was interrupted goes on where it stopped.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Engine
 
 from schemas.problems import Refused
-from server.demo import customers, machines, models, orders, parts, people, stock
+from server.demo import customers, machines, manuals, models, orders, parts, people, stock
 from server.demo.handset import Handset, make_device_key
 from server.demo.records import DemoRecord, refer
 from server.demo.visits import VISITS, Act, Visit, acts_of
 from server.reception import Reception
 from server.services.accounts import find_account, open_account
+from server.services.blobs import BlobDesk
 from server.services.devices import read_epoch
+from server.services.manuals import file_manual
 from server.services.office import Office, organisations
 from server.services.warranty import renew
 from server.settings import Settings
 from server.store import records
 from server.store.database import reading, writing
 from server.store.devices import read_organisation
+from server.store.file_storage import open_files
 from sync import receipt
 from sync.changeset import CHANGES_MAX, Change
 from sync.receipt import Receipt
@@ -46,6 +51,7 @@ def seed(engine: Engine, office: Office, settings: Settings, now: datetime) -> s
     seeding.write_catalogue()
     seeding.write_customers(now)
     seeding.replay_visits(now)
+    seeding.file_manuals()
     renew(engine, office, seeding.organisation)
     seeding.open_accounts()
     return seeding.organisation
@@ -88,6 +94,22 @@ class _Seeding:
         self._disagree(now)
         for name in self.handsets:
             self._update("gao", "device.revoke", "device", name, {"state": "revoked"})
+
+    def file_manuals(self) -> None:
+        with reading(self.engine) as connection:
+            there = records.bodies_of(connection, self.organisation, [refer("manual", name) for name in manuals.NAMES])
+        settings = self.settings
+        desk = BlobDesk(self.engine, open_files(settings), settings.blob_bytes_max, settings.upload_hours)
+        for name in manuals.NAMES:
+            if refer("manual", name) not in there:
+                with tempfile.TemporaryDirectory(prefix="gongdan-demo-") as folder:
+                    path = Path(folder) / f"{name}.pdf"
+                    path.write_bytes(manuals.print_manual(name))
+                    values = manuals.describe_manual(name)
+                    actor = refer("person", "gao")
+                    file_manual(
+                        self.engine, self.office, desk, self.organisation, actor, path, values, refer("manual", name)
+                    )
 
     def open_accounts(self) -> None:
         for login in people.LOGINS:

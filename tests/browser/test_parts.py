@@ -31,14 +31,15 @@ def open_fitting(page: Page) -> None:
 
 
 def test_before_departure_one_sees_what_is_missing_and_whose_warranty_it_is(
-    phone: Page, accessible: Check, picture: Picture
+    phone: Page, tablet: Tablet, accessible: Check, picture: Picture
 ) -> None:
-    expect(phone.locator(".order", has_text=URGENT)).to_contain_text("手册")
+    expect(phone.locator(".order", has_text=URGENT)).to_contain_text("车上缺 上盖锁组件 × 1")
     open_order(phone)
     readiness, card = phone.locator(".readiness"), phone.locator(".machine-card")
 
     expect(readiness).to_contain_text("直流无刷电机 × 1 在车上")
-    expect(readiness.locator(".lacking").first).to_be_visible()
+    expect(readiness).to_contain_text("手册：MC-12 微型离心机维修手册")
+    expect(readiness.locator(".lacking")).to_have_count(1)
     expect(card).to_contain_text("保修期内")
     expect(card).to_contain_text(re.compile(r"整机保修到 \d{4}-\d\d-\d\d"))
     accessible(phone)
@@ -50,6 +51,9 @@ def test_before_departure_one_sees_what_is_missing_and_whose_warranty_it_is(
     expect(phone.locator(".terms")).to_contain_text("电机")
     accessible(phone)
     picture(phone, "machine")
+    manual = phone.get_by_role("link", name="MC-12 微型离心机维修手册")
+    answer = phone.request.get(tablet.address + str(manual.get_attribute("href")))
+    assert (answer.headers["content-type"], answer.body()[:5]) == ("application/pdf", b"%PDF-")
 
 
 def test_a_part_from_the_van_is_fitted_warned_of_and_struck_out(

@@ -262,6 +262,8 @@ class _Desk(BaseHTTPRequestHandler):
             self._send_lines([office.take_in(line).encode() + b"\n" for line in body.split(b"\n") if line])
         elif path == "/pull":
             self._send_lines(office.page(query))
+        elif path.startswith("/blobs/") and path != "/blobs/states":
+            self._send_piece(path.rpartition("/")[2])
         elif path == "/scope/buckets":
             sums = checksum.bucket_sums((i, digest_of(i, r)) for i, r in held.items())
             self._send_json({"sums": [checksum.spell(s) for s in sums], "position": 0, "epoch": office.epoch})
@@ -285,6 +287,16 @@ class _Desk(BaseHTTPRequestHandler):
             self._send_json({"states": {n: "verified" if n in office.blobs else "missing" for n in names}})
         else:
             raise Refused("not_found", what=path)
+
+    def _send_piece(self, name: str) -> None:
+        """Send the range of a file that is asked for."""
+        if name not in self.office.blobs:
+            raise Refused("blob_unknown")
+        data = self.office.blobs[name]
+        first, last = (int(number) for number in self.headers["Range"].removeprefix("bytes=").split("-"))
+        piece = self.office.answered(data[first : last + 1])
+        place = {"Content-Range": f"bytes {first}-{min(last, len(data) - 1)}/{len(data)}"}
+        self._send(206, piece, "application/octet-stream", place)
 
     def _upload(self, path: str) -> None:
         office, upload_id = self.office, path.rpartition("/")[2]
