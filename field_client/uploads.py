@@ -106,6 +106,10 @@ class Uploads:
                 place = self._send_piece(blob, place)
                 self._between()
             except Refused as refusal:
+                if refusal.code == "server_busy":
+                    # It took nothing, and has no fault but to have much to do: what is known of the file holds.
+                    self._transport.patience.bear(refusal)
+                    continue
                 place = None
                 self._bear(refusal)
             fruitless += 1

@@ -34,6 +34,7 @@ from server.web.direct import Direct
 from server.web.docs_page import DOCUMENT_CONFIG, documentation
 from server.web.enrol_api import enrolling
 from server.web.errors import register_errors
+from server.web.file_lane import FileLane
 from server.web.fleet_api import fleet
 from server.web.health import health
 from server.web.lines import watch_lines
@@ -100,6 +101,7 @@ def make_parts(settings: Settings, engine: Engine, key: OfficeKey, metrics: Metr
         Contacts(engine),
         files,
         Readiness(settings, engine, files),
+        FileLane(settings.threads),
     )
 
 

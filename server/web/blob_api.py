@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any, Final
 
 from flask import Response, request
@@ -47,6 +48,7 @@ _CHUNK_PROBLEMS: Final = (
     "blob_too_large",
     "blob_hash_differs",
     "disk_full",
+    "server_busy",
     *STORAGE_PROBLEMS,
 )
 _UUID = re.compile(UUID_PATTERN)
@@ -87,6 +89,7 @@ def show_server(upload: str = "") -> Response:  # noqa: ARG001 - one of the two 
         "organisation_quota_reached",
         "upload_offset_differs",
         "disk_full",
+        "server_busy",
         *STORAGE_PROBLEMS,
         more=("Location",),
         body=True,
@@ -104,9 +107,10 @@ def create() -> Response:
     # What the row of the upload says need not be kept a second time.
     note = "" if sha256 and metadata == tus_headers.name_hash(sha256) else metadata
     owner = _identify_owner()
-    state = _desk().create(owner, size_bytes, sha256, note)
-    if length != 0 and not state.offset:
-        state = _desk().receive(owner, state.upload, 0, _read_blocks(length), length, checksum)
+    with wired().file_lane.held() if length != 0 else nullcontext():
+        state = _desk().create(owner, size_bytes, sha256, note)
+        if length != 0 and not state.offset:
+            state = _desk().receive(owner, state.upload, 0, _read_blocks(length), length, checksum)
     answer = Response(status=201, headers=tus_headers.describe(state))
     answer.headers["Location"] = f"{request.root_path}{PREFIX}/blobs/uploads/{state.upload}"
     return answer
@@ -144,7 +148,8 @@ def receive(upload: str) -> Response:
     _require_bytes_type()
     offset, checksum, length = tus_headers.read_whole("Upload-Offset"), tus_headers.read_checksum(), _read_length()
     blocks = _read_blocks(length)
-    state = _desk().receive(_identify_owner(), _check_id(upload), offset, blocks, length, checksum)
+    with wired().file_lane.held():
+        state = _desk().receive(_identify_owner(), _check_id(upload), offset, blocks, length, checksum)
     return Response(status=204, headers=tus_headers.describe(state))
 
 
@@ -196,9 +201,10 @@ def send(sha256: str) -> Response:
     if not _SHA256.match(sha256):
         raise Refused("blob_unknown")
     found = _desk().open(caller_organisation(), sha256)
-    body = wrap_file(request.environ, found.file, SEND_BYTES)
+    file = wired().file_lane.pass_file(found.file)
+    body = wrap_file(request.environ, file, SEND_BYTES)
     answer = Response(body, mimetype=found.media_type, direct_passthrough=True)
-    answer.call_on_close(found.file.close)
+    answer.call_on_close(file.close)
     answer.content_length = found.size_bytes
     answer.set_etag(sha256)
     answer.headers["Cache-Control"] = IMMUTABLE

@@ -101,6 +101,7 @@ _FILE: Final = {
 FILE: Final = about(
     "下载文件",
     "blob_unknown",
+    "server_busy",
     *STORAGE_PROBLEMS,
     responses={
         "200": {"description": "文件 / The file", **_FILE},

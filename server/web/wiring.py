@@ -18,6 +18,7 @@ from server.settings import Settings
 from server.store.blob_files import BlobFiles
 from server.store.devices import KnownDevice
 from server.web.attempts import Attempts
+from server.web.file_lane import FileLane
 
 EXTENSION = "gongdan"
 
@@ -36,6 +37,7 @@ class Wiring:
     contacts: Contacts
     files: BlobFiles
     readiness: Readiness
+    file_lane: FileLane
     signers: dict[tuple[str, str], KnownDevice] = field(default_factory=dict)
     """Devices by organisation and id whose key made a signature before; a key never changes, their state may."""
 

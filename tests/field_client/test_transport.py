@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from field_client.outbox import Edit
+from field_client.patience import Patience
 from field_client.transport import Caller, Transport
 from field_client.uploads import PIECE_FIRST_BYTES, Uploads
 from schemas.problems import Refused
@@ -221,6 +222,33 @@ def test_an_upload_cut_off_goes_on_at_its_byte(tablet: Tablet, office: Office, u
     assert len(office.uploads) == 1
     # After each cut the server is asked before anything more is sent.
     assert [method for method, path in office.requests if path.startswith("/blobs/uploads/")].count("HEAD") == 2
+
+
+def test_a_busy_server_is_given_time_and_asked_nothing_meanwhile(
+    tablet: Tablet, office: Office, url: str, blob: LocalBlob
+) -> None:
+    busy = 12
+    pauses: list[float] = []
+
+    def refuse(desk: BaseHTTPRequestHandler) -> bool:
+        nonlocal busy
+        if desk.command != "PATCH" or busy == 0:
+            return False
+        busy -= 1
+        desk.rfile.read(int(desk.headers["Content-Length"]))
+        answer = answer_with(503, "application/problem+json", b'{"code":"server_busy","seconds":5}')
+        return answer(desk)
+
+    office.interfere = refuse
+    uploads = uploads_of(tablet, url, [])
+    uploads._transport.patience = Patience(300, clock=lambda: float(sum(pauses)), pause=pauses.append)
+    uploads._pace.size = len(FILE) // 4
+
+    uploads.send(blob)
+
+    assert uploads.plan() == [] and busy == 0
+    assert len(pauses) == 12 and min(pauses) >= 5
+    assert [method for method, _ in office.requests].count("HEAD") == 0
 
 
 def test_an_upload_goes_on_in_a_later_run(tablet: Tablet, office: Office, url: str, blob: LocalBlob) -> None:

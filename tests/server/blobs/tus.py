@@ -153,7 +153,7 @@ class Server:
         self.process = subprocess.Popen(
             [Path(sys.executable).with_name("granian"), *options, self.app],
             cwd=PROJECT,
-            env={**os.environ, **environment_of(self.settings)},
+            env={**os.environ, **environment_of(self.settings), "GONGDAN_THREADS": str(self.threads)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
