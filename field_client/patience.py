@@ -94,9 +94,14 @@ class Pace:
         """Note that a request begins."""
         self._began = self.clock()
 
+    @property
+    def took_s(self) -> float:
+        """How long the request has taken that began last."""
+        return self.clock() - self._began
+
     def note(self, size: int) -> None:
         """Note that a request with `size` has got through."""
-        took_s = max(self.clock() - self._began, 0.001)
+        took_s = max(self.took_s, 0.001)
         fitting = size * self.target_s / took_s
         # A request that was small for want of more to send says little of what the line can carry.
         if size >= self.size or fitting < self.size:

@@ -19,6 +19,7 @@ from field_client.patience import Pace
 from field_client.store import Store
 from field_client.store_feed import Feed
 from field_client.transport import Traffic, Transport
+from field_client.upload_lanes import Lanes, Turn
 from field_client.uploads import Uploads
 from field_client.wiping import ask_for_order
 from schemas.problems import Fault, Refused
@@ -138,7 +139,8 @@ class SyncRun:
                 answer = self._transport.push(body)
             except Refused as refusal:
                 pace.shrink()
-                patience.bear(refusal)
+                with self._transport.away():
+                    patience.bear(refusal)
                 session, sent = PushSession(self._outbox.waiting(), pace.size), 0
                 continue
             pace.note(len(body))
@@ -173,25 +175,29 @@ class SyncRun:
             self.report.file_bytes += size
             self._progress(Progress("files", self.report.file_bytes, max(total, self.report.file_bytes)))
 
-        uploads = Uploads(self._store, self._transport, self._files, count, self._push_news)
-        planned = uploads.plan()
-        total = sum(blob.size_bytes for blob in planned)
-        unwanted: Refused | None = None
-        for blob in planned:
+        turn = Turn()
+        self._transport.away = turn.away
+
+        def look_around() -> None:
+            self._push_news()
+            if uploads.is_strained:
+                lanes.widen()
+
+        uploads = Uploads(self._store, self._transport, self._files, count, look_around, turn)
+        with turn:
+            planned = uploads.plan()
+            total = sum(blob.size_bytes for blob in planned)
+            lanes = Lanes(planned, turn, lambda: uploads.beside().send)
             try:
-                uploads.send(blob)
-                self.report.files += 1
-            except Refused as refusal:
-                if refusal.fault.problem.retry != "never":
-                    raise
-                # The server takes no such file, say one that is too large: it stays here, and holds up no other.
-                unwanted = refusal
-        if planned:
-            uploads.plan()
-        if self._frees_files:
-            self._free_files()
-        if unwanted is not None:
-            raise unwanted
+                lanes.bring(uploads.send, look_around)
+            finally:
+                self.report.files += lanes.brought
+            if planned:
+                uploads.plan()
+            if self._frees_files:
+                self._free_files()
+        if lanes.unwanted is not None:
+            raise lanes.unwanted
 
     def fetch_files(self) -> None:
         """Fetch the manuals of the machines one goes to; one that cannot be had holds up no other."""

@@ -13,8 +13,10 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import copy
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, Final
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -37,6 +39,7 @@ from field_client.transport_answers import (
     unpack,
 )
 from field_client.transport_line import open_pool, read_body, telling_trouble
+from field_client.transport_tcp import LineFacts
 from schemas.problems import Refused
 from sync import canonical, zstd
 from sync.chain import Sign
@@ -74,6 +77,16 @@ class Traffic:
     sent: int = 0
     received: int = 0
     requests: int = 0
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
+
+    def add(self, *, sent: int = 0, received: int = 0, requests: int = 0) -> None:
+        """Count some more; several connections may at once."""
+        with self._lock:
+            self.sent, self.received, self.requests = (
+                self.sent + sent,
+                self.received + received,
+                self.requests + requests,
+            )
 
 
 class Transport:
@@ -81,6 +94,12 @@ class Transport:
 
     All requests of one transport belong to one trace, whose id the server writes into its own log.
     """
+
+    line = LineFacts()
+    """How the connection was that was used last."""
+
+    away: Callable[[], AbstractContextManager[None]] = staticmethod(nullcontext)
+    """Held while the network is waited for."""
 
     def __init__(
         self,
@@ -105,7 +124,16 @@ class Transport:
         self._caller = caller
         self._now = now
         self._silence_s = timeout_s
-        self._pool = open_pool(self.base_url, timeout_s)
+        self._pool = open_pool(self.base_url, timeout_s, self._note_line)
+
+    def beside(self) -> Transport:
+        """Return what talks to the same server, in the same trace and count, over a connection of its own."""
+        other = copy(self)
+        other.patience, other._pool = copy(self.patience), open_pool(self.base_url, self._silence_s, other._note_line)
+        return other
+
+    def _note_line(self, facts: LineFacts) -> None:
+        self.line = facts
 
     def ask(
         self, path: str, document: Mapping[str, Any], wanted: Mapping[str, type], *, is_signed: bool = True
@@ -157,7 +185,10 @@ class Transport:
     def _keep_sending(self, path: str, body: bytes, kind: str, *, is_signed: bool = True) -> Answer:
         """Post a JSON document until it is answered or the patience is over."""
         headers = {"Content-Type": JSON}
-        return self.patience.keep_trying(lambda: self._send("POST", path, {}, body, headers, kind, is_signed=is_signed))
+        with self.away():
+            return self.patience.keep_trying(
+                lambda: self._send("POST", path, {}, body, headers, kind, is_signed=is_signed)
+            )
 
     def _tell(self) -> dict[str, str]:
         report = self._report(self.offset_ms)
@@ -197,9 +228,9 @@ class Transport:
         A kept connection may be closed by the other side just as it is used again; a stream cannot be sent twice.
         """
         for is_last in (False, True):
-            self.traffic.requests += 1
+            self.traffic.add(requests=1)
             try:
-                with self._telling(method, target) as (context, told), telling_trouble():
+                with self.away(), self._telling(method, target) as (context, told), telling_trouble():
                     answer = self._exchange(method, target, {HEADER: context.header, **headers}, body)
                     told["status"] = answer.status
                     return answer
@@ -242,7 +273,7 @@ class Transport:
         try:
             bytes_max = BYTES_MAX.get(kind_of(answer.headers))
             received = read_body(answer, bytes_max, self._silence_s) if bytes_max and method != "HEAD" else b""
-            self.traffic.received += len(received)
+            self.traffic.add(received=len(received))
             if answer.length_remaining == 0:
                 answer.drain_conn()
             return Answer(answer.status, answer.headers, received)
@@ -253,7 +284,7 @@ class Transport:
     def _cut(self, body: bytes) -> Iterator[bytes]:
         for start in range(0, len(body), BLOCK_BYTES):
             block = body[start : start + BLOCK_BYTES]
-            self.traffic.sent += len(block)
+            self.traffic.add(sent=len(block))
             yield block
 
     def _sign(self, method: str, path: str, query: str, body: bytes) -> dict[str, str]:

@@ -15,7 +15,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from field_client.transport_tcp import await_room, read_facts, shorten_pauses
+from field_client.transport_tcp import LineFacts, await_room, read_facts, shorten_pauses
 from schemas.problems import Refused
 
 CONNECT_S: Final = 20.0
@@ -46,11 +46,16 @@ TRICKLE_BYTES_S: Final = 16
 
 READ_BYTES: Final = 64 * 1024
 
+Note = Callable[[LineFacts], None]
+
 _ON_THE_WAY: Final = (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError)
 
 
-def open_pool(base_url: str, silence_s: float) -> urllib3.HTTPConnectionPool:
-    """Return the connections to a server; at most one is kept. `silence_s` is how long nothing may come."""
+def open_pool(base_url: str, silence_s: float, note: Note = lambda _: None) -> urllib3.HTTPConnectionPool:
+    """Return the connections to a server; at most one is kept. `silence_s` is how long nothing may come.
+
+    `note` is told now and then how a connection does.
+    """
     address = urlsplit(base_url)
     is_safe = address.scheme == "https"
     make = urllib3.HTTPSConnectionPool if is_safe else urllib3.HTTPConnectionPool
@@ -63,7 +68,8 @@ def open_pool(base_url: str, silence_s: float) -> urllib3.HTTPConnectionPool:
         retries=False,
         socket_options=list(_options()),
     )
-    pool.ConnectionCls = partial(_SafeLine if is_safe else _PlainLine, silence_s=silence_s)  # type: ignore[assignment]
+    line = partial(_SafeLine if is_safe else _PlainLine, silence_s=silence_s, note=note)
+    pool.ConnectionCls = line  # type: ignore[assignment]
     return pool
 
 
@@ -97,26 +103,26 @@ def read_body(answer: urllib3.BaseHTTPResponse, bytes_max: int, silence_s: float
 class _Line(HTTPConnection):
     """A connection whose waits all end."""
 
-    def __init__(self, *arguments: Any, silence_s: float, **named: Any) -> None:
+    def __init__(self, *arguments: Any, silence_s: float, note: Note, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._silence_s = silence_s
+        self._silence_s, self._note = silence_s, note
 
     def connect(self) -> None:
         super().connect()
         # Until an answer is awaited, urllib3 leaves the limit of the handshake on what is being sent.
         self.sock.settimeout(self._silence_s)
-        _limit_unheard(self.sock, self._silence_s)
+        _limit_unheard(self.sock, self._silence_s, self._note)
 
     def send(self, data: Any) -> None:
         if self.sock is not None:
             await_room(self.sock, self._silence_s)
         super().send(data)
         # A round trip grows as a slow line's queues fill.
-        _limit_unheard(self.sock, self._silence_s)
+        _limit_unheard(self.sock, self._silence_s, self._note)
 
     def getresponse(self) -> Any:
         line = self.sock
-        self.timeout = _limit_unheard(line, self._silence_s)
+        self.timeout = _limit_unheard(line, self._silence_s, self._note)
         is_over = threading.Event()
 
         def give_up() -> None:
@@ -164,7 +170,7 @@ def _options() -> Iterator[tuple[int, int, int]]:
         yield socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES
 
 
-def _limit_unheard(line: socket.socket, silence_s: float) -> float:
+def _limit_unheard(line: socket.socket, silence_s: float, note: Note) -> float:
     """Let a connection end by itself when the other side confirms nothing; return how long to wait for an answer.
 
     Both go by how long a round trip takes on it, as far as this system tells.
@@ -172,6 +178,7 @@ def _limit_unheard(line: socket.socket, silence_s: float) -> float:
     facts = read_facts(line)
     if facts is None:
         return silence_s
+    note(facts)
     trips_s = UNHEARD_ROUND_TRIPS * facts.round_trip_s
     shorten_pauses(line, facts.round_trip_s)
     limit_s = min(silence_s, max(UNHEARD_LEAST_S, trips_s))

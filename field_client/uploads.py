@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +20,7 @@ from field_client.evidence import CHUNK_BYTES, EvidenceFolder
 from field_client.patience import Pace
 from field_client.store import Store
 from field_client.transport import BLOCK_BYTES, Transport
+from field_client.upload_lanes import Turn, is_strained
 from schemas.problems import Refused
 from sync.blobs import BlobState, LocalBlob, plan_uploads
 
@@ -63,20 +65,36 @@ class Uploads:
         files: EvidenceFolder,
         sent: Sent,
         between: Callable[[], None] = lambda: None,
+        turn: Turn | None = None,
     ) -> None:
         """Send those of `files` that are named in `store`; `between` is called after each request that carried bytes.
 
-        What `between` raises as Refused ends or delays the file as trouble with the file itself would.
+        What `between` raises as Refused ends or delays the file as trouble with the file itself would. Where several
+        send from one store, each does so in its `turn`.
         """
         self._store = store
         self._transport = transport
         self._files = files
         self._sent = sent
         self._between = between
+        self._turn = turn or Turn()
+        self.rate_bytes_s = math.inf
+        """At which the last bytes went."""
         self._clock = transport.patience.clock
         self._pace = Pace(PIECE_FIRST_BYTES, PIECE_LEAST_BYTES, PIECE_MOST_BYTES, PIECE_S, self._clock)
         self._token = ""
         self._token_until = math.inf
+
+    @property
+    def is_strained(self) -> bool:
+        """Whether the last bytes went over a line that carries more connections than this one."""
+        return is_strained(self._transport.line, self.rate_bytes_s)
+
+    def beside(self) -> Uploads:
+        """Return another lane over a connection of its own, which begins with what this one knows of the line."""
+        other = copy(self)
+        other._transport, other._pace, other._between = self._transport.beside(), copy(self._pace), lambda: None
+        return other
 
     def plan(self) -> list[LocalBlob]:
         """Ask the server what it has and return the files to send, in order; what it has verified is noted."""
@@ -108,7 +126,7 @@ class Uploads:
             except Refused as refusal:
                 if refusal.code == "server_busy":
                     # It took nothing, and has no fault but to have much to do: what is known of the file holds.
-                    self._transport.patience.bear(refusal)
+                    self._wait(refusal)
                     continue
                 place = None
                 self._bear(refusal)
@@ -121,7 +139,11 @@ class Uploads:
             self._token = ""
             return
         self._pace.shrink()
-        self._transport.patience.bear(refusal)
+        self._wait(refusal)
+
+    def _wait(self, refusal: Refused) -> None:
+        with self._turn.away():
+            self._transport.patience.bear(refusal)
 
     def _find_place(self, blob: LocalBlob) -> _Place | None:
         """Return the upload as the server has it; None when the server cannot have begun one."""
@@ -149,6 +171,7 @@ class Uploads:
         else:
             place = self._append(blob, place, size)
         if place is not None:
+            self.rate_bytes_s = size / max(self._pace.took_s, 0.001)
             self._pace.note(size)
         return place
 
@@ -186,8 +209,9 @@ class Uploads:
             for start in range(0, min(left, len(piece)), BLOCK_BYTES):
                 block = piece[start : start + min(BLOCK_BYTES, left)]
                 left -= len(block)
-                self._transport.traffic.sent += len(block)
-                self._sent(len(block))
+                self._transport.traffic.add(sent=len(block))
+                with self._turn:
+                    self._sent(len(block))
                 yield block
 
     def _authorise(self) -> dict[str, str]:

@@ -236,7 +236,7 @@ def test_a_busy_server_is_given_time_and_asked_nothing_meanwhile(
             return False
         busy -= 1
         desk.rfile.read(int(desk.headers["Content-Length"]))
-        answer = answer_with(503, "application/problem+json", b'{"code":"server_busy","seconds":5}')
+        answer = answer_with(503, "application/problem+json", b'{"code":"server_busy","seconds":5}', Connection="close")
         return answer(desk)
 
     office.interfere = refuse
