@@ -25,8 +25,8 @@ TRY_LONGEST_S: Final = 3.0
 TCP_RTO_MAX_MS: Final = 44
 """Since Linux 6.15, and known to no version of Python yet."""
 
-UNDER_WAY_LEAST_BYTES: Final = 64 * 1024
-"""Of this much no line is worse off for; the first seconds of a connection are not slowed down by it either."""
+UNDER_WAY_LEAST_BYTES: Final = 24 * 1024
+"""Less than two blocks would leave a line idle; on a 2G line this is two seconds and a half."""
 
 UNDER_WAY_ROUND_TRIPS: Final = 1.25
 """A quarter more than the line holds, so that its rate is found when it rises."""

@@ -82,6 +82,8 @@ class Link:
         pairs = ((CLIENT, SERVER), (SERVER, CLIENT))
         self.directions = [Direction(a, b, Random(f"{conditions.seed} {a}")) for a, b in pairs]
         self.conditions, self.since, self.cuts = conditions, time.monotonic(), 0
+        # Ports are given again to later connections.
+        self.seen, self.dead = set(), set()
 
     def take(self, source: int, packet: bytes, now: float) -> None:
         """Take a packet in from one end: it is lost here, or gets the time at which it comes out."""
@@ -130,7 +132,7 @@ class Link:
 
     def count(self) -> dict[str, int]:
         """Return what was carried since the conditions changed; `up` is from client to server."""
-        counts = {"cuts": self.cuts}
+        counts = {"cuts": self.cuts, "connections": len(self.seen)}
         for name, way in zip(("up", "down"), self.directions, strict=True):
             figures = asdict(way)
             counts |= {

@@ -21,7 +21,7 @@ from field_client.runner import Progress, SyncRun
 from field_client.transport import Caller, Transport
 from sync.blobs import LocalBlob
 
-THUMBNAIL_BYTES: Final = 8 * 1024
+THUMBNAIL_BYTES: Final = 3 * 1024
 
 
 class CountingTransport(Transport):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sqlite3
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from server.web.lines import hang_up_silent
+from server.web.lines import TCP_RTO_MAX_MS, TRY_LONGEST_MS, hang_up_silent, shorten_pauses
 from tests.network.probe import await_server
 
 PROGRAM = Path(sys.executable).parent / "gongdan-server"
@@ -57,6 +58,23 @@ def test_clients_that_fall_silent_are_hung_up_on_and_others_are_answered(port: i
 
     assert answer.startswith(b"HTTP/1.1 200")
     assert ends == [b""] * THREADS
+
+
+def test_what_is_accepted_is_tried_again_soon() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_server(("127.0.0.1", 0)) as other:
+        port = listener.getsockname()[1]
+        try:
+            listener.getsockopt(socket.IPPROTO_TCP, TCP_RTO_MAX_MS)
+        except OSError as unknown:
+            # Before Linux 6.15: then nothing is changed, and nothing fails.
+            assert unknown.errno == errno.ENOPROTOOPT and shorten_pauses(port) == 0
+            return
+
+        assert shorten_pauses(port) == 1
+
+        with socket.create_connection(("127.0.0.1", port)), listener.accept()[0] as line:
+            assert line.getsockopt(socket.IPPROTO_TCP, TCP_RTO_MAX_MS) == TRY_LONGEST_MS
+        assert other.getsockopt(socket.IPPROTO_TCP, TCP_RTO_MAX_MS) > TRY_LONGEST_MS
 
 
 def test_a_look_takes_no_lock_of_any_file_away(tmp_path: Path) -> None:
