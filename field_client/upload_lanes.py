@@ -28,8 +28,8 @@ LANES_MAX: Final = 8
 LOOK_EVERY_S: Final = 2.0
 
 STRAINED_SHARE: Final = 0.1
-STRAINED_ROUND_TRIP_S: Final = 1.0
-STRAINED_BYTES_S: Final = 1000
+STRAINED_ROUND_TRIP_S: Final = 0.5
+STRAINED_BYTES_S: Final = 2000
 """So slow, so far and with so many losses no connection has found what the line can carry."""
 
 Send = Callable[[LocalBlob], None]

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ from tests.source_tree import ROOT
 PROGRAMS: Final = Path(sys.executable).parent
 PORT: Final = 8080
 URL: Final = f"http://{SERVER_ADDRESS}:{PORT}"
+
+_UPGRADING: Final = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,9 @@ def upgrade_here(url: str, data: Path) -> None:
     """Make the server's database."""
     data.mkdir(parents=True)
     engine = open_engine(url)
-    upgrade(engine)
+    # Alembic keeps what it is doing in its module.
+    with _UPGRADING:
+        upgrade(engine)
     engine.dispose()
 
 
