@@ -70,7 +70,8 @@ def create(bench: Workbench, new: NewOrder) -> Done:
 
     Its number is the device's own until the office gives it another name: F, the day and part of its id. A machine
     that is known here by its model and serial number is not registered again. Raises Refused with `field_missing`
-    without a symptom, a serial number or any customer, `not_found` for a record not known here, or `value_invalid`.
+    without a symptom, a new machine's serial number or model, or any customer, `not_found` for a record not known
+    here, or `value_invalid`.
     """
     if not new.symptom.strip():
         raise Refused("field_missing", field="symptom")
@@ -176,8 +177,9 @@ def _register(bench: Workbench, new: NewOrder) -> tuple[Record | None, list[Edit
     if new.machine is None:
         return None, [], ()
     serial = new.machine.serial.strip()
-    if not serial:
-        raise Refused("field_missing", field="serial")
+    for field, said in (("serial", serial), ("model_id", new.machine.model_id)):
+        if not said:
+            raise Refused("field_missing", field=field)
     for known in bench.store.find_by("machine", "serial", serial):
         if known.values["model_id"] == new.machine.model_id:
             return known, [], (Notice("machine_known", {"serial": serial}),)

@@ -24,6 +24,7 @@ def test_an_order_is_taken_down_at_a_machine_nobody_knows(
 ) -> None:
     phone.get_by_role("link", name="新建工单").click()
     phone.get_by_label("登记新设备").check()
+    phone.get_by_label("机型").select_option(label="MC-12 微型离心机")
     phone.get_by_label("铭牌上的出厂编号").fill("MC12-2611-0001")
     phone.get_by_label("故障现象").fill("开机无反应")
     phone.get_by_label("紧急").check()
@@ -95,3 +96,12 @@ def test_a_machine_is_packed_for_the_workshop(phone: Page, tablet: Tablet, acces
     expect(phone.locator(".word.done")).to_contain_text("返厂工单 F")
     phone.goto(order + "/return")
     expect(phone.locator("main .card").first).to_contain_text("外壳右侧有划痕")
+
+
+def test_a_label_nobody_knows_leads_to_a_new_machine(phone: Page, tablet: Tablet, accessible: Check) -> None:
+    phone.goto(tablet.address + "/scan/found?typed=MC12-2611-0002")
+    phone.get_by_role("link", name="登记这台设备").click()
+
+    expect(phone.get_by_label("登记新设备")).to_be_checked()
+    expect(phone.get_by_label("铭牌上的出厂编号")).to_have_value("MC12-2611-0002")
+    accessible(phone)

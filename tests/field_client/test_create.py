@@ -100,6 +100,7 @@ def test_what_was_handed_in_stays_in_sight(tablet: Tablet, office: Office) -> No
         ({"customer_name": ""}, "field_missing"),
         ({"machine": NewMachine(MODEL, "X")}, "field_missing"),
         ({"machine": NewMachine(MODEL, " "), "customer_name": "甲"}, "field_missing"),
+        ({"machine": NewMachine("", "X"), "customer_name": "甲"}, "field_missing"),
         ({"machine_id": uuid(999)}, "not_found"),
         ({"machine_id": CUSTOMER}, "not_found"),
         ({"service": "magic", "customer_name": "甲"}, "value_invalid"),

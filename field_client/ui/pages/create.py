@@ -41,7 +41,7 @@ TOLD: Final = ("machine_name", "customer_name", "site_address", "contact", "phon
 
 @blueprint.get("/create")
 def show() -> str:
-    """Show the form of a new order; ``serial`` and ``model`` are what a label said."""
+    """Show the form of a new order, for ``machine``, or for one whose label said ``serial`` and ``model``."""
     desk = open_desk()
     machine = desk.store.find(request.args.get("machine"))
     return render_template(
@@ -50,6 +50,7 @@ def show() -> str:
         machine=machine,
         serial=machine.values["serial"] if machine else request.args.get("serial", ""),
         model=request.args.get("model", ""),
+        here=request.full_path.rstrip("?"),
         serials=_offer(desk.store, "machine", "serial"),
         models=_offer(desk.store, "model", "name"),
         customers=_offer(desk.store, "customer", "name"),
