@@ -22,7 +22,9 @@ OWN_PARTS = (
     "gongdan_stages",
     "device_media",
     "device_store",
+    "install_size",
     "device_pages",
+    "device_lighthouse",
     "blob_upload",
     "bucket_upload",
 )

@@ -125,7 +125,7 @@ def _measure_device(folder: Path, year: Year, seed: int) -> dict[str, tuple[floa
     desk = make_device(folder, year, seed)
     addresses = find_addresses(desk)
     desk.store.close()
-    with _serve_pages(folder) as program:
+    with serve_pages(folder) as program:
         return {path: _measure(program, address) for path, address in addresses.items()}
 
 
@@ -146,7 +146,7 @@ def _measure_start(folder: Path) -> list[Figure]:
     """Return how long it lasts until the PIN is asked for, and with the PIN given, until today's page is there."""
     figures = []
     for what, pin, path in (("the PIN page", "", "/unlock"), ("today's page, with the PIN", PIN, "/")):
-        wall, cpu = _measure_start_to(lambda pin=pin: _serve_pages(folder, pin), path)
+        wall, cpu = _measure_start_to(lambda pin=pin: serve_pages(folder, pin), path)
         figures += [Figure(START.format(what=what), SUBJECT, wall), Figure(START_CPU.format(what=what), SUBJECT, cpu)]
         least = _measure_start_to(lambda: _serve_empty(folder), "/")
         figures += [
@@ -177,7 +177,8 @@ def _serve_empty(folder: Path) -> Iterator[Program]:
 
 
 @contextmanager
-def _serve_pages(folder: Path, pin: str = PIN) -> Iterator[Program]:
+def serve_pages(folder: Path, pin: str = PIN) -> Iterator[Program]:
+    """Run the program on a device; with an empty PIN it stays locked."""
     settings = {"GONGDAN_FIELD_DATA": str(folder), "GONGDAN_PIN": pin, "GONGDAN_SYNC_EVERY_S": "0"}
     command = [str(Path(sys.executable).with_name("gongdan-field")), "ui", "--no-browser", "--port"]
     cookie = f"{COOKIE}={keep_token(folder / 'ui.token')}"

@@ -104,8 +104,8 @@ def find_order(bench: Workbench, name: str | None = None) -> Record:
     return found
 
 
-def list_today(bench: Workbench, most: int = LIST_MOST) -> tuple[list[OrderLine], int]:
-    """Return the first `most` orders that are still work to do, and how many there are in all.
+def list_today(bench: Workbench, most: int | None = LIST_MOST) -> tuple[list[OrderLine], int]:
+    """Return the first `most` orders that are still work to do, or all for None, and how many there are in all.
 
     Those under way come first, then the appointment or next limit decides, then the grade.
     """

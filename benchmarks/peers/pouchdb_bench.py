@@ -14,11 +14,12 @@ from typing import Any
 from benchmarks import measure
 from benchmarks.load import Drive, drive, encode_request
 from benchmarks.measure import Figure, Options, find_percentile, read_cpu_s
+from benchmarks.npm import install_program
 from benchmarks.peers.pouchdb_node import (
     FULL_MODE,
     MINIMUM_MODE,
+    SOURCE,
     Server,
-    install_peer,
     pull_with_peer,
     serve_peer,
 )
@@ -41,7 +42,7 @@ def run(options: Options) -> list[Figure]:
     if not (shutil.which("node") and shutil.which("npm")):
         print("The peer is not measured: it needs node and npm.")
         return []
-    program = install_peer(options.folder)
+    program = install_program(SOURCE, options.folder / "pouchdb")
     orders = list(make_orders(make_catalogue(options.seed), options.records, options.seed))
     figures = []
     for subject, mode in MODES.items():

@@ -1,7 +1,6 @@
 """The peer's processes: installs PouchDB from its lock file, runs its server and its client under Node."""
 
 import json
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +12,6 @@ from typing import Any
 SOURCE = Path(__file__).with_name("pouchdb")
 FULL_MODE = "fullCouchDB"
 MINIMUM_MODE = "minimumForPouchDB"
-INSTALL_LIMIT_S = 600.0  # 250 small packages; a minute over a slow line
 PULL_LIMIT_S = 300.0
 STOP_LIMIT_S = 20.0
 
@@ -25,26 +23,6 @@ class Server:
     pid: int
     port: int
     folder: Path
-
-
-def install_peer(folder: Path) -> Path:
-    """Put the peer's program and its locked packages into `folder` and give the program's folder.
-
-    Kept between runs and made anew when the lock file changes. Raises FileNotFoundError without npm, and
-    subprocess.CalledProcessError when it fails.
-    """
-    program = folder / "pouchdb"
-    marker = program / "node_modules" / "installed-lock.json"
-    lock = (SOURCE / "package-lock.json").read_bytes()
-    program.mkdir(parents=True, exist_ok=True)
-    for source in SOURCE.iterdir():
-        if source.is_file():
-            shutil.copy(source, program)
-    if not marker.exists() or marker.read_bytes() != lock:
-        command = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"]
-        subprocess.run(command, cwd=program, check=True, timeout=INSTALL_LIMIT_S, stdout=subprocess.DEVNULL)
-        marker.write_bytes(lock)
-    return program
 
 
 @contextmanager
