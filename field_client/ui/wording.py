@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from jinja2 import Undefined
+
 from field_client.outbox import parse_instant
 from field_client.runner import Progress
 from field_client.ui.language import gettext, ngettext
@@ -33,17 +35,20 @@ def spell_left(instant: str) -> str:
     return gettext("%(span)s left", span=span) if left >= 0 else gettext("%(span)s over", span=span)
 
 
-def spell_ago(instant: str | None) -> str:
+def spell_ago(instant: str | Undefined | None) -> str:
     """Return how long ago something was by the device's own clock."""
-    if instant is None:
+    if not instant:
         return gettext("never")
     minutes = (open_desk().outbox.now() - parse_instant(instant)) // MINUTE_MS
     return gettext("just now") if minutes < 1 else gettext("%(span)s ago", span=spell_span(minutes))
 
 
-def spell_moment(instant: str | None) -> str:
-    """Return a moment in the device's own zone: the time alone today, else with the day."""
-    if instant is None:
+def spell_moment(instant: str | Undefined | None) -> str:
+    """Return a moment in the device's own zone: the time alone today, else with the day; a dash where there is none.
+
+    A template finds no field at all (Undefined) where a record was made without it.
+    """
+    if not instant:
         return "—"
     at, today = datetime.fromisoformat(instant).astimezone(), datetime.fromisoformat(open_desk().bench.now())
     return f"{at:%H:%M}" if at.date() == today.astimezone().date() else f"{at:%m-%d %H:%M}"

@@ -3,8 +3,9 @@
 import re
 
 from flask import Flask
+from jinja2 import Undefined
 
-from field_client.ui.wording import name_intent
+from field_client.ui.wording import name_intent, spell_moment
 from tests.source_tree import read_sources
 
 INTENT = re.compile(r'"((?:order|request|check|part|photo|fact|training|return|machine|stock|sheet)\.[a-z_]+)"')
@@ -21,3 +22,7 @@ def test_every_intent_has_a_name() -> None:
 
     assert len(intents) > 10
     assert unnamed == []
+
+
+def test_a_photo_whose_camera_told_no_time_has_a_dash_for_it() -> None:
+    assert spell_moment(Undefined(name="taken_at")) == spell_moment(None) == "—"
