@@ -32,6 +32,7 @@ from field_client.ui.app import create_ui
 from field_client.ui.guard import COOKIE, keep_token
 from field_client.ui.keeper import DeskKeeper
 from field_client.ui.syncing import Syncer
+from field_client.work_manuals import list_manuals
 
 PAGE: Final = "page {path}, ms"
 PAGE_CPU: Final = "page {path}, CPU ms"
@@ -46,6 +47,14 @@ LOOK_EVERY_S: Final = 0.002
 
 SHOWN: Final = (200, 303)
 """A page that has nothing to ask for (the PIN of a device that is open) leads on."""
+
+ASKED: Final = {
+    "/scan/found": "?typed={serial}",
+    "/scan/label": "?typed={serial}",
+    "/orders/<order_id>/parts/known": "?part_number=P-00001&serial=S-1",
+    "/orders/<order_id>/parts/choose": "?component=component_3",
+}
+"""What a page is asked for behind its path."""
 
 HISTORIES: Final = {
     "ten times the facts": Year(facts=10),
@@ -98,18 +107,24 @@ def find_addresses(desk: Desk) -> dict[str, str]:
     app = create_ui(keeper, Syncer(keeper), keep_token(desk.settings.ui_token), desk.settings.ui_port)
     values = find_values(desk)
     rules = [rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())]
-    return {rule.rule: _spell(rule, values) for rule in sorted(rules, key=lambda rule: rule.rule)}
+    addresses = {rule.rule: _spell(rule, values) for rule in sorted(rules, key=lambda rule: rule.rule)}
+    return addresses | {"/?all": "/?all=1"}
 
 
 def find_values(desk: Desk) -> dict[str, str]:
     """Return what the parameters of the routes are on the order under way."""
     order = work.find_order(desk.bench)
-    photo = next(desk.store.find_by("photo", "order_id", order.id))
+    machine = work.machine_of(desk.bench, order)
+    *_, photo = desk.store.find_by("photo", "order_id", order.id)
     return {
         "name": "app.css",
         "order_id": order.id,
         "machine_id": order.values["machine_id"],
         "photo_id": photo.id,
+        "size": "preview",
+        "manual_id": next(iter(list_manuals(desk.bench, desk.files, machine))).id,
+        "key": "item_0",
+        "serial": machine.values["serial"],
     }
 
 
@@ -118,7 +133,7 @@ def _spell(rule: Rule, values: Mapping[str, str]) -> str:
     if missing:
         raise KeyError(f"{rule.rule}: find_values of benchmarks/device_pages.py lacks {', '.join(sorted(missing))}")
     _, address = rule.build({name: values[name] for name in rule.arguments}) or ("", "")
-    return address
+    return address + ASKED.get(rule.rule, "").format(**values)
 
 
 def _measure_device(folder: Path, year: Year, seed: int) -> dict[str, tuple[float, float]]:

@@ -33,11 +33,13 @@ FIRST_MS: Final = 1_772_409_600_000
 
 SUPPLIERS: Final = 40
 CHECKLISTS: Final = 60
-MANUALS: Final = 200
+MANUALS: Final = 40
+MANUAL: Final = b"%PDF-1.7\n" + bytes(200_000)
 FAMILIES: Final = ("centrifuge", "analyser", "spectrometer", "machine_tool")
 SERVICES: Final = ("installation", "repair", "maintenance")
 ITEMS: Final = 12
-CHECKS, SWAPS, PHOTOS, MOVES = 12, 2, 4, 3
+CHECKS, SWAPS, PHOTOS, NEEDED = 12, 2, 4, 2
+VAN_PARTS: Final = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Year:
     finished_orders: int = 500
     facts: int = 1
     machines: int = 1000
-    parts: int = 11_100
+    parts: int = 11_300
     batches: int = 6000
 
 
@@ -81,7 +83,7 @@ def make_records(chance: random.Random, catalogue: Catalogue, year: Year) -> lis
     person = catalogue.engineers[0].id
     shelf = list(_make_shelf(chance, catalogue, year, person))
     parts = [record.id for record in shelf if record.kind == "part"]
-    return [*catalogue.records, *shelf, *_make_visits(chance, catalogue, year, parts, shelf[-1].id, person)]
+    return [*catalogue.records, *shelf, *_make_visits(chance, catalogue, year, parts[:VAN_PARTS], shelf[-1].id, person)]
 
 
 def make_id(chance: random.Random) -> str:
@@ -92,6 +94,7 @@ def make_id(chance: random.Random) -> str:
 
 def _begin_order(desk: Desk) -> None:
     """Work on the first order as far as an engineer is in the middle of a visit."""
+    desk.files.keep(MANUAL, "application/pdf")
     lines, _ = work.list_today(desk.bench, 1)
     work.start(desk.bench, lines[0].id)
     checklist = work.checklist_of(desk.bench, work.find_order(desk.bench))
@@ -108,8 +111,10 @@ def _make_shelf(chance: random.Random, catalogue: Catalogue, year: Year, person:
     """Yield what the catalogue of machines lacks: checklists, manuals, parts with batches, warranties, and the van."""
     for turn in range(CHECKLISTS):
         yield Record("checklist", make_id(chance), _describe_checklist(turn))
+    name = hashlib.sha256(MANUAL).hexdigest()
     for turn in range(MANUALS):
         values = {"name": f"维修手册 {turn}", "families": [FAMILIES[turn % 4]], "edition": str(turn)}
+        values |= {"file_sha256": name, "size_bytes": len(MANUAL), "media_type": "application/pdf"}
         yield Record("manual", make_id(chance), values)
     suppliers = [Record("supplier", make_id(chance), {"name": wording.write_company(chance)}) for _ in range(SUPPLIERS)]
     yield from suppliers
@@ -163,7 +168,8 @@ def _make_visits(
             yield Record("work_order", order.id, order.values | ended)
             yield from _make_signature(chance, order)
         else:
-            yield order
+            needed = [{"part_id": chance.choice(parts), "quantity": 1} for _ in range(NEEDED)]
+            yield Record("work_order", order.id, order.values | {"needed_parts": needed})
         for _ in range(year.facts):
             yield from _make_facts(chance, order, parts, van)
 
@@ -176,6 +182,8 @@ def _make_facts(chance: random.Random, order: Record, parts: Sequence[str], van:
         yield Record("check_result", make_id(chance), where | said)
     for turn in range(SWAPS):
         part, fitted = chance.choice(parts), make_id(chance)
+        stocked = {"part_id": part, "from_place": "supplier", "to_place": "van", "to_van_id": van}
+        yield _make_move(chance, stocked, order)
         said = {"part_id": part, "part_name": f"备件 {turn}", "serial": f"S-{fitted[-6:]}", "fitted_at": at}
         yield Record("part_fitted", fitted, where | said)
         removed = {"part_name": f"备件 {turn}", "serial": f"R-{fitted[-6:]}", "removed_at": at}
@@ -183,9 +191,6 @@ def _make_facts(chance: random.Random, order: Record, parts: Sequence[str], van:
         yield _make_move(
             chance, {"part_id": part, "from_place": "van", "from_van_id": van, "to_place": "machine"}, order
         )
-    for turn in range(MOVES - SWAPS):
-        stocked = {"from_place": "supplier", "to_place": "van", "to_van_id": van}
-        yield _make_move(chance, {"part_id": parts[turn]} | stocked, order)
     for _ in range(PHOTOS):
         photo, name = make_id(chance), hashlib.sha256(chance.randbytes(8)).hexdigest()
         said = {"purpose": "fault", "original_sha256": name, "media_type": "image/jpeg", "size_bytes": 4_000_000}
