@@ -6,6 +6,7 @@ of `constraints.txt`. Compiled Python (`__pycache__`) is left out: pip can leave
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ SUBJECT: Final = "gongdan"
 PROJECT: Final = Path(__file__).resolve().parents[1]
 MOST_MB: Final = 100
 LARGEST: Final = 8
+LEFT_OUT: Final = (".git", ".venv", "var", "build", "tests", "benchmarks", "docs")
 TOOLS: Final = ("pip", "setuptools")
 """What an empty environment brings along."""
 
@@ -42,10 +44,15 @@ def run(options: Options) -> list[Figure]:
 
 def install_client(folder: Path) -> dict[str, float]:
     """Return the size in MB (1,000,000 bytes) of each package that the client consists of, itself included."""
+    source = folder / "source"
+    # Built in place, setuptools would leave a folder behind that ends up in the next wheel.
+    shutil.copytree(
+        PROJECT, source, ignore=lambda at, names: {n for n in names if Path(at) == PROJECT and n in LEFT_OUT}
+    )
     venv.create(folder, with_pip=True)
     words = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     words += ["--no-compile", "-c", "constraints.txt", ".[field]"]
-    subprocess.run(words, cwd=PROJECT, check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(words, cwd=source, check=True, stderr=subprocess.DEVNULL)
     packages = folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
     found = distributions(path=[str(packages)])
     return {one.name: sum(_sizes(one)) / 1e6 for one in found if one.name not in TOOLS}

@@ -6,7 +6,7 @@ then nothing was stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -232,15 +232,18 @@ def machine_of(bench: Workbench, order: Record) -> Record:
     return machine
 
 
-def checklist_of(bench: Workbench, order: Record) -> Record | None:
-    """Return the checklist of an order: the one named, else the newest for its machine's family and service."""
+def checklist_of(bench: Workbench, order: Record, checklists: Iterable[Record] | None = None) -> Record | None:
+    """Return the checklist of an order: the one named, else the newest for its machine's family and service.
+
+    Who asks for many orders reads all `checklists` once and passes them in.
+    """
     if order.values.get("checklist_id"):
         return bench.store.find(order.values["checklist_id"])
     machine = bench.store.values_of(order.values.get("machine_id"))
     family = bench.store.values_of(machine.get("model_id")).get("family")
     fitting = [
         checklist
-        for checklist in bench.store.of_kind("checklist")
+        for checklist in (bench.store.of_kind("checklist") if checklists is None else checklists)
         if checklist.values.get("family") in (None, family)
         and checklist.values.get("service") in (None, order.values["service"])
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -66,7 +66,18 @@ class Readiness:
         return not self.missing
 
 
-def check_readiness(bench: Workbench, files: EvidenceFolder, name: str | None = None) -> Readiness:
+def check_readiness_of(bench: Workbench, files: EvidenceFolder, names: Iterable[str]) -> dict[str, Readiness]:
+    """Return for each of several orders what it needs, as `check_readiness` does."""
+    checklists = list(bench.store.of_kind("checklist"))
+    return {name: check_readiness(bench, files, name, checklists) for name in names}
+
+
+def check_readiness(
+    bench: Workbench,
+    files: EvidenceFolder,
+    name: str | None = None,
+    checklists: Iterable[Record] | None = None,
+) -> Readiness:
     """Return what an order needs and whether it is on this device and in the van.
 
     Raises Refused as `find_order` does.
@@ -75,7 +86,7 @@ def check_readiness(bench: Workbench, files: EvidenceFolder, name: str | None = 
     machine = bench.store.find(order.values.get("machine_id"))
     items = (
         *_check_history(bench, machine, order),
-        *_check_checklist(bench, order),
+        *_check_checklist(bench, order, checklists),
         *(_check_manuals(bench, files, machine, order) if machine else ()),
         *_check_parts(bench, order),
         *_check_site(bench, machine, order),
@@ -91,10 +102,10 @@ def _check_history(bench: Workbench, machine: Record | None, order: Record) -> I
         yield ReadyItem("history", {"count": len(list_visits(bench, machine.id, order))})
 
 
-def _check_checklist(bench: Workbench, order: Record) -> Iterator[ReadyItem]:
+def _check_checklist(bench: Workbench, order: Record, checklists: Iterable[Record] | None) -> Iterator[ReadyItem]:
     if order.values["service"] in WITHOUT_CHECKLIST:
         return
-    checklist = checklist_of(bench, order)
+    checklist = checklist_of(bench, order, checklists)
     yield ReadyItem("checklist", {"name": checklist.values["name"]}) if checklist else ReadyItem("checklist_missing")
 
 

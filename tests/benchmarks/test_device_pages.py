@@ -15,10 +15,11 @@ from field_client.device_log import close_device_log
 from field_client.ui.app import create_ui
 from field_client.ui.guard import COOKIE
 from field_client.ui.keeper import DeskKeeper
+from field_client.ui.pages.today import FIRST_SHOWN
 from field_client.ui.syncing import Syncer
 from schemas import kind_of
 
-SMALL = Year(open_orders=4, finished_orders=4, machines=8, parts=40, batches=10)
+SMALL = Year(open_orders=FIRST_SHOWN + 4, finished_orders=4, machines=8, parts=40, batches=10)
 PORT = 8377
 
 
@@ -52,6 +53,15 @@ def test_every_page_is_measured_and_is_there(keeper: DeskKeeper, browser: FlaskC
 
     assert len(addresses) > 10
     assert {address: answer.status for address, answer in answers.items() if answer.status_code not in SHOWN} == {}
+
+
+def test_today_begins_with_the_first_orders_and_has_all_one_touch_away(browser: FlaskClient) -> None:
+    first, every = (browser.get(path, base_url=f"http://127.0.0.1:{PORT}").text for path in ("/", "/?all=1"))
+
+    assert first.count('href="/orders/') == FIRST_SHOWN
+    assert 'href="/?all=1"' in first
+    assert every.count('href="/orders/') == SMALL.open_orders
+    assert 'href="/?all=1"' not in every
 
 
 def test_what_the_device_holds_is_valid() -> None:

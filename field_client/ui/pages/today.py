@@ -8,7 +8,7 @@ from flask import Blueprint, render_template, request
 
 from field_client.ui.visit import open_desk
 from field_client.work import UNDER_WAY, list_today
-from field_client.work_readiness import check_readiness
+from field_client.work_readiness import check_readiness_of
 
 blueprint = Blueprint("today", __name__)
 
@@ -28,7 +28,7 @@ def show() -> str:
         desk=desk,
         under_way=[line for line in lines if line.status in UNDER_WAY],
         waiting=waiting,
-        ready={line.id: check_readiness(desk.bench, desk.files, line.id) for line in waiting[:FIRST_SHOWN]},
+        ready=check_readiness_of(desk.bench, desk.files, [line.id for line in waiting[:FIRST_SHOWN]]),
         more=count - len(lines),
         person=desk.store.recall("person_name", ""),
     )
