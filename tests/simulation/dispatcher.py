@@ -45,9 +45,9 @@ class Dispatcher:
             *[self.settle] * 6,
             *[self.open_order] * 4,
             *[self.reassign] * 3,
+            *[self.delete] * 2,
             self.relocate,
             self.recall,
-            self.delete,
             self.write_alarms,
         ]
         if chance.random() < 0.6:
