@@ -212,13 +212,15 @@ def find_missing(bench: Workbench, name: str | None = None) -> tuple[Notice, ...
     return tuple(_look_back(bench, find_order(bench, name), {}))
 
 
-def record_findings(bench: Workbench, name: str | None = None, **findings: str | None) -> Done:
-    """Write down what was found: diagnosis, remedy and result, while the work goes on; None clears nothing.
+def record_findings(
+    bench: Workbench, name: str | None = None, clears: Iterable[str] = (), **findings: str | None
+) -> Done:
+    """Write down what was found, while the work goes on: diagnosis, remedy, result, what failed, what is excluded.
 
-    Raises Refused with `value_invalid`.
+    None leaves a field as it is; those in `clears` are emptied. Raises Refused with `value_invalid`.
     """
     order = find_order(bench, name)
-    values = {key: value for key, value in findings.items() if value is not None}
+    values: Values = {key: value for key, value in findings.items() if value is not None} | dict.fromkeys(clears)
     notices = tuple(notice for notice in _look_back(bench, order, values) if notice.code == "changed_after_signature")
     set_id = bench.outbox.write("order.findings", [Edit("work_order", order.id, values)])
     return Done(find_order(bench, order.id), set_id, notices)

@@ -56,6 +56,22 @@ def test_before_departure_one_sees_what_is_missing_and_whose_warranty_it_is(
     assert (answer.headers["content-type"], answer.body()[:5]) == ("application/pdf", b"%PDF-")
 
 
+def test_what_failed_and_what_is_excluded_decide_the_warranty(phone: Page, accessible: Check) -> None:
+    order = open_order(phone)
+    phone.goto(f"{order}/findings")
+    phone.get_by_label("故障部件").select_option("电机")
+    phone.get_by_label("保修除外").select_option("使用不当")
+    accessible(phone)
+    phone.get_by_role("button", name="记录").click()
+    expect(phone.locator(".machine-card")).to_contain_text("除外责任：使用不当")
+
+    phone.goto(f"{order}/findings")
+    expect(phone.get_by_label("故障部件")).to_have_value("电机")
+    phone.get_by_label("保修除外").select_option("没有发现")
+    phone.get_by_role("button", name="记录").click()
+    expect(phone.locator(".machine-card")).to_contain_text("部件“电机”保修到 2029-02-18")
+
+
 def test_a_part_from_the_van_is_fitted_warned_of_and_struck_out(
     phone: Page, tablet: Tablet, accessible: Check, picture: Picture
 ) -> None:

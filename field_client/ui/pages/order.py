@@ -11,6 +11,7 @@ from field_client.ui.visit import finish, open_desk
 from field_client.ui.wording import name_intent
 from field_client.work import find_missing, find_order, record_findings, start
 from field_client.work import finish as finish_order
+from field_client.work_choices import list_components
 from field_client.work_machine import read_machine
 from field_client.work_moves import arrive, hold, put_back, travel
 from field_client.work_page import read_page
@@ -18,10 +19,14 @@ from field_client.work_readiness import check_readiness
 from field_client.work_undo import find_undoable, undo
 from schemas.lifecycle import ENGINEER, next_states
 from schemas.problems import Refused
+from schemas.warranty import EXCLUSION_LABELS
 
 blueprint = Blueprint("order", __name__, url_prefix="/orders")
 
 FINDINGS: Final = ("diagnosis", "remedy", "result")
+
+CHOSEN_FINDINGS: Final = ("failed_component", "exclusion")
+"""What the warranty asks of the fault; choosing nothing takes back what was chosen. Source: handbook W2, W7."""
 
 MOVES: Final = {
     "travelling": travel,
@@ -103,14 +108,17 @@ def take_back(order_id: str) -> Any:
 def show_findings(order_id: str) -> str:
     """Show the form of fault, remedy and result."""
     desk = open_desk()
-    return render_template("findings.html", desk=desk, order=find_order(desk.bench, order_id))
+    order = find_order(desk.bench, order_id)
+    components = list_components(desk.bench, order.id) if desk.store.find(order.values.get("machine_id")) else []
+    return render_template("findings.html", desk=desk, order=order, components=components, exclusions=EXCLUSION_LABELS)
 
 
 @blueprint.post("/<order_id>/findings")
 def save_findings(order_id: str) -> Any:
     """Record fault, remedy and result."""
-    said = {name: request.form.get(name, "").strip() or None for name in FINDINGS}
-    done = record_findings(open_desk().bench, order_id, **said)
+    said = {name: request.form.get(name, "").strip() or None for name in (*FINDINGS, *CHOSEN_FINDINGS)}
+    clears = [name for name in CHOSEN_FINDINGS if name in request.form and said[name] is None]
+    done = record_findings(open_desk().bench, order_id, clears, **said)
     return _finish(done.order.id, gettext("Recorded."), done.notices)
 
 
