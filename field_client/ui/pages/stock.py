@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from flask import Blueprint, render_template, request
 
 from field_client.ui.language import gettext
 from field_client.ui.visit import finish, is_local, open_desk
 from field_client.work_part_checks import PartLabel
-from field_client.work_stock import ACTS, Act, find_van, list_stock, move_stock
+from field_client.work_stock import ACTS, find_van, list_stock, move_stock
 from schemas.problems import Refused
 
 blueprint = Blueprint("stock", __name__, url_prefix="/stock")
@@ -42,7 +42,7 @@ def move() -> Any:
     said = {name: form.get(name, "").strip() or None for name in ("gtin", "part_number", "serial", "batch", "scanned")}
     label = PartLabel(said["gtin"], said["part_number"], said["serial"], said["batch"], said["scanned"])
     reason = form.get("reason", "").strip() or None
-    done = move_stock(open_desk().bench, cast(Act, act), label, int(quantity), reason)
+    done = move_stock(open_desk().bench, act, label, int(quantity), reason)
     text = gettext("%(part)s: %(left)s left in the van", part=done.part.values["name"], left=done.left)
     return finish("/stock", text, done.notices)
 
