@@ -73,6 +73,14 @@ def test_items_are_answered_one_after_another(phone: Page, tablet: Tablet, acces
     phone.get_by_role("button", name="撤回", exact=True).click()
     expect(phone.locator(".word.done")).to_contain_text("已撤回")
     expect(phone.locator(".asked")).to_have_class("card asked open")
+    phone.goto(order)
+    phone.get_by_role("link", name="已撤回").click()
+    expect(phone.locator("main .card")).to_contain_text("水平度 1.6 °")
+    accessible(phone)
+    phone.get_by_role("button", name="恢复").click()
+    expect(phone.locator(".word.done")).to_contain_text("已恢复")
+    phone.goto(order + "/checks")
+    expect(phone.locator("#levelness .verdict")).to_have_text("不合格")
 
 
 def test_a_no_load_run_is_drawn_while_it_is_typed_and_outlives_a_flat_battery(

@@ -17,6 +17,7 @@ from field_client.ui.pages import (
     photos,
     scan,
     stock,
+    struck,
     sync,
     today,
 )
@@ -31,6 +32,7 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     photos.blueprint,
     checks.blueprint,
     create.blueprint,
+    struck.blueprint,
     sync.blueprint,
     machine.blueprint,
     parts.blueprint,
