@@ -5,6 +5,7 @@ Source: handbook V5, V7.
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections import Counter
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ Standing = Literal["unsigned", "signed", "changed", "declined", "absent"]
 
 _SIGNED_LISTS: Final = {"parts_fitted": "part_fitted", "parts_removed": "part_removed", "checks": "check_result"}
 """list of the sheet -> kind of the facts it holds"""
+
+_NOT_READ: Final = frozenset({"composed_at", "checkpoint"})
 
 _NOT_SAID: Final = frozenset({"supplier", "label", "label_en", "low", "high"})
 """What the sheet adds to a fact from other records: the office may put it right without touching what was signed."""
@@ -129,6 +132,13 @@ def read_sheet_state(bench: Workbench, order: Record) -> SheetState:
         return SheetState(outcome, signature=signature)
     changed = _compare(canonical.load(sheet["content"]), canonical.load(compose(bench, order)))
     return SheetState("changed" if changed else "signed", changed, signature)
+
+
+def digest_reading(content: str) -> str:
+    """Return the SHA-256 of what a person reads in a sheet: without the moment it was composed and the log's state."""
+    document = canonical.load(content)
+    read = {name: value for name, value in document.items() if name not in _NOT_READ}
+    return hashlib.sha256(canonical.dump(read).encode()).hexdigest()
 
 
 def label_change(name: str) -> tuple[str, str]:

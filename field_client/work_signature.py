@@ -10,7 +10,7 @@ from field_client.evidence import EvidenceFolder
 from field_client.outbox import Edit
 from field_client.store import Record, Values
 from field_client.work import Workbench, find_order
-from field_client.work_sheet import compose
+from field_client.work_sheet import compose, digest_reading
 from printing.strokes import POINTS_MAX, STROKES_FORMAT
 from schemas.problems import Refused
 from sync import canonical
@@ -39,20 +39,23 @@ def sign(
     role: str,
     *,
     order: str | None = None,
+    read_sha256: str | None = None,
     **findings: str | None,
 ) -> Signed:
     """Keep the customer's strokes under the job sheet of an order, as it stands at this moment.
 
     `findings` (diagnosis, remedy, result) are written to the order in the same change-set, so that the sheet holds
-    what the customer read. Raises Refused with `value_invalid` when there is no stroke, or the strokes or findings are
-    not in their form, and `field_missing` without a name.
+    what the customer read; `read_sha256` is the `digest_reading` of the sheet he was shown. Raises Refused with
+    `value_invalid` when there is no stroke, or the strokes or findings are not in their form, `field_missing` without a
+    name, and `sheet_changed` when the sheet is another than the one he was shown.
     """
     if not name.strip():
         raise Refused("field_missing", field="signer_name")
     data = spell_strokes(strokes)
     digest = files.keep(data, "application/json")
     said = {"outcome": "signed", "signer_name": name, "signer_role": role or None, "strokes_sha256": digest}
-    return _close(bench, said, findings, order, [LocalBlob(digest, len(data), RANKS["strokes_sha256"])])
+    blobs = [LocalBlob(digest, len(data), RANKS["strokes_sha256"])]
+    return _close(bench, said, findings, order, blobs, read_sha256)
 
 
 def sign_without(
@@ -76,13 +79,20 @@ def sign_without(
 
 
 def _close(
-    bench: Workbench, said: Values, findings: dict[str, str | None], name: str | None, blobs: list[LocalBlob]
+    bench: Workbench,
+    said: Values,
+    findings: dict[str, str | None],
+    name: str | None,
+    blobs: list[LocalBlob],
+    read_sha256: str | None = None,
 ) -> Signed:
     order = find_order(bench, name)
     values = {key: value for key, value in findings.items() if value is not None}
     links = {"order_id": order.id, "machine_id": order.values.get("machine_id")}
     read = Record(order.id, order.kind, order.values | values)
     content = compose(bench, read)
+    if read_sha256 is not None and read_sha256 != digest_reading(content):
+        raise Refused("sheet_changed")
     digest = hashlib.sha256(content.encode()).hexdigest()
     sheet = Edit("job_sheet", bench.make_id(), {**links, "content": content, "content_sha256": digest}, is_new=True)
     bound = {"job_sheet_id": sheet.id, "job_sheet_sha256": digest, "signed_at": bench.now()}

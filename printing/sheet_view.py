@@ -179,7 +179,8 @@ class _Reader:
 
     def _customer(self) -> tuple[Fact, ...]:
         customer, site = self._group("customer"), self._group("site")
-        address = " ".join(text for text in (_text(site.get("city")), _text(site.get("address"))) if text)
+        city, address = _text(site.get("city")), _text(site.get("address"))
+        address = address if city in address else f"{city} {address}".strip()
         return _facts(
             (("客户", "Customer"), _named(customer)),
             (("客户编号", "Code"), _said(customer.get("code"))),

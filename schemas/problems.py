@@ -120,6 +120,7 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("photo_too_large", 413, "never", "照片太大（上限 {limit}）。", "The photo is too large (the limit is {limit})."),
     Problem("evidence_damaged", 422, "ask_person", "本机保存的文件 {sha256} 已损坏。", "The file {sha256} kept on this device is damaged."),
     Problem("sheet_missing", 404, "later", "工单 {order} 还没有服务报告。", "Order {order} has no job sheet yet."),
+    Problem("sheet_changed", 409, "ask_person", "服务报告在客户阅读之后有变化，请再看一遍后签字；已写的内容都还在。", "The job sheet changed after it was read; read it again, then sign. What was written is still there."),
     Problem("sheet_incomplete", 409, "later", "服务报告的 {count} 个文件（笔迹、照片）还没有到，到齐后才能打印。", "{count} files of the job sheet (signature, photos) are not here yet; it can be printed when they are."),
     Problem("sheet_unreadable", 422, "never", "服务报告的内容无法读懂，原文已保全。", "The job sheet's content cannot be read; it is kept as it came."),
     # Codes and labels.

@@ -7,6 +7,7 @@ from typing import Any, Final
 from flask import Blueprint, render_template, request
 
 from field_client.ui.language import choose_language, gettext
+from field_client.ui.pages.sheet import describe_sheet
 from field_client.ui.visit import finish, open_desk
 from field_client.ui.wording import name_intent
 from field_client.work import find_missing, find_order, record_findings, start
@@ -67,6 +68,7 @@ def show(order_id: str) -> str:
         page=page,
         card=read_machine(desk.bench, machine, find_order(desk.bench, order_id)) if machine else None,
         readiness=check_readiness(desk.bench, desk.files, order_id) if status in BEFORE_DEPARTURE else None,
+        sheet=describe_sheet(desk, find_order(desk.bench, order_id)),
         next_state=NEXT.get(status),
         others=[state for state in moves if state in MOVES and state != NEXT.get(status)],
         can_hold="on_hold" in moves,

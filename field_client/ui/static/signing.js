@@ -1,0 +1,81 @@
+// The signature: strokes with their times, kept with the rest of the form; what is cleared can be brought back.
+"use strict";
+
+(() => {
+  const place = document.querySelector("[data-pad]");
+  if (!place) return;
+  const form = place.closest("form");
+  const canvas = place.querySelector("canvas");
+  const field = form.querySelector("[data-strokes]");
+  const emptyWord = form.querySelector("[data-empty-word]");
+  const clear = form.querySelector("[data-clear]");
+  const clearWord = clear.textContent;
+  const TENTHS = 10; // Of a pixel of the page: finer than a finger, and whole numbers.
+  let cleared = null;
+
+  // The paper is white and the ink is dark in the dark mode too: it is what will be printed.
+  const pad = new SignaturePad(canvas, { penColor: "#12306b", backgroundColor: "#ffffff", minWidth: 0.8, maxWidth: 2.6 });
+
+  function read() {
+    let begun = null;
+    return pad.toData().map((group) =>
+      group.points.map((point) => {
+        begun ??= point.time;
+        return [Math.round(point.x * TENTHS), Math.round(point.y * TENTHS), Math.max(0, Math.round(point.time - begun))];
+      }),
+    );
+  }
+
+  function write(strokes) {
+    const now = Date.now();
+    pad.fromData(
+      strokes.map((stroke) => ({
+        penColor: "#12306b", minWidth: 0.8, maxWidth: 2.6, dotSize: 0, velocityFilterWeight: 0.7, compositeOperation: "source-over",
+        points: stroke.map(([x, y, t]) => ({ x: x / TENTHS, y: y / TENTHS, time: now + t, pressure: 0.5 })),
+      })),
+    );
+  }
+
+  function keep() {
+    const strokes = read();
+    field.value = strokes.length ? JSON.stringify(strokes) : "";
+    if (strokes.length) emptyWord.hidden = true;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  function fit() {
+    const strokes = field.value ? JSON.parse(field.value) : [];
+    const ratio = Math.max(window.devicePixelRatio || 1, 1);
+    canvas.width = canvas.offsetWidth * ratio;
+    canvas.height = canvas.offsetHeight * ratio;
+    canvas.getContext("2d").scale(ratio, ratio);
+    write(strokes);
+  }
+
+  function offer(strokes) {
+    cleared = strokes;
+    clear.textContent = strokes ? clear.dataset.bringBack : clearWord;
+  }
+
+  pad.addEventListener("beginStroke", () => offer(null));
+  pad.addEventListener("endStroke", keep);
+  form.querySelector("[data-undo-stroke]").addEventListener("click", () => {
+    write(read().slice(0, -1));
+    keep();
+  });
+  clear.addEventListener("click", () => {
+    const before = read();
+    write(cleared ?? []);
+    offer(cleared ? null : before.length ? before : null);
+    keep();
+  });
+  form.addEventListener("submit", (event) => {
+    if (pad.isEmpty()) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      emptyWord.hidden = false;
+      place.scrollIntoView({ block: "center" });
+    }
+  }, { capture: true });
+  new ResizeObserver(fit).observe(canvas);
+})();
