@@ -97,13 +97,20 @@ class Store:
                 self._depth = 0
 
     def rows(self, sql: str, *values: Any) -> Iterator[tuple[Any, ...]]:
-        """Return the rows of a query."""
+        """Return the rows of a query, all of them read: a half-read query would hold an old state of the database.
+
+        From an old state nothing can be written once another process or thread, such as a sync, has written.
+        """
         with _refusing():
-            return iter(self.db.execute(sql, values))
+            return iter(self.db.execute(sql, values).fetchall())
 
     def row(self, sql: str, *values: Any) -> tuple[Any, ...] | None:
         """Return the first row of a query, or None."""
-        return next(self.rows(sql, *values), None)
+        with _refusing():
+            cursor = self.db.execute(sql, values)
+            found = cursor.fetchone()
+            cursor.close(True)
+        return found  # type: ignore[no-any-return]
 
     def recall(self, name: str, otherwise: Any = None) -> Any:
         """Return a remembered value."""

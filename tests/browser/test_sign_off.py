@@ -74,14 +74,13 @@ def record_findings(page: Page) -> None:
     expect(page.locator(".paper")).to_contain_text("控制板电容鼓包")
 
 
-def test_a_customer_reads_signs_and_has_the_paper_that_the_office_prints(
-    phone: Page, tablet: Tablet, seeded_office: Office, tmp_path: Path, accessible: Check, picture: Picture
+def test_what_a_customer_has_drawn_outlives_a_flat_battery(
+    phone: Page, tablet: Tablet, accessible: Check, picture: Picture
 ) -> None:
     order = open_sign_off(phone)
-    record_findings(phone)
     phone.get_by_role("link", name="English").click()
     expect(phone.locator(".paper")).to_contain_text("Service report")
-    expect(phone.locator(".paper")).to_contain_text("Solved")
+    expect(phone.locator(".paper")).to_contain_text("Renhe Hospital Laboratory")
     accessible(phone)
     phone.goto(order + "/sign")
     picture(phone, "sign-off")
@@ -94,7 +93,6 @@ def test_a_customer_reads_signs_and_has_the_paper_that_the_office_prints(
     drawn = strokes_of(phone)
     assert [len(stroke) > 2 for stroke in drawn] == [True, True]
     assert all(before[2] <= after[2] for stroke in drawn for before, after in pairwise(stroke))
-
     phone.get_by_role("button", name="清除").click()
     assert strokes_of(phone) == []
     with phone.expect_response("**/drafts"):
@@ -102,40 +100,57 @@ def test_a_customer_reads_signs_and_has_the_paper_that_the_office_prints(
     tablet.kill()
     tablet.start()
     phone.goto(order + "/sign")
+
     assert [len(stroke) for stroke in strokes_of(phone)] == [len(stroke) for stroke in drawn]
     expect(phone.get_by_label("签字人", exact=True)).to_have_value("陈主任")
+    phone.get_by_role("button", name="撤回一笔").click()
+    assert len(strokes_of(phone)) == 1
+
+
+def test_a_signed_sheet_is_on_paper_at_once_as_the_office_prints_it_later(
+    phone: Page, tablet: Tablet, seeded_office: Office, tmp_path: Path, accessible: Check, picture: Picture
+) -> None:
+    order = open_sign_off(phone)
+    record_findings(phone)
+    draw(phone, STROKES)
+    phone.get_by_label("签字人", exact=True).fill("陈主任")
     phone.get_by_label("签字人职务").fill("检验科主任")
     phone.get_by_role("button", name="签字确认").click()
-
     phone.wait_for_url("**/sheet")
     expect(phone.locator("#signed")).to_contain_text("客户已签字")
     expect(phone.locator(".drawn polyline")).to_have_count(2)
     accessible(phone)
     picture(phone, "signed-sheet")
     on_device = phone.request.get(order + "/sheet.pdf").body()
-    assert on_device.startswith(b"%PDF-")
 
+    number = phone.locator(".paper .number").inner_text()
     office = copy_office(seeded_office, tmp_path / "office")
     with office.plugged_in():
         tablet.call("sync")
-    number = phone.locator(".paper .number").inner_text()
     office.call("sheet", number, "--out", str(tmp_path / "office.pdf"))
-    assert (tmp_path / "office.pdf").read_bytes() == on_device
     (tmp_path / "code.txt").write_text(read_code(on_device), encoding="utf-8")
+
+    assert on_device.startswith(b"%PDF-")
+    assert (tmp_path / "office.pdf").read_bytes() == on_device
     checked = office.call("check-sheet", str(tmp_path / "code.txt"))
     assert all(words in checked for words in (number, "与日志相符", "陈主任"))
 
-    phone.goto(order + "/findings")
-    phone.get_by_label("处理措施").fill("更换控制板和电容。")
-    phone.get_by_role("button", name="记录").click()
-    expect(phone.get_by_role("link", name="客户签字")).to_contain_text("签字后有改动")
-    phone.goto(order + "/sheet")
-    expect(phone.locator("#changed")).to_contain_text("处理措施")
+    change_remedy(phone, order)
     accessible(phone)
     assert phone.request.get(order + "/sheet.pdf").body() == on_device
     with office.plugged_in():
         tablet.call("sync")
     assert number in office.call("exceptions")
+
+
+def change_remedy(page: Page, order: str) -> None:
+    """Record another remedy than the one that was signed, and see it told."""
+    page.goto(order + "/findings")
+    page.get_by_label("处理措施").fill("更换控制板和电容。")
+    page.get_by_role("button", name="记录").click()
+    expect(page.get_by_role("link", name="客户签字")).to_contain_text("签字后有改动")
+    page.goto(order + "/sheet")
+    expect(page.locator("#changed")).to_contain_text("处理措施")
 
 
 def test_a_sheet_is_closed_with_the_reason_why_nobody_signed(phone: Page, accessible: Check, picture: Picture) -> None:

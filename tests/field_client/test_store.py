@@ -50,6 +50,20 @@ def test_what_was_stored_is_there_when_opened_again(tablet: Tablet) -> None:
     assert tablet.store.values_of(ORDER)["symptom"] == "再次打开"
 
 
+def test_a_query_left_half_read_does_not_stop_the_next_write(tablet: Tablet) -> None:
+    half_read = tablet.store.rows("SELECT id FROM records")
+    first = next(half_read)
+    one = tablet.store.row("SELECT id FROM records")
+    beside = Store(tablet.path, tablet.keyring.database_key)
+
+    beside.remember(written="by a sync")
+    beside.close()
+    tablet.store.remember(written="by a person")
+
+    assert tablet.store.recall("written") == "by a person"
+    assert one == first and first not in half_read
+
+
 def test_records_are_found_by_indexed_fields_and_by_what_they_follow(tablet: Tablet) -> None:
     store = tablet.store
 
