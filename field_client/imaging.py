@@ -192,6 +192,11 @@ def sharpen(raster: Raster) -> Raster:
     return _to_raster(sharper, raster.reduction)
 
 
+def smooth(raster: Raster) -> Raster:
+    """Average the noise of a dim picture away; bars and dots wider than some five pixels stay."""
+    return _to_raster(_from_raster(raster).filter(ImageFilter.GaussianBlur(2)), raster.reduction)
+
+
 def turn(raster: Raster, degrees: int) -> Raster:
     """Turn counter-clockwise about the centre, within the same frame; corners that come into view are grey."""
     turned = _from_raster(raster).rotate(degrees, Image.Resampling.BILINEAR, fillcolor=128)

@@ -73,6 +73,14 @@ def test_a_qr_code_is_read_in_a_hard_photo(shot: dict[str, float]) -> None:
     assert [code.raw for code in codes.read_photo(photo)] == [pictures.MACHINE_URI.encode()]
 
 
+@pytest.mark.parametrize("label_px", [1200, 1700])
+def test_a_datamatrix_is_read_through_the_noise_of_a_dim_photo(label_px: int) -> None:
+    drawing = pictures.draw_symbol(pictures.PART_LABEL, BarcodeFormat.DataMatrix)
+    photo = photograph_code(drawing, label_px=label_px, shade=0.23, noise=25)
+
+    assert [code.raw for code in codes.read_photo(photo)] == [PART_BYTES]
+
+
 def test_a_readable_photo_is_decoded_once_and_at_half_size(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
 
@@ -141,7 +149,7 @@ def test_a_label_before_the_camera_is_read_in_its_first_frame(
     assert ([found.raw for found in glance.codes], glance.advice) == ([raw], None)
 
 
-def test_a_tilted_linear_code_is_read_within_a_second_of_frames() -> None:
+def test_a_tilted_linear_code_is_read_within_two_seconds_of_frames() -> None:
     tilted = frame(
         pictures.draw_symbol(SHORT_PART, BarcodeFormat.Code128), label_px=2000, blur_px=2.0, turn_degrees=20.0
     )

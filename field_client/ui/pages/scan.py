@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from flask import Blueprint, redirect, render_template, request
 
 from field_client.codes import read_frame, read_photo
+from field_client.desk import Desk
 from field_client.scan import ENROLMENT_PREFIX
+from field_client.store import Record
 from field_client.ui.keeper import Stage
 from field_client.ui.language import gettext
 from field_client.ui.leads import ReadAgain, fill_lead, name_lead, open_code, spell_code
 from field_client.ui.visit import is_by_script, is_local, open_desk, shared
-from field_client.work import open_order
+from field_client.work import OPEN_STATES, open_order
 from field_client.work_label import Lead
 from schemas.problems import Refused
+
+FITTED: Final = ("gtin", "part_number", "serial", "batch", "part_name", "scanned")
+"""What the form of fitting a part takes over from an address."""
 
 blueprint = Blueprint("scan", __name__, url_prefix="/scan")
 
@@ -44,7 +50,8 @@ def look_at_frame() -> Any:
     if len(frame) > FRAME_BYTES_MAX:
         raise Refused("photo_too_large", limit=f"{FRAME_BYTES_MAX // 1024**2} MB")
     glance = read_frame(frame, request.args.get("number", 0, int))
-    return {"codes": [spell_code(code) for code in glance.codes], "advice": glance.advice}
+    is_sure = all(code.is_sure for code in glance.codes)
+    return {"codes": [spell_code(code) for code in glance.codes], "is_sure": is_sure, "advice": glance.advice}
 
 
 @blueprint.post("/photo")
@@ -82,9 +89,10 @@ def follow() -> Any:
     if lead.machine is not None and (order := _open_order_of(lead)):
         return redirect(f"/orders/{order}", 303)
     title, numbers = name_lead(lead, desk)
-    current = desk.store.find(desk.store.recall("current_order"))
-    shown = {"title": title, "numbers": numbers, "fields": fill_lead(lead), "current": current}
-    return render_template("scan_found.html", desk=desk, lead=lead, came_from=_back(), **shown)
+    fields = fill_lead(lead)
+    shown = {"title": title, "numbers": numbers, "fields": fields, "current": _find_current(desk)}
+    fit = urlencode({name: fields[name] for name in FITTED if name in fields})
+    return render_template("scan_found.html", desk=desk, lead=lead, came_from=_back(), fit=fit, **shown)
 
 
 @blueprint.get("/label")
@@ -110,6 +118,14 @@ def _tell_invitation(again: ReadAgain) -> Any:
         raise Refused("enrolment_code_invalid")
     lead = {"kind": "enrolment", "title": gettext("Enrolment code"), "detail": "", "fields": {"invitation": found}}
     return {"leads": [lead], "sole": 0}
+
+
+def _find_current(desk: Desk) -> Record | None:
+    """Return the order that is being worked on, where it has a machine that a part can go into."""
+    order = desk.store.find(desk.store.recall("current_order"))
+    if order is None or order.values.get("status") not in OPEN_STATES or not order.values.get("machine_id"):
+        return None
+    return order
 
 
 def _lead_on(again: ReadAgain) -> Any:

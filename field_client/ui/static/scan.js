@@ -86,10 +86,13 @@
       const answer = await window.gongdan.send(`/scan/frame?number=${this.number++}`, { method: "POST", body: frame, headers });
       const seen = await answer.json();
       if (!answer.ok || !this.stream) return;
-      if (seen.codes.length > 0) {
+      const read = seen.codes.join(" ");
+      const isTrue = seen.is_sure || read === this.before; // a linear code may be misread once, hardly twice alike
+      this.before = read;
+      if (read && isTrue) {
         this.tellRead();
         await this.found({ codes: seen.codes, typed: "" });
-      } else {
+      } else if (!read) {
         this.advise(seen.advice);
       }
     }
