@@ -21,6 +21,7 @@ from field_client.ui.pages import (
     struck,
     sync,
     today,
+    training,
 )
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
@@ -35,6 +36,7 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     create.blueprint,
     struck.blueprint,
     sheet.blueprint,
+    training.blueprint,
     sync.blueprint,
     machine.blueprint,
     parts.blueprint,
