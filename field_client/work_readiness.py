@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from field_client.evidence import EvidenceFolder
-from field_client.store import Record
+from field_client.store import Record, Values
 from field_client.work import Workbench, checklist_of, find_order
 from field_client.work_machine import list_visits
 from field_client.work_manuals import list_manuals
@@ -46,7 +46,9 @@ class ReadyItem:
     def sentence(self, language: str) -> str:
         """Return the sentence in Chinese (``zh``) or English."""
         zh, en = ITEMS[self.code]
-        return (zh if language.startswith("zh") else en).format(**self.facts)
+        if language.startswith("zh"):
+            return zh.format(**self.facts)
+        return en.format(**self.facts | {"name": self.facts.get("name_en") or self.facts.get("name")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def _check_checklist(bench: Workbench, order: Record, checklists: Iterable[Recor
     if order.values["service"] in WITHOUT_CHECKLIST:
         return
     checklist = checklist_of(bench, order, checklists)
-    yield ReadyItem("checklist", {"name": checklist.values["name"]}) if checklist else ReadyItem("checklist_missing")
+    yield ReadyItem("checklist", _name(checklist.values)) if checklist else ReadyItem("checklist_missing")
 
 
 def _check_manuals(bench: Workbench, files: EvidenceFolder, machine: Record, order: Record) -> Iterator[ReadyItem]:
@@ -114,14 +116,14 @@ def _check_manuals(bench: Workbench, files: EvidenceFolder, machine: Record, ord
     if not manuals:
         yield ReadyItem("manual_missing")
     for line in manuals:
-        yield ReadyItem("manual" if line.is_here else "manual_file_missing", {"name": line.manual["name"]})
+        yield ReadyItem("manual" if line.is_here else "manual_file_missing", _name(line.manual))
 
 
 def _check_parts(bench: Workbench, order: Record) -> Iterator[ReadyItem]:
     for needed in order.values.get("needed_parts") or ():
         part = bench.store.values_of(needed["part_id"])
         lacking = needed["quantity"] - count_usable(bench, needed["part_id"])
-        named = {"name": part.get("name", needed["part_id"])}
+        named = _name(part) if part else {"name": needed["part_id"]}
         if lacking > 0:
             yield ReadyItem("part_missing", named | {"quantity": lacking})
         else:
@@ -133,3 +135,8 @@ def _check_site(bench: Workbench, machine: Record | None, order: Record) -> Iter
     site = bench.store.values_of(site_id)
     is_known = bool(site.get("conditions") or site.get("safety"))
     yield ReadyItem("conditions" if is_known else "conditions_missing")
+
+
+def _name(values: Values) -> dict[str, Any]:
+    """Return the names of a record, as facts of a sentence in either language."""
+    return {name: values[name] for name in ("name", "name_en") if values.get(name)}
