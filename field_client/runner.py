@@ -288,9 +288,12 @@ class SyncRun:
                 self._progress(Progress("repair", self.report.repaired))
 
     def _free_files(self) -> None:
-        """Note which files may go before they go: one that is gone must never be taken for one still to be sent."""
+        """Note which files may go before they go: one that is gone must never be taken for one still to be sent.
+
+        Thumbnails and signatures stay: they are small, and a job sheet is printed with them.
+        """
         with self._store.transaction():
-            self._store.db.execute("UPDATE blobs SET state = 'freed' WHERE state = 'verified'")
+            self._store.db.execute("UPDATE blobs SET state = 'freed' WHERE state = 'verified' AND rank > 0")
         freed = {name for (name,) in self._store.rows("SELECT sha256 FROM blobs WHERE state = 'freed'")}
         for name in self._files.names() & freed:
             self._files.free(name)

@@ -14,7 +14,7 @@ from field_client.runner import Progress, SyncReport, SyncRun
 from field_client.store_feed import Feed
 from field_client.work_page import read_status
 from sync import chain
-from sync.blobs import LocalBlob
+from sync.blobs import RANKS, LocalBlob
 from sync.ledger import Head
 from tests.field_client.office import Office, serving
 from tests.field_client.scope import ORDER, RECORDS, Tablet, uuid
@@ -80,15 +80,17 @@ def test_a_day_of_work_arrives_with_its_files(tablet: Tablet, office: Office, ur
 
 
 def test_a_verified_file_goes_only_when_the_setting_says_so(tablet: Tablet, office: Office, url: str) -> None:
-    name = tablet.files.keep(b"a", "image/jpeg")
+    name, small = tablet.files.keep(b"a", "image/jpeg"), tablet.files.keep(b"b", "image/jpeg")
     note = [work.Edit("work_order", ORDER, {"remedy": "更换"})]
-    tablet.outbox.write("order.note", note, [LocalBlob(name, 1, 0)])
+    blobs = [LocalBlob(name, 1, RANKS["original_sha256"]), LocalBlob(small, 1, RANKS["thumbnail_sha256"])]
+    tablet.outbox.write("order.note", note, blobs)
 
     run(tablet, url)
     held = tablet.files.holds(name)
     run(tablet, url, frees_files=True)
 
     assert (held, tablet.files.holds(name)) == (True, False)
+    assert tablet.files.holds(small), "a job sheet is printed with thumbnails and signatures"
     assert read_status(tablet.bench).freed_files == 1
 
 
