@@ -23,7 +23,7 @@ from typing import Final
 
 from werkzeug.routing import Rule
 
-from benchmarks.device_year import PIN, Year, make_device
+from benchmarks.device_year import ATTENDEE, PIN, Year, make_device
 from benchmarks.measure import FLOOR, Figure, Options, print_table
 from benchmarks.workload import ORDERS, SEED
 from field_client import work
@@ -51,6 +51,7 @@ SHOWN: Final = (200, 303)
 ASKED: Final = {
     "/scan/found": "?typed={serial}",
     "/scan/label": "?typed={serial}",
+    "/orders/<order_id>/training/<training_id>/sign": f"?attendee={ATTENDEE}",
     "/orders/<order_id>/parts/known": "?part_number=P-00001&serial=S-1",
     "/orders/<order_id>/parts/choose": "?component=component_3",
 }
@@ -124,6 +125,8 @@ def find_values(desk: Desk) -> dict[str, str]:
         "size": "preview",
         "manual_id": next(iter(list_manuals(desk.bench, desk.files, machine))).id,
         "key": "item_0",
+        "sha256": photo.values["thumbnail_sha256"],
+        "training_id": next(desk.store.find_by("training_record", "order_id", order.id)).id,
         "serial": machine.values["serial"],
     }
 

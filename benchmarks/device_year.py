@@ -25,9 +25,12 @@ from field_client.store import Store
 from field_client.work_checks import check
 from field_client.work_parts import PartLabel, RemovedPart, fit_part
 from field_client.work_photos import photograph
+from field_client.work_signature import sign_without
+from field_client.work_training import record_training
 from tests.pictures import machine_photo
 
 PIN: Final = "246810"
+ATTENDEE: Final = "王工"
 FIRST_MS: Final = 1_772_409_600_000
 """The first order's day."""
 
@@ -105,6 +108,9 @@ def _begin_order(desk: Desk) -> None:
         fit_part(desk.bench, label, removed=RemovedPart(f"R-{turn}"))
     for purpose in ("fault", "before", "after", "name_plate")[:PHOTOS]:
         photograph(desk.bench, desk.files, machine_photo(), purpose)
+    record_training(desk.bench, ["安全"], [ATTENDEE])
+    found = {"diagnosis": "轴承磨损", "remedy": "更换轴承", "result": "solved"}
+    sign_without(desk.bench, "absent", "客户开会", **found)
 
 
 def _make_shelf(chance: random.Random, catalogue: Catalogue, year: Year, person: str) -> Iterator[Record]:
