@@ -49,10 +49,9 @@ class Record:
         """Set fields and stamp them."""
         self.body.update(values)
         self.position = position
-        created = self.stamps[ALL_FIELDS]
-        for name in values:
-            if created != [position, device]:
-                self.stamps[name] = [position, device]
+        stamp = [position, device]
+        if self.stamps[ALL_FIELDS] != stamp:
+            self.stamps.update(dict.fromkeys(values, stamp))
 
     def stamp_of(self, name: str) -> tuple[int, str]:
         """Return log position and device of a field's last writer."""
