@@ -65,10 +65,12 @@ class _Yard:
 
     def measure(self, case: str) -> list[Figure]:
         """Measure a push of three edits and a poll as things are."""
+        self.company.settle()
         clients = self._seal(SETS)
         cpu_s = self.company.cpu_s()
         self._drive(clients)
         push_ms = (self.company.cpu_s() - cpu_s) * 1000 / (CLIENTS * SETS)
+        self.company.settle()
         polls = [self._poll(self.devices[0])] * POLLS
         cpu_s = self.company.cpu_s()
         self._drive([polls])

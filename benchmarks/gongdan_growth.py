@@ -50,6 +50,7 @@ def _more_orders(catalogue: Catalogue, options: Options, held: int, count: int) 
 
 def _measure(company: Company, engineer: str, orders: list[Record], subject: str) -> list[Figure]:
     device, other = company.enrol(engineer), company.enrol(engineer)
+    company.settle()
     since, epoch = _position(company, device)
     edits: list[Change] = [update(edit_order(order)) for order in orders]
     body = other.seal(edits, basis=0) + b"\n"

@@ -10,7 +10,7 @@ from weakref import ref
 import pytest
 from sqlalchemy import Engine, event, text
 
-from server.store.database import glimpsing, open_engine, reading, writing
+from server.store.database import glimpsing, look_up, open_engine, reading, writing
 
 
 @contextmanager
@@ -61,6 +61,7 @@ def test_what_is_written_after_a_glimpse_is_still_one_transaction(database_url: 
     with writing(engine) as connection:
         connection.execute(text("CREATE TABLE scribbles (word TEXT)"))
     try:
+        assert look_up(engine, "SELECT word FROM scribbles WHERE word = ?", ("half",)) == []
         for opened in (glimpsing, reading):
             with opened(engine) as connection:
                 connection.execute(text("SELECT 1"))
@@ -70,6 +71,7 @@ def test_what_is_written_after_a_glimpse_is_still_one_transaction(database_url: 
 
             with reading(engine) as connection:
                 assert connection.execute(text("SELECT count(*) FROM scribbles")).scalar_one() == 0
+            assert look_up(engine, "SELECT count(*), ? FROM scribbles", (7,)) == [(0, 7)]
     finally:
         with writing(engine) as connection:
             connection.execute(text("DROP TABLE scribbles"))

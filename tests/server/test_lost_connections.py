@@ -17,6 +17,7 @@ from server.keys import OfficeKey
 from server.reception import Reception
 from server.services.office import Office
 from server.store.database import engine_options, open_engine, prepare_engine, reading, writing
+from server.store.devices import find_standing
 from server.store.migrate import upgrade
 from sync.receipt import Receipt
 from tests.postgres import PostgresServer, running_postgres
@@ -159,6 +160,22 @@ def test_a_commit_without_an_answer_is_acknowledged_only_once_the_standby_has_it
 
     assert receipt.position == size + 1
     assert len(firm.log()) == size + 1
+
+
+def test_a_look_that_is_cut_off_is_taken_again(firm: Firm, bystander: psycopg.Connection) -> None:
+    waits = "wait_event_type = 'Lock' AND query ~ 'devices d'"
+    place = firm.engine.url.set(drivername="postgresql").render_as_string()
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(place) as blocking:
+        blocking.execute("LOCK TABLE devices IN ACCESS EXCLUSIVE MODE")
+        looking = pool.submit(find_standing, firm.engine, firm.id, firm.wei.id)
+        pid = wait_for(bystander, waits)
+        bystander.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+        wait_for(bystander, f"{waits} AND pid <> {pid}")
+        blocking.rollback()
+        found = looking.result(PATIENCE_S)
+
+    assert found is not None and found[0].device == firm.wei.id
+    assert found[1].position == len(firm.log())
 
 
 def test_connections_closed_while_nobody_used_them_are_not_noticed_by_anybody(
