@@ -23,6 +23,9 @@ PAUSE_LONGEST_S: Final = 20.0
 PATIENCE_S: Final = 120.0
 """A lift, a basement corridor, a radio cell that restarts; who is longer without a line syncs again later."""
 
+TRIES_LEAST: Final = 3
+"""On the worst lines a single try outlasts the patience, and says nothing of the next."""
+
 GROWTH_MAX: Final = 4
 """One quick request proves little: it may have gone into a buffer."""
 
@@ -62,7 +65,8 @@ class Patience:
         asked_for = refusal.fault.facts.get("seconds")
         if isinstance(asked_for, int):
             pause_s = max(pause_s, asked_for)
-        if self.clock() + pause_s - self._met_at > self.limit_s:
+        may_be_chance = refusal.code == "server_unreachable" and 0 < self.limit_s and self._tries < TRIES_LEAST
+        if not may_be_chance and self.clock() + pause_s - self._met_at > self.limit_s:
             raise refusal
         self._tries = min(self._tries + 1, 16)
         self.pause(pause_s)

@@ -38,6 +38,10 @@ UNHEARD_ROUND_TRIPS: Final = 20
 """A connection whose bytes nobody has confirmed for so long is given up: TCP has tried four times or more by then.
 A radio cell that forgot the connection says nothing, and a new one costs a round trip, so quickness pays."""
 
+UNHEARD_LONGEST_S: Final = 240.0
+"""On a line that loses a third and takes four seconds there and back, one request in ten takes over a minute. To give
+its connection up means to send again what is under way."""
+
 HEAD_SILENCES: Final = 2
 """The head of an answer is at most a few packets: it may take as long as this many silences, however it trickles."""
 
@@ -118,7 +122,7 @@ class _Line(HTTPConnection):
             await_room(self.sock, self._silence_s)
         super().send(data)
         # A round trip grows as a slow line's queues fill.
-        _limit_unheard(self.sock, self._silence_s, self._note)
+        self.sock.settimeout(_limit_unheard(self.sock, self._silence_s, self._note))
 
     def getresponse(self) -> Any:
         line = self.sock
@@ -179,9 +183,9 @@ def _limit_unheard(line: socket.socket, silence_s: float, note: Note) -> float:
     if facts is None:
         return silence_s
     note(facts)
-    trips_s = UNHEARD_ROUND_TRIPS * facts.round_trip_s
+    trips_s = min(UNHEARD_LONGEST_S, UNHEARD_ROUND_TRIPS * facts.round_trip_s)
     shorten_pauses(line, facts.round_trip_s)
-    limit_s = min(silence_s, max(UNHEARD_LEAST_S, trips_s))
+    limit_s = max(trips_s, min(silence_s, UNHEARD_LEAST_S))
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(limit_s * 1000))
     # While an answer is awaited nothing is under way; then probes find out.
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, max(1, round(limit_s / 2)))

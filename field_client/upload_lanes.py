@@ -1,7 +1,7 @@
 """Several files at once where one connection cannot fill the line.
 
 TCP takes every loss for a full line. Where a third is lost by chance one connection carries a twentieth of what the
-line does, and eight carry eight times as much (docs/testing.md, Bad networks). Elsewhere one is right: it loses least
+line does, and four carry four times as much (docs/testing.md, Bad networks). Elsewhere one is right: it loses least
 in a cut.
 
 Rule 1: the first lane is the run's own thread; what goes wrong on it is what went wrong. A file that another lane could
@@ -22,8 +22,8 @@ from field_client.transport_tcp import LineFacts
 from schemas.problems import Refused
 from sync.blobs import LocalBlob
 
-LANES_MAX: Final = 8
-"""A quarter of a server's threads at most; a ninth lane on the worst line brings little more."""
+LANES_MAX: Final = 4
+"""Eight carried no more on the worst line: what they had under way filled its queue, and much was sent twice."""
 
 LOOK_EVERY_S: Final = 2.0
 
