@@ -35,6 +35,9 @@ TEMPORARY: Final = frozenset({"server_unreachable", "server_busy", "database_bus
 NOT_CONNECTED: Final = frozenset({"NewConnectionError", "NameResolutionError", "ConnectTimeoutError"})
 """What `detail` of `server_unreachable` says when nobody took the connection."""
 
+ROUND_TRIPS: Final = 4
+"""What a request may take on a line whose delay is what takes long."""
+
 T = TypeVar("T")
 
 
@@ -65,7 +68,7 @@ class Patience:
         asked_for = refusal.fault.facts.get("seconds")
         if isinstance(asked_for, int):
             pause_s = max(pause_s, asked_for)
-        may_be_chance = refusal.code == "server_unreachable" and 0 < self.limit_s and self._tries < TRIES_LEAST
+        may_be_chance = refusal.code == "server_unreachable" and self.limit_s > 0 and self._tries < TRIES_LEAST
         if not may_be_chance and self.clock() + pause_s - self._met_at > self.limit_s:
             raise refusal
         self._tries = min(self._tries + 1, 16)
@@ -103,10 +106,11 @@ class Pace:
         """How long the request has taken that began last."""
         return self.clock() - self._began
 
-    def note(self, size: int) -> None:
-        """Note that a request with `size` has got through."""
+    def note(self, size: int, round_trip_s: float = 0.0) -> None:
+        """Note that a request with `size` has got through, on a line with this round trip."""
         took_s = max(self.took_s, 0.001)
-        fitting = size * self.target_s / took_s
+        # A request takes two round trips at least, however small it is; to make it smaller would bring less, not sooner.
+        fitting = size * max(self.target_s, ROUND_TRIPS * round_trip_s) / took_s
         # A request that was small for want of more to send says little of what the line can carry.
         if size >= self.size or fitting < self.size:
             self.size = round(max(self.least, min(fitting, self.size * GROWTH_MAX, self.most)))

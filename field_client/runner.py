@@ -143,7 +143,7 @@ class SyncRun:
                     patience.bear(refusal)
                 session, sent = PushSession(self._outbox.waiting(), pace.size), 0
                 continue
-            pace.note(len(body))
+            pace.note(len(body), self._transport.line.round_trip_s)
             session.bytes_max = pace.size
             self.report.settled += self._outbox.settle(session.receive(answer))
             sent += body.count(b"\n")
@@ -237,7 +237,7 @@ class SyncRun:
                 pace.shrink()
                 self._transport.patience.bear(refusal)
                 continue
-            pace.note(head.ops)
+            pace.note(head.ops, self._transport.line.round_trip_s)
             if self.report.records == 0:
                 self._measure_clock(head.server_time, asked_at)
             self.report.records += head.ops

@@ -29,7 +29,7 @@ LOOK_EVERY_S: Final = 2.0
 
 STRAINED_SHARE: Final = 0.1
 STRAINED_ROUND_TRIP_S: Final = 0.5
-STRAINED_BYTES_S: Final = 2000
+STRAINED_BYTES_S: Final = 1000
 """So slow, so far and with so many losses no connection has found what the line can carry."""
 
 Send = Callable[[LocalBlob], None]

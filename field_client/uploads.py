@@ -37,6 +37,9 @@ PIECE_FIRST_BYTES: Final = 256 * 1024
 PIECE_LEAST_BYTES: Final = 16 * 1024
 PIECE_MOST_BYTES: Final = 64 * 1024 * 1024
 
+RATE_SUPPOSED_BYTES_S: Final = 4000.0
+"""What a 2G line carries."""
+
 TOKEN_SHARE: Final = 0.8
 """A token is replaced when this much of its life is over: one that ends under way costs the whole request."""
 
@@ -78,8 +81,8 @@ class Uploads:
         self._sent = sent
         self._between = between
         self._turn = turn or Turn()
-        self.rate_bytes_s = math.inf
-        """At which the last bytes went."""
+        self.rate_bytes_s = RATE_SUPPOSED_BYTES_S
+        """At which bytes went lately, the last counting half; one slow piece may have met a cut."""
         self._clock = transport.patience.clock
         self._pace = Pace(PIECE_FIRST_BYTES, PIECE_LEAST_BYTES, PIECE_MOST_BYTES, PIECE_S, self._clock)
         self._token = ""
@@ -171,8 +174,8 @@ class Uploads:
         else:
             place = self._append(blob, place, size)
         if place is not None:
-            self.rate_bytes_s = size / max(self._pace.took_s, 0.001)
-            self._pace.note(size)
+            self.rate_bytes_s = (self.rate_bytes_s + size / max(self._pace.took_s, 0.001)) / 2
+            self._pace.note(size, self._transport.line.round_trip_s)
         return place
 
     def _create(self, blob: LocalBlob, size: int) -> _Place:

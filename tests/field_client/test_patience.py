@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from field_client.patience import PAUSE_LONGEST_S, Pace, Patience
+from field_client.patience import PAUSE_LONGEST_S, TRIES_LEAST, Pace, Patience
 from schemas.problems import Refused
 
 
@@ -92,6 +92,20 @@ def test_patience_ends_and_what_gets_through_renews_it() -> None:
     patience.keep_trying(failing(*["server_unreachable"] * 3))
     with pytest.raises(Refused, match="server_unreachable"):
         patience.keep_trying(failing(*["server_unreachable"] * 6))
+
+
+def test_a_single_try_that_outlasts_the_patience_is_not_the_last() -> None:
+    clock = Clock()
+    patience = patience_with(clock, limit_s=120)
+    patience.renew()
+
+    for _ in range(TRIES_LEAST):
+        clock.at_s += 200
+        patience.bear(Refused("server_unreachable", detail="ReadTimeoutError"))
+    clock.at_s += 200
+
+    with pytest.raises(Refused, match="server_unreachable"):
+        patience.bear(Refused("server_unreachable", detail="ReadTimeoutError"))
 
 
 @pytest.mark.parametrize("code", ["network_sign_in", "server_not_trusted", "answer_not_understood", "device_revoked"])

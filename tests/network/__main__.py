@@ -34,7 +34,7 @@ CASES = {
     "2G, cuts": Case(Conditions(10_000, 0.3, 0.1, 0.02, 20, 4), 200, 4, 200_000),
     "2G, lines die in cuts": Case(Conditions(10_000, 0.3, 0.1, 0.02, 20, 4, forgets=True), 200, 4, 200_000),
     "2G, 2 s, 10 % lost, cuts": Case(Conditions(10_000, 2, 0.2, 0.1, 20, 3), 200, 8, 40_000),
-    "2G, 2 s, 30 % lost, cuts": Case(Conditions(10_000, 2, 0.2, 0.3, 20, 3), 200, 8, 40_000),
+    "2G, 2 s, 30 % lost, cuts": Case(Conditions(10_000, 2, 0.2, 0.3, 20, 3), 200, 8, 20_000),
 }
 
 

@@ -82,9 +82,8 @@ def test_connections_that_die_without_a_word_cost_no_more_than_was_under_way(cro
     assert sent.handed_bytes - sent.payload_bytes <= sent.link["cuts"] * under_way_bytes, sent
 
 
-def test_where_a_third_is_lost_sets_arrive_and_then_photos_over_several_connections(crossings: Crossings) -> None:
+def test_where_a_third_is_lost_sets_arrive_and_then_photos(crossings: Crossings) -> None:
     sent = crossings[HARSH].result()
 
     assert sent.link["up_lost_packets"] > sent.link["up_packets"] / 5
-    assert sent.link["connections"] > 2, "a lane of its own for each of several files"
     assert sent.resent <= 0.2, sent
