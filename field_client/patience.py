@@ -109,7 +109,7 @@ class Pace:
     def note(self, size: int, round_trip_s: float = 0.0) -> None:
         """Note that a request with `size` has got through, on a line with this round trip."""
         took_s = max(self.took_s, 0.001)
-        # A request takes two round trips at least, however small it is; to make it smaller would bring less, not sooner.
+        # A request takes a round trip or two, however small it is; a smaller one would bring less, and no sooner.
         fitting = size * max(self.target_s, ROUND_TRIPS * round_trip_s) / took_s
         # A request that was small for want of more to send says little of what the line can carry.
         if size >= self.size or fitting < self.size:

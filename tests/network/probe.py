@@ -8,12 +8,12 @@ import socket
 import time
 from typing import Final
 
-START_TIMEOUT_S: Final = 60
+START_TIMEOUT_S: Final = 240
 RETRY_S: Final = 0.05
 
 
 def await_server(host: str, port: int) -> None:
-    """Return once somebody listens at the address; raises TimeoutError after a minute."""
+    """Return once somebody listens at the address; raises TimeoutError after START_TIMEOUT_S."""
     until = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < until:
         with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=START_TIMEOUT_S):

@@ -26,6 +26,7 @@ from sync import receipt
 from tests.cast import Company, found_company
 from tests.network.link import PERFECT, Conditions
 from tests.network.namespaces import SERVER_ADDRESS, Network, linked_namespaces
+from tests.network.probe import START_TIMEOUT_S
 from tests.source_tree import ROOT
 
 PROGRAMS: Final = Path(sys.executable).parent
@@ -153,7 +154,10 @@ def serving(folder: Path, network: Network, settings: dict[str, str]) -> Iterato
     try:
         probe = "import sys, tests.network.probe as probe; probe.await_server(sys.argv[1], int(sys.argv[2]))"
         subprocess.run(
-            network.on_server(sys.executable, "-c", probe, SERVER_ADDRESS, str(PORT)), cwd=ROOT, check=True, timeout=120
+            network.on_server(sys.executable, "-c", probe, SERVER_ADDRESS, str(PORT)),
+            cwd=ROOT,
+            check=True,
+            timeout=START_TIMEOUT_S + 60,
         )
         yield
     finally:
