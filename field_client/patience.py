@@ -35,6 +35,9 @@ TEMPORARY: Final = frozenset({"server_unreachable", "server_busy", "database_bus
 NOT_CONNECTED: Final = frozenset({"NewConnectionError", "NameResolutionError", "ConnectTimeoutError"})
 """What `detail` of `server_unreachable` says when nobody took the connection."""
 
+FULL_SHARE: Final = 0.7
+"""Of what it might hold, a request whose parts are whole change-sets holds this much at least when more waits."""
+
 ROUND_TRIPS: Final = 4
 """What a request may take on a line whose delay is what takes long."""
 
@@ -112,7 +115,7 @@ class Pace:
         # A request takes a round trip or two, however small it is; a smaller one would bring less, and no sooner.
         fitting = size * max(self.target_s, ROUND_TRIPS * round_trip_s) / took_s
         # A request that was small for want of more to send says little of what the line can carry.
-        if size >= self.size or fitting < self.size:
+        if size >= FULL_SHARE * self.size or fitting < self.size:
             self.size = round(max(self.least, min(fitting, self.size * GROWTH_MAX, self.most)))
 
     def shrink(self) -> None:

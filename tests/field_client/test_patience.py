@@ -159,6 +159,28 @@ def test_a_request_that_was_small_for_want_of_more_says_nothing_of_the_line() ->
     assert pace.size == 1000
 
 
+def test_a_request_grows_although_its_last_set_did_not_fit_into_it() -> None:
+    clock = Clock()
+    pace = Pace(1000, 100, 50_000, target_s=10, clock=clock)
+
+    pace.begin()
+    clock.at_s += 1
+    pace.note(750)
+
+    assert pace.size == 4000
+
+
+def test_a_request_may_take_some_round_trips_where_these_are_long() -> None:
+    clock = Clock()
+    pace = Pace(1000, 100, 50_000, target_s=10, clock=clock)
+
+    pace.begin()
+    clock.at_s += 20
+    pace.note(1000, round_trip_s=5.0)
+
+    assert pace.size == 1000
+
+
 def test_what_did_not_get_through_is_made_smaller_down_to_a_least() -> None:
     pace = Pace(1000, 100, 50_000, target_s=10)
 
