@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import click
 from granian.constants import Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 from sqlalchemy.engine import make_url
@@ -62,6 +63,8 @@ def serve(desk: Desk) -> None:
         blocking_threads=settings.threads,
         backpressure=settings.threads * (1 + WAITING_REQUESTS_EACH),
         workers_kill_timeout=STOP_S,
+        # On a line that loses a third the head of a request may take longer than the default, thirty seconds.
+        http1_settings=HTTP1Settings(header_read_timeout=round(settings.silence_s * 1000)),
         websockets=False,
         # A worker that dies takes its own requests with it and no others.
         respawn_failed_workers=True,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -20,6 +22,9 @@ from tests.network.probe import await_server
 PROGRAM = Path(sys.executable).parent / "gongdan-server"
 LIMIT_S = 60
 THREADS = 2
+SILENCE_S = 2
+HEAD_DEFAULT_S = 30
+"""What the web server under ours gives a head when nobody says otherwise."""
 
 
 @pytest.fixture
@@ -28,7 +33,7 @@ def port(tmp_path: Path) -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    chosen = {"DATA": str(tmp_path), "BIND": f"127.0.0.1:{port}", "THREADS": str(THREADS), "SILENCE_S": "2"}
+    chosen = {"DATA": str(tmp_path), "BIND": f"127.0.0.1:{port}", "THREADS": str(THREADS), "SILENCE_S": str(SILENCE_S)}
     environment = os.environ | {f"GONGDAN_{name}": value for name, value in chosen.items()}
     subprocess.run([PROGRAM, "migrate"], env=environment, check=True, capture_output=True)
     server = subprocess.Popen([PROGRAM, "serve"], env=environment, stdout=subprocess.DEVNULL)
@@ -58,6 +63,18 @@ def test_clients_that_fall_silent_are_hung_up_on_and_others_are_answered(port: i
 
     assert answer.startswith(b"HTTP/1.1 200")
     assert ends == [b""] * THREADS
+
+
+def test_a_head_may_take_as_long_as_a_silence_and_no_longer(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S) as line:
+        began = time.monotonic()
+        line.sendall(b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: a\r\nX-Slow: ")
+        while not select.select([line], [], [], SILENCE_S / 8)[0]:
+            line.sendall(b"x")
+            assert time.monotonic() - began < LIMIT_S
+        took_s = time.monotonic() - began
+
+    assert 0.9 * SILENCE_S < took_s < HEAD_DEFAULT_S
 
 
 def test_what_is_accepted_is_tried_again_soon() -> None:
