@@ -45,8 +45,5 @@ def _is_exact(value: Any) -> bool:
         value = value.values()
     elif kind is not list:
         return kind is not float
-    for inner in value:
-        # Texts are most of what there is.
-        if type(inner) is not str and not _is_exact(inner):
-            return False
-    return True
+    # Texts are most of what there is.
+    return all(type(inner) is str or _is_exact(inner) for inner in value)
