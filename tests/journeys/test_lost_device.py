@@ -75,7 +75,7 @@ def test_a_lost_device_hands_in_its_work_and_destroys_its_keys(stage: Stage) -> 
     device = next(row["device"] for row in stage.office_json("devices", "list") if row["name"] == NAME)
     stage.office("devices", "revoke", device, "--by", "dana")
 
-    sync_until(stage, "field_client.commands.carrying.wipe")
+    sync_until(stage, "field_client.syncing.wipe")
     whole = (stage.folder / "wei" / "keyring.json").exists()
     sync_until(stage, "field_client.wiping.erase_keyring")
     told = stage.device("sync", status=1)
