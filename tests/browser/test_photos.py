@@ -35,6 +35,13 @@ def tap(page: Page, place: Place) -> None:
     page.touchscreen.tap(box["x"] + place[0] * box["width"], box["y"] + place[1] * box["height"])
 
 
+def choose(page: Page, name: str) -> None:
+    """Choose a tool or a colour, and see that it is chosen."""
+    button = page.get_by_role("button", name=name, exact=True)
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "true")
+
+
 def file(name: str, content: bytes) -> FilePayload:
     return {"name": name, "mimeType": "image/jpeg", "buffer": content}
 
@@ -63,14 +70,15 @@ def test_photos_are_taken_marked_by_touch_and_kept(
     expect(phone.get_by_role("radio", name="处理前")).to_be_checked()
 
     phone.locator(".album a").first.click()
-    phone.get_by_role("button", name="箭头").click()
+    phone.wait_for_load_state("networkidle")  # what arrives late would move the photo away under the finger
+    choose(phone, "箭头")
     drag(phone, (0.1, 0.1), (0.4, 0.4))
-    phone.get_by_role("button", name="圆圈").click()
-    phone.get_by_role("button", name="黄").click()
+    choose(phone, "圆圈")
+    choose(phone, "黄")
     tap(phone, (0.5, 0.5))
     expect(phone.locator("[data-told]")).to_have_text("请点一下终点。")
     tap(phone, (0.8, 0.7))
-    phone.get_by_role("button", name="文字").click()
+    choose(phone, "文字")
     tap(phone, (0.2, 0.8))
     with phone.expect_response("**/drafts"):
         phone.keyboard.type("裂纹")

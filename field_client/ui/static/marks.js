@@ -181,6 +181,6 @@
     };
   }
   form.addEventListener("submit", leaveDraft, { capture: true });
-  editor.classList.add("ready");
+  for (const button of editor.querySelectorAll("[data-shape], [data-colour]")) button.disabled = false;
   show();
 })();
