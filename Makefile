@@ -9,7 +9,7 @@ BIN := .venv/bin
 PYTHON_STAMP := .venv/.installed
 JS_STAMP := tests/js/node_modules/.installed
 
-.PHONY: help setup run demo test lint simulate planted kills networks pairs fuzz hostile bench clean system-packages
+.PHONY: help setup run demo test lint simulate planted kills networks pairs fuzz hostile bench pictures clean system-packages
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ pairs: setup ## Edit COUNT orders from two sides at once, through several proces
 
 bench: setup $(JS_STAMP) ## Measure against the figures in docs/performance.md
 	$(BIN)/python -m benchmarks
+
+pictures: setup $(JS_STAMP) ## Take the pictures of docs/field_guide.md anew
+	$(BIN)/pytest tests/browser --pictures=docs/pictures
 
 FUZZ_S ?= 600
 FUZZ_FOLDER := .fuzz

@@ -10,8 +10,6 @@ from pathlib import Path
 from flask import Flask
 from waitress.server import create_server
 
-from field_client.commands.ui import THREADS
-
 
 def make_app(folder: Path) -> Flask:
     """Return an application with one page."""
@@ -31,7 +29,7 @@ def make_app(folder: Path) -> Flask:
 def main() -> None:
     """Serve until the process is ended."""
     port, folder = int(sys.argv[1]), Path(sys.argv[2])
-    create_server(make_app(folder), host="127.0.0.1", port=port, threads=THREADS).run()
+    create_server(make_app(folder), host="127.0.0.1", port=port, threads=8).run()
 
 
 if __name__ == "__main__":

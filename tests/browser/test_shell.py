@@ -30,6 +30,7 @@ def test_a_tablet_is_enrolled_in_the_browser_and_shows_its_orders(
         page = context.new_page()
         page.goto(tablet.door)
         accessible(page)
+        picture(page, "first-run")
         page.get_by_label("登记码").fill(seeded_office.call("enrol", "--person", "wei", "--no-code").splitlines()[0])
         page.locator("[name=pin]").nth(0).fill(PIN)
         page.get_by_label("再输一次 PIN").fill("135791")
