@@ -107,9 +107,11 @@ def find_order(bench: Workbench, name: str | None = None) -> Record:
 def list_today(bench: Workbench, most: int | None = LIST_MOST) -> tuple[list[OrderLine], int]:
     """Return the first `most` orders that are still work to do, or all for None, and how many there are in all.
 
-    Those under way come first, then the appointment or next limit decides, then the grade.
+    Those under way come first, then the appointment or next limit decides, then the grade. A colleague's order travels
+    with its machine and stands on the machine's card; it is no work of this person's.
     """
-    orders = sorted(bench.store.find_by("work_order", "status", *OPEN_STATES), key=_urgency)
+    found = bench.store.find_by("work_order", "status", *OPEN_STATES)
+    orders = sorted((order for order in found if _is_ours(bench, order)), key=_urgency)
     return [describe_order(bench, order) for order in orders[:most]], len(orders)
 
 
@@ -276,6 +278,11 @@ def signed_sheet(bench: Workbench, order: Record) -> Values | None:
     sheet = bench.store.values_of(signatures[-1].values["job_sheet_id"])
     document: Values = canonical.load(sheet["content"]) if sheet else {}
     return document
+
+
+def _is_ours(bench: Workbench, order: Record) -> bool:
+    """Tell whether an order is this person's, nobody's yet, or holds work of his that is not sent."""
+    return order.is_local or order.values.get("engineer_id") in (None, bench.outbox.identity.person)
 
 
 def _urgency(order: Record) -> tuple[bool, str, int, str]:

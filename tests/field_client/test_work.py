@@ -88,6 +88,18 @@ def test_today_lists_what_is_to_do_with_names_and_limits(tablet: Tablet, office:
     assert [line.is_overdue for line in lines] == [True, False]
 
 
+def test_a_colleagues_order_on_the_same_machine_is_no_work_of_ours(tablet: Tablet, office: Office) -> None:
+    office.write("work_order", OTHER_ORDER, ORDER_VALUES | {"number": "GD-2", "engineer_id": uuid(77)})
+    office.write("work_order", uuid(20), ORDER_VALUES | {"number": "GD-3", "engineer_id": None})
+    tablet.pull_from(office)
+    numbers = [line.number for line in work.list_today(tablet.bench)[0]]
+
+    work.start(tablet.bench, "GD-2")
+
+    assert sorted(numbers) == ["GD-1", "GD-3"]
+    assert sorted(line.number for line in work.list_today(tablet.bench)[0]) == ["GD-1", "GD-2", "GD-3"]
+
+
 def test_a_label_opens_the_order_of_its_machine(tablet: Tablet) -> None:
     scans = [parse_typed("https://id.example/01/06901234567892/21/HA0001", 2026)]
 
