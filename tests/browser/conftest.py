@@ -56,6 +56,15 @@ def tablet(seeded_tablet: Tablet, tmp_path: Path) -> Iterator[Tablet]:
 
 
 @pytest.fixture
+def fresh_tablet(tmp_path: Path) -> Iterator[Tablet]:
+    """A tablet out of its box, which serves its pages."""
+    tablet = Tablet(tmp_path / "fresh")
+    tablet.start()
+    yield tablet
+    tablet.kill()
+
+
+@pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A phone."""
     context = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True, device_scale_factor=2, locale="zh-CN")

@@ -102,17 +102,14 @@ def test_an_ambiguous_label_is_chosen_from(phone: Page, tablet: Tablet, accessib
 
 
 def test_a_scanned_code_fills_the_field_of_a_form(
-    before: Camera, seeded_office: Office, tmp_path: Path, accessible: Check
+    before: Camera, seeded_office: Office, fresh_tablet: Tablet, tmp_path: Path, accessible: Check
 ) -> None:
-    tablet = Tablet(tmp_path / "fresh")
     with seeded_office.plugged_in():
         invitation = seeded_office.call("enrol", "--person", "lin", "--no-code").splitlines()[0]
-    tablet.start()
     page = before(film_label(invitation, tmp_path / "enrol.mjpeg"))
-    page.goto(tablet.door)
+    page.goto(fresh_tablet.door)
     page.get_by_role("button", name="扫码登记").click()
 
     expect(page.get_by_label("登记码")).to_have_value(invitation)
     expect(page.locator("dialog.sheet")).to_have_count(0)
     accessible(page)
-    tablet.kill()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, expect
 
@@ -22,13 +21,11 @@ def open_first_order(page: Page) -> str:
 
 
 def test_a_tablet_is_enrolled_in_the_browser_and_shows_its_orders(
-    context: BrowserContext, seeded_office: Office, tmp_path: Path, accessible: Check, picture: Picture
+    context: BrowserContext, seeded_office: Office, fresh_tablet: Tablet, accessible: Check, picture: Picture
 ) -> None:
-    tablet = Tablet(tmp_path / "fresh")
     with seeded_office.plugged_in():
-        tablet.start()
         page = context.new_page()
-        page.goto(tablet.door)
+        page.goto(fresh_tablet.door)
         accessible(page)
         picture(page, "first-run")
         page.get_by_label("登记码").fill(seeded_office.call("enrol", "--person", "wei", "--no-code").splitlines()[0])
@@ -40,12 +37,11 @@ def test_a_tablet_is_enrolled_in_the_browser_and_shows_its_orders(
         page.locator("[name=pin]").nth(0).fill(PIN)
         page.get_by_label("再输一次 PIN").fill(PIN)
         page.get_by_role("button", name="登记", exact=True).click()
-        page.wait_for_url(tablet.address + "/")
+        page.wait_for_url(fresh_tablet.address + "/")
         expect(page.locator(".strip.safe")).to_be_visible()
         page.reload()
 
         expect(page.locator(".order")).not_to_have_count(0)
-    tablet.kill()
 
 
 def test_today_can_be_read_with_the_server_unplugged(phone: Page, accessible: Check, picture: Picture) -> None:
