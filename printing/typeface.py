@@ -23,7 +23,8 @@ _NEVER_FIRST: Final = frozenset("、。，．：；！？）〕】》〉」』�
 """Punctuation that closes stays with what it closes. Source: GB/T 15834-2011 section 5."""
 _NEVER_LAST: Final = frozenset("（〔【《〈「『“‘([{￥$")
 
-_PIECE: Final = re.compile(r"\n| +|[^\W\u2e80-\uffef]+(?:[-_./@+:'’][^\W\u2e80-\uffef]+)*|.", re.DOTALL)
+_LETTER: Final = r"[^\W\u2e80-\uffef]"
+_PIECE: Final = re.compile(rf"\n| +|{_LETTER}(?:{_LETTER}|[-./@+:'’](?={_LETTER}))*|.", re.DOTALL)
 """A line break, spaces, a word of letters and digits, or one character of any other kind."""
 
 

@@ -78,7 +78,7 @@ def phone(context: BrowserContext, tablet: Tablet) -> Iterator[Page]:
     """Today's page on the phone; a script that fails, or breaks the content policy, fails the test."""
     page = context.new_page()
     faults: list[str] = []
-    page.on("pageerror", lambda error: None if "Transition was aborted" in str(error) else faults.append(str(error)))
+    page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda message: faults.append(message.text) if _is_fault(message) else None)
     page.goto(tablet.door)
     yield page

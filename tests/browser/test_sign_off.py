@@ -34,7 +34,7 @@ def open_sign_off(page: Page) -> str:
 
 def draw(page: Page, strokes: list[list[tuple[float, float]]]) -> None:
     """Draw with a finger: real touches, as the screen gives them."""
-    pad = page.locator("[data-pad] canvas")
+    pad = page.locator("[data-pad][data-ready] canvas")
     pad.scroll_into_view_if_needed()
     box = pad.bounding_box()
     assert box is not None

@@ -14,7 +14,7 @@ Picture = Callable[[Page, str], None]
 
 def draw_name(phone: Page) -> None:
     """Draw two strokes on the pad."""
-    box = phone.locator("[data-pad] canvas").bounding_box()
+    box = phone.locator("[data-pad][data-ready] canvas").bounding_box()
     assert box is not None
     for left in (0.2, 0.5):
         phone.mouse.move(box["x"] + left * box["width"], box["y"] + 0.3 * box["height"])

@@ -25,7 +25,7 @@ def press(page: Page, name: str) -> None:
 
 def draw_signature(page: Page) -> None:
     """Sign with a finger."""
-    pad = page.locator("[data-pad] canvas")
+    pad = page.locator("[data-pad][data-ready] canvas")
     pad.scroll_into_view_if_needed()
     box = pad.bounding_box()
     assert box is not None

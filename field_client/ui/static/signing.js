@@ -12,6 +12,7 @@
   const clearWord = clear.textContent;
   const TENTHS = 10; // Of a pixel of the page: finer than a finger, and whole numbers.
   let cleared = null;
+  let isDrawing = false;
 
   // The paper is white and the ink is dark in the dark mode too: it is what will be printed.
   const pad = new SignaturePad(canvas, { penColor: "#12306b", backgroundColor: "#ffffff", minWidth: 0.8, maxWidth: 2.6 });
@@ -43,11 +44,14 @@
     field.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
+  // The canvas follows its place; never under a stroke, which would be wiped away.
   function fit() {
-    const strokes = field.value ? JSON.parse(field.value) : [];
     const ratio = Math.max(window.devicePixelRatio || 1, 1);
-    canvas.width = canvas.offsetWidth * ratio;
-    canvas.height = canvas.offsetHeight * ratio;
+    const [width, height] = [canvas.offsetWidth * ratio, canvas.offsetHeight * ratio].map(Math.floor);
+    if (isDrawing || (canvas.width === width && canvas.height === height)) return;
+    const strokes = field.value ? JSON.parse(field.value) : [];
+    canvas.width = width;
+    canvas.height = height;
     canvas.getContext("2d").scale(ratio, ratio);
     write(strokes);
   }
@@ -57,8 +61,15 @@
     clear.textContent = strokes ? clear.dataset.bringBack : clearWord;
   }
 
-  pad.addEventListener("beginStroke", () => offer(null));
-  pad.addEventListener("endStroke", keep);
+  pad.addEventListener("beginStroke", () => {
+    isDrawing = true;
+    offer(null);
+  });
+  pad.addEventListener("endStroke", () => {
+    isDrawing = false;
+    keep();
+    fit();
+  });
   form.querySelector("[data-undo-stroke]").addEventListener("click", () => {
     write(read().slice(0, -1));
     keep();
@@ -77,5 +88,7 @@
       place.scrollIntoView({ block: "center" });
     }
   }, { capture: true });
+  fit();
   new ResizeObserver(fit).observe(canvas);
+  place.dataset.ready = "";
 })();
