@@ -20,6 +20,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from werkzeug.routing import Rule
 
@@ -75,7 +76,7 @@ class Program:
     def read(self, path: str) -> int:
         """Ask for a page, read it whole, and return its status."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=READY_LIMIT_S)
-        connection.request("GET", path, headers=self.headers)
+        connection.request("GET", quote(path, safe="/?=&:%"), headers=self.headers)
         answer = connection.getresponse()
         answer.read()
         connection.close()
