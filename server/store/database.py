@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
-from weakref import WeakKeyDictionary, finalize
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc, text
 
@@ -69,20 +69,6 @@ def prepare_engine(engine: Engine) -> None:
         event.listen(engine, "connect", _prepare_sqlite)
     else:
         postgresql.watch(engine)
-        _close_with(engine)
-
-
-def _close_with(engine: Engine) -> None:
-    """Close an engine's connections when nobody keeps it any more, although nobody disposed of it."""
-    opened: dict[int, Any] = {}
-    event.listen(engine, "connect", lambda connection, _record: opened.setdefault(id(connection), connection))
-    event.listen(engine, "close", lambda connection, _record: opened.pop(id(connection), None))
-    finalize(engine, _close_all, opened).atexit = False
-
-
-def _close_all(opened: dict[int, Any]) -> None:
-    for connection in opened.values():
-        connection.close()
 
 
 def _flush_sqlite(connection: Any, _record: Any) -> None:

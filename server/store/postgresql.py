@@ -73,15 +73,12 @@ def is_rolled_back(error: BaseException | None) -> bool:
 
 
 def _listen_for_warnings(connection: Any, record: Any) -> None:
-    # The connection must not keep the record, and through it the engine.
-    info = record.info
-
     def note(diagnostic: Any) -> None:
         if diagnostic.severity_nonlocalized == "WARNING":
-            info[_WARNING] = diagnostic.message_primary
+            record.info[_WARNING] = diagnostic.message_primary
 
     connection.add_notice_handler(note)
-    info[_IS_FRESH] = True
+    record.info[_IS_FRESH] = True
 
 
 def _refuse_closed(connection: Any, record: Any, _proxy: Any) -> None:
