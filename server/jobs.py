@@ -65,6 +65,9 @@ class Rounds:
                 tidied = tidy(self.engine, self.files)
             except (Refused, OSError) as error:
                 EVENTS.warning("not_tidied", extra={"facts": {"why": str(error)}})
+            except Exception:
+                # Without its thread the server would go on for months and clear nothing.
+                EVENTS.exception("failed")
             else:
                 if tidied is not None:
                     EVENTS.info("tidied", extra={"facts": asdict(tidied)})
@@ -110,6 +113,9 @@ class Warranties:
                 except Refused as refused:
                     EVENTS.warning("warranties_not_renewed", extra={"facts": {"why": str(refused)}})
                     continue
+                except Exception:
+                    # A fault of ours: it is tried again when the log grows, not every other second.
+                    EVENTS.exception("failed", extra={"facts": {"organisation": organisation}})
                 # Not the end as it is by then: what came meanwhile is looked at in the next round.
                 self._followed[organisation] = end
         return written
@@ -120,6 +126,8 @@ class Warranties:
                 written = self.renew()
             except (Refused, OSError) as error:
                 EVENTS.warning("warranties_not_renewed", extra={"facts": {"why": str(error)}})
+            except Exception:
+                EVENTS.exception("failed")
             else:
                 if written:
                     EVENTS.info("warranties_renewed", extra={"facts": {"count": written}})

@@ -7,6 +7,7 @@ a change never waits for it. A round that is cut off, or made twice, changes not
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
@@ -14,6 +15,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Table, select, text
 
+from schemas.base import UUID_PATTERN
 from schemas.warranty import day_of
 from server.domain.trace import Fact, Span
 from server.domain.warranty import Basis, NewPart, Repair, work_out
@@ -180,9 +182,14 @@ def _take_note(change: Change, machines: set[str], models: set[str], orders: dic
         # The order's machine before and after: both have this repair in their past, or had it. An order that is not
         # done, and was not, is in nobody's past.
         orders[change.id] = orders.get(change.id, False) or change.op == "delete" or _is_done(change.was)
-        machines.update(value for value in (change.was.get("machine_id"),) if isinstance(value, str))
-    elif change.kind in _PARTS and isinstance(change.set.get("machine_id"), str):
+        machines.update(filter(_is_id, (change.was.get("machine_id"),)))
+    elif change.kind in _PARTS and _is_id(change.set.get("machine_id")):
         machines.add(change.set["machine_id"])
+
+
+def _is_id(value: object) -> bool:
+    """Tell whether a value can name a record: a refused set, and what a device says it saw, may hold anything."""
+    return isinstance(value, str) and re.match(UUID_PATTERN, value) is not None
 
 
 def _is_done(order: Mapping[str, Any]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -166,11 +166,13 @@ def look_up(engine: Engine, statement: str, values: tuple[Any, ...]) -> list[Any
     """
     if engine.dialect.name != "sqlite":
         statement = statement.replace("?", "%s")
-    with _translated():
+    broken = engine.dialect.loaded_dbapi.Error
+    # A pool that cannot open a connection raises what the driver says, as it is.
+    with _translated(), suppress(broken):
         pooled = engine.raw_connection()
         try:
             return _ask(pooled.dbapi_connection, statement, values, engine.dialect.name)
-        except engine.dialect.loaded_dbapi.Error:
+        except broken:
             pooled.invalidate()
         finally:
             pooled.close()

@@ -89,7 +89,7 @@ def test_the_primary_killed_under_load_loses_nothing_acknowledged(cluster: Clust
         lost = [answer for answer in answers if log.get(receipt.load(answer).digest) != answer]
         assert lost == []
         assert [worker.caller.faults for worker in workers] == [[]] * DEVICES
-        assert "unexpected failure" not in site.log.read_text()
+        assert '"event":"failed"' not in site.log.read_text()
         assert [row.position for row in firm.log()] == list(range(1, len(log) + 1))
         assert verify_log(engine, firm.id).discrepancies == ()
         wait_until(

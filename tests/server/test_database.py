@@ -10,7 +10,9 @@ from weakref import ref
 import pytest
 from sqlalchemy import Engine, event, text
 
+from schemas.problems import Refused
 from server.store.database import glimpsing, look_up, open_engine, reading, writing
+from tests.postgres import running_postgres
 
 
 @contextmanager
@@ -72,4 +74,18 @@ def test_what_is_written_after_a_glimpse_is_still_one_transaction(database_url: 
     finally:
         with writing(engine) as connection:
             connection.execute(text("DROP TABLE scribbles"))
+        engine.dispose()
+
+
+def test_a_look_up_in_a_database_that_is_away_says_so() -> None:
+    with running_postgres() as server:
+        engine = open_engine(server.url_of(server.create_database()))
+        assert look_up(engine, "SELECT ?", (1,)) == [(1,)]
+
+        server.stop("immediate")
+        with pytest.raises(Refused, match="database_busy"):
+            look_up(engine, "SELECT ?", (1,))
+        server.start()
+
+        assert look_up(engine, "SELECT ?", (2,)) == [(2,)]
         engine.dispose()

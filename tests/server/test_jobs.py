@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from server.jobs import Rounds, Tidied, Warranties, tidy
 from server.services import enrolment
 from server.services.blobs import BlobDesk, Owner
 from server.services.office import Office
-from server.services.warranty import warranty_id
+from server.services.warranty import renew, warranty_id
 from server.store.blob_files import Place
 from server.store.database import open_engine, reading, writing
 from server.store.disk_files import DiskFiles
@@ -42,6 +43,16 @@ with sole(open_engine(sys.argv[1]), "rounds") as is_ours:
 def files(tmp_path: Path) -> DiskFiles:
     """A folder for files."""
     return DiskFiles(tmp_path / "blobs")
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Return once a condition holds; fail when it does not within a minute."""
+    paused = threading.Event()
+    for _ in range(6000):
+        if condition():
+            return
+        paused.wait(0.01)
+    pytest.fail("waited in vain")
 
 
 def begin_upload(firm: Firm, files: DiskFiles, hours_ago: int) -> str:
@@ -113,10 +124,8 @@ def test_who_is_killed_at_it_holds_up_nobody(firm: Firm, files: DiskFiles, datab
     holder.send_signal(signal.SIGKILL)
     holder.communicate()
 
-    paused = threading.Event()
     # PostgreSQL takes a moment to notice that its client is gone.
-    while tidy(firm.engine, files) is None:
-        paused.wait(0.01)
+    wait_for(lambda: tidy(firm.engine, files) is not None)
 
 
 def test_the_rounds_of_a_process_begin_at_once_and_end_when_told(firm: Firm, files: DiskFiles, engine: Engine) -> None:
@@ -124,9 +133,7 @@ def test_the_rounds_of_a_process_begin_at_once_and_end_when_told(firm: Firm, fil
     rounds = Rounds(engine, files)
 
     rounds.start()
-    paused = threading.Event()
-    while expired in uploads_left(firm):
-        paused.wait(0.01)
+    wait_for(lambda: expired not in uploads_left(firm))
     rounds.stop()
 
     assert uploads_left(firm) == set()
@@ -146,9 +153,7 @@ def test_a_round_that_fails_is_not_the_last(firm: Firm, monkeypatch: pytest.Monk
     rounds = Rounds(firm.engine, files)
 
     rounds.start()
-    paused = threading.Event()
-    while len(failures) < 2:
-        paused.wait(0.01)
+    wait_for(lambda: len(failures) > 1)
     monkeypatch.undo()
     rounds.stop()
     tidy(firm.engine, files)
@@ -160,16 +165,56 @@ def test_warranties_follow_the_log_by_themselves(
     firm: Firm, engine: Engine, office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("server.jobs.RENEW_EVERY_S", 0.01)
-    paused = threading.Event()
     warranties = Warranties(engine, office)
 
     warranties.start()
     machine = firm.add_machine()
-    while not firm.has(warranty_id(machine)):
-        paused.wait(0.01)
+    wait_for(lambda: firm.has(warranty_id(machine)))
     warranties.stop()
 
     assert firm.body(warranty_id(machine))["doubts"] == ["acceptance_unknown"]
+
+
+def test_trouble_with_one_organisation_holds_up_no_other(
+    firm: Firm, other_firm: Firm, engine: Engine, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine, other_machine = firm.add_machine(), other_firm.add_machine()
+    warranties = Warranties(engine, office)
+
+    def fail_for_one(engine: Engine, office: Office, organisation: str) -> int:
+        if organisation == firm.id:
+            raise ZeroDivisionError
+        return renew(engine, office, organisation)
+
+    monkeypatch.setattr("server.jobs.renew", fail_for_one)
+    warranties.renew()
+    monkeypatch.undo()
+    unmended = firm.has(warranty_id(machine))
+    firm.add_machine()
+    warranties.renew()
+
+    assert (unmended, other_firm.has(warranty_id(other_machine))) == (False, True)
+    assert firm.has(warranty_id(machine)), "it is tried again as soon as there is more to look at"
+
+
+def test_a_round_of_warranties_that_fails_is_not_the_last(
+    firm: Firm, engine: Engine, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.jobs.RENEW_EVERY_S", 0.01)
+    failures: list[Engine] = []
+    machine = firm.add_machine()
+
+    def fail(engine: Engine) -> dict[str, int]:
+        failures.append(engine)
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as failing:
+        failing.setattr("server.jobs.read_positions", fail)
+        warranties = Warranties(engine, office)
+        warranties.start()
+        wait_for(lambda: len(failures) > 1)
+    wait_for(lambda: firm.has(warranty_id(machine)))
+    warranties.stop()
 
 
 def test_warranties_are_written_by_one_process_at_a_time_and_only_when_the_log_grew(

@@ -159,3 +159,14 @@ def test_the_log_proves_it(firm: Firm, machine: str, engine: Engine, tmp_path: A
 
     assert verify_log(engine, firm.id).holds
     assert replay(engine, firm.id, f"sqlite:///{tmp_path / 'scratch.sqlite'}").discrepancies == ()
+
+
+@pytest.mark.parametrize("odd", ["\x00", "x\x00y", 5, [], {"a": 1}, "", "machine"])
+def test_what_a_device_says_it_saw_may_name_no_machine(firm: Firm, machine: str, odd: object) -> None:
+    warranty(firm, machine)
+    order = firm.add_order(firm.wei.person, machine)
+
+    firm.send(firm.wei, update("work_order", order, machine_id=(odd, machine)))
+    firm.ensure(update("machine", machine, warranty_months=(None, 24)))
+
+    assert ends(warranty(firm, machine), "machine") == ["2028-02-18"]
