@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
@@ -95,9 +96,6 @@ class Transport:
     All requests of one transport belong to one trace, whose id the server writes into its own log.
     """
 
-    line = LineFacts()
-    """How the connection was that was used last."""
-
     away: Callable[[], AbstractContextManager[None]] = staticmethod(nullcontext)
     """Held while the network is waited for."""
 
@@ -124,16 +122,25 @@ class Transport:
         self._caller = caller
         self._now = now
         self._silence_s = timeout_s
-        self._pool = open_pool(self.base_url, timeout_s, self._note_line)
+        self._open_pool()
 
     def beside(self) -> Transport:
         """Return what talks to the same server, in the same trace and count, over a connection of its own."""
         other = copy(self)
-        other.patience, other._pool = copy(self.patience), open_pool(self.base_url, self._silence_s, other._note_line)
+        other.patience = copy(self.patience)
+        other._open_pool()
         return other
 
-    def _note_line(self, facts: LineFacts) -> None:
-        self.line = facts
+    def _open_pool(self) -> None:
+        # What the pool tells goes to a list and not to this object: neither then waits for the collector of cycles,
+        # and the connection is closed when nobody uses the transport any more.
+        self._lines = deque([LineFacts()], maxlen=1)
+        self._pool = open_pool(self.base_url, self._silence_s, self._lines.append)
+
+    @property
+    def line(self) -> LineFacts:
+        """How the connection was that was used last."""
+        return self._lines[0]
 
     def ask(
         self, path: str, document: Mapping[str, Any], wanted: Mapping[str, type], *, is_signed: bool = True

@@ -22,8 +22,11 @@ from server.services.office import organisations
 from server.store import migrate as migrations
 from server.store.database import reading
 
-WAITING_REQUESTS_EACH = 4
-"""Requests that may wait for each thread; beyond that the listener lets the network hold callers back."""
+LINES_EACH = 16
+"""Connections for each thread: most are silent between two requests, and cost a file descriptor of the usual 1,024.
+
+Beyond that the listener lets the network hold callers back.
+"""
 
 STOP_S = 30
 """A transaction is over within ten seconds; who still waits then for a client's next bytes is not waited for."""
@@ -61,7 +64,7 @@ def serve(desk: Desk) -> None:
         factory=True,
         workers=settings.workers,
         blocking_threads=settings.threads,
-        backpressure=settings.threads * (1 + WAITING_REQUESTS_EACH),
+        backpressure=settings.threads * LINES_EACH,
         workers_kill_timeout=STOP_S,
         # On a line that loses a third the head of a request may take longer than the default, thirty seconds.
         http1_settings=HTTP1Settings(header_read_timeout=round(settings.silence_s * 1000)),

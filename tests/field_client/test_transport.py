@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
+from weakref import ref
 
 import pytest
 
@@ -329,3 +332,18 @@ def test_a_token_worn_out_is_renewed(tablet: Tablet, office: Office, url: str, b
     uploads.send(blob)
 
     assert office.blobs == {NAME: FILE}
+
+
+def test_a_connection_is_closed_as_soon_as_nobody_uses_the_transport(tablet: Tablet, office: Office, url: str) -> None:
+    gc.disable()
+    try:
+        transport = tablet.transport(url)
+        beside = transport.beside()
+        with suppress(Refused):
+            transport.ask("/token", {}, {})
+        pools = [ref(transport._pool), ref(beside._pool)]
+        del transport, beside
+
+        assert [pool() for pool in pools] == [None, None]
+    finally:
+        gc.enable()
