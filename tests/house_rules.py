@@ -96,7 +96,7 @@ BANNED_STARTS = {
 NOT_OURS = {"process_bind_param", "process_result_value", "get_command"}
 NOT_OURS |= {"handleError", "do_GET", "do_HEAD", "do_PATCH", "do_POST", "do_PUT"}
 
-CATCH_ALL_FILES = ("server/web/errors.py", "server/reception.py")
+CATCH_ALL_FILES = ("server/web/errors.py", "server/reception.py", "server/jobs.py")
 
 HISTORY = re.compile(
     r"\b(no longer|previously|now (uses?|supports?|returns?|works?)|formerly|was renamed|legacy)\b"
