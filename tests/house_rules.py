@@ -251,7 +251,7 @@ def branches(node: ast.stmt) -> list[ast.stmt]:
 
 
 def complain_of_catch_all(source: Source) -> Complaints:
-    """Only the two edges, where a person is waiting for an answer, catch everything."""
+    """Only the edges do: where a person waits for an answer, and at the top of a thread that nobody waits for."""
     if source.path in CATCH_ALL_FILES:
         return
     for node in source.nodes:

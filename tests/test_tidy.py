@@ -186,7 +186,7 @@ def test_nothing_catches_everything() -> None:
     tidied_up = "try:\n    a\nexcept BaseException:\n    b\n    raise"
 
     assert_tidy(rules.complain_of_catch_all)
-    assert len(rules.CATCH_ALL_FILES) <= 2
+    assert len(rules.CATCH_ALL_FILES) <= 3
     assert_refuses(rules.complain_of_catch_all, "sync/a.py", *snippets)
     assert_accepts(rules.complain_of_catch_all, "server/web/errors.py", *snippets)
     assert_accepts(rules.complain_of_catch_all, "sync/a.py", tidied_up)
