@@ -21,8 +21,9 @@ MAY_IMPORT = {
     "schemas": set(),
     "sync": {"schemas"},
     "printing": {"schemas"},
-    "server": {"schemas", "sync", "printing"},
-    "field_client": {"schemas", "sync", "printing"},
+    "pages": {"schemas"},
+    "server": {"schemas", "sync", "printing", "pages"},
+    "field_client": {"schemas", "sync", "printing", "pages"},
 }
 INTAKE = {"intake_judge", "intake_apply", "intake", "reception", "scribe_line", "garbage"}
 UP_TO_INTAKE = {"settings", "domain", "clock", "durable", "keys", "request_trace", "event_log", "store"} | INTAKE
@@ -51,8 +52,10 @@ SERVER_MAY_IMPORT = {
     "services": UP_TO_INTAKE,
     "jobs": UP_TO_SERVICES,
     "web": UP_TO_SERVICES,
+    "desk": UP_TO_SERVICES | {"web"},
+    "portal": UP_TO_SERVICES | {"web"},
     "demo": UP_TO_SERVICES,
-    "app": UP_TO_SERVICES | {"jobs", "web"},
+    "app": UP_TO_SERVICES | {"jobs", "web", "desk", "portal"},
     "commands": UP_TO_SERVICES | {"jobs", "web", "demo", "app", "exposition"},
     "__main__": UP_TO_SERVICES | {"jobs", "web", "demo", "app", "commands"},
 }

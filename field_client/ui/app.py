@@ -8,26 +8,21 @@ from typing import Final
 from flask import Flask
 
 from field_client.imaging import BYTES_MAX as PHOTO_BYTES_MAX
-from field_client.ui.assets import static_address
 from field_client.ui.guard import guard
 from field_client.ui.keeper import DeskKeeper
-from field_client.ui.language import LANGUAGES, choose_language, gettext, ngettext
 from field_client.ui.pages import BLUEPRINTS
 from field_client.ui.syncing import Syncer
 from field_client.ui.visit import PARTS, Shared, answer_refusals, let_go, read_typed, take_words
 from field_client.ui.wording import (
     advise,
     spell_ago,
-    spell_bytes,
     spell_left,
     spell_moment,
-    spell_price,
     spell_progress,
 )
-
-STATIC_S: Final = 365 * 24 * 3600
-"""Static addresses carry the version, so the browser may keep them."""
-
+from pages.assets import OWN_CONFIG, static_address
+from pages.language import CATALOGUE_CONFIG, LANGUAGES, choose_language, gettext, ngettext
+from pages.wording import spell_bytes, spell_price
 
 FORM_BYTES_MAX: Final = 4 * 1024 * 1024
 """Fields that are no files: the strokes of a long signature are the largest, with about 0.5 MB."""
@@ -39,7 +34,8 @@ def create_ui(keeper: DeskKeeper, syncer: Syncer, token: str, port: int) -> Flas
     app.root_path = str(Path(__file__).parent)
     app.config.update(LANGUAGE=keeper.settings.language, MAX_CONTENT_LENGTH=PHOTO_BYTES_MAX + 64 * 1024)
     app.config["MAX_FORM_MEMORY_SIZE"] = FORM_BYTES_MAX
-    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = STATIC_S
+    app.config[OWN_CONFIG] = Path(app.root_path) / "static"
+    app.config[CATALOGUE_CONFIG] = Path(app.root_path) / "catalogue"
     app.extensions[PARTS] = Shared(keeper, syncer, [])
     guard(app, token, port)
     answer_refusals(app)

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 
 from field_client.codes import Code
 from field_client.desk import Desk
-from field_client.ui.language import gettext
 from field_client.work_label import LabelRead, Lead, read_label_codes, read_label_typed
+from pages.language import gettext
 from schemas.problems import Refused
 from schemas.shown_text import show_text
 

@@ -4,7 +4,6 @@ from typing import Final
 
 from flask import Blueprint
 
-from field_client.ui import assets
 from field_client.ui.pages import (
     checks,
     create,
@@ -23,6 +22,7 @@ from field_client.ui.pages import (
     today,
     training,
 )
+from pages import assets
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     assets.blueprint,

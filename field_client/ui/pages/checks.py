@@ -8,7 +8,6 @@ from flask import Blueprint, render_template, request
 from werkzeug.datastructures import MultiDict
 
 from field_client.store import Record, Values
-from field_client.ui.language import choose_language, gettext
 from field_client.ui.visit import finish, open_desk
 from field_client.work import find_order
 from field_client.work_album import list_photos
@@ -16,6 +15,7 @@ from field_client.work_checks import ItemState, check, list_items, record_photo,
 from field_client.work_photos import photograph
 from field_client.work_readings import Points
 from field_client.work_withdraw import withdraw
+from pages.language import choose_language, gettext
 from schemas.problems import Refused
 
 blueprint = Blueprint("checks", __name__, url_prefix="/orders/<order_id>/checks")

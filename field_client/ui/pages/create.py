@@ -9,7 +9,6 @@ from flask import Blueprint, render_template, request
 from werkzeug.datastructures import MultiDict
 
 from field_client.store import Store, Values
-from field_client.ui.language import choose_language, gettext
 from field_client.ui.visit import finish, open_desk
 from field_client.work import find_machine, find_order
 from field_client.work_create import (
@@ -25,6 +24,7 @@ from field_client.work_create import (
 )
 from field_client.work_facts import find_standing
 from field_client.work_return import packing_of, return_to_factory
+from pages.language import choose_language, gettext
 from schemas.order import GRADES, SERVICES
 
 blueprint = Blueprint("create", __name__)

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 from flask import Blueprint, redirect, request
 
 from field_client.drafts import discard_draft, restore_draft, save_draft
-from field_client.ui.language import gettext
 from field_client.ui.visit import is_local, open_desk, say
+from pages.language import gettext
 from schemas.problems import Refused
 
 blueprint = Blueprint("drafts", __name__, url_prefix="/drafts")

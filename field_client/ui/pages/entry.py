@@ -6,10 +6,10 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request
 
-from field_client.ui.assets import static_address
 from field_client.ui.keeper import Stage
-from field_client.ui.language import COOKIE, LANGUAGES, choose_language, gettext
 from field_client.ui.visit import is_by_script, is_local, say, shared
+from pages.assets import static_address
+from pages.language import COOKIE, LANGUAGES, choose_language, gettext
 from schemas.problems import Refused
 
 blueprint = Blueprint("entry", __name__)

@@ -9,8 +9,8 @@ from flask import Blueprint, Response, redirect, render_template, request, send_
 
 from field_client.keys import change_pin, read_keyring, save_keyring, unlock
 from field_client.telling import CLIENT
-from field_client.ui.language import gettext
 from field_client.ui.visit import open_desk, say
+from pages.language import gettext
 from schemas.problems import Refused
 
 blueprint = Blueprint("more", __name__)

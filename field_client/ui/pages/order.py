@@ -6,10 +6,8 @@ from typing import Any, Final
 
 from flask import Blueprint, render_template, request
 
-from field_client.ui.language import choose_language, gettext
 from field_client.ui.pages.sheet import describe_sheet
 from field_client.ui.visit import finish, open_desk
-from field_client.ui.wording import name_intent
 from field_client.work import find_missing, find_order, record_findings, start
 from field_client.work import finish as finish_order
 from field_client.work_choices import list_components
@@ -18,6 +16,8 @@ from field_client.work_moves import arrive, hold, put_back, travel
 from field_client.work_page import read_page
 from field_client.work_readiness import check_readiness
 from field_client.work_undo import find_undoable, undo
+from pages.language import choose_language, gettext
+from pages.wording import name_intent
 from schemas.lifecycle import ENGINEER, next_states
 from schemas.problems import Refused
 from schemas.warranty import EXCLUSION_LABELS

@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 from flask import Blueprint, redirect, render_template, request
 
 from field_client.desk import Desk
-from field_client.ui.language import gettext
 from field_client.ui.visit import finish, open_desk, say
 from field_client.work import find_order, machine_of
 from field_client.work_choices import choose_part, find_choice, list_choices, list_components
@@ -18,6 +17,7 @@ from field_client.work_part_checks import PartLabel, look_up_part
 from field_client.work_parts import RemovedPart, fit_part
 from field_client.work_stock import choose_line, count_usable, find_van, list_stock
 from field_client.work_withdraw import withdraw
+from pages.language import gettext
 from schemas.part import DESTINATION_LABELS, PART_GRADE_LABELS
 from schemas.problems import Refused
 from schemas.warranty import verdict_on

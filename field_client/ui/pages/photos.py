@@ -8,12 +8,12 @@ from typing import Any, Final
 from flask import Blueprint, Response, render_template, request
 
 from field_client.problems import MediaProblem
-from field_client.ui.language import choose_language, gettext, ngettext
 from field_client.ui.visit import finish, is_by_script, open_desk, say
 from field_client.work import find_order
 from field_client.work_album import list_photos, remark_photo, show_photo, take_back_remark
 from field_client.work_photos import photograph
 from field_client.work_withdraw import bring_back, withdraw
+from pages.language import choose_language, gettext, ngettext
 from schemas.evidence import MARK_COLOUR_LABELS, MARK_SHAPES, MARKS_MOST, PHOTO_PURPOSES
 from schemas.problems import Refused
 

@@ -11,7 +11,6 @@ from flask import Blueprint, g, render_template, request, send_file
 
 from field_client.desk import Desk
 from field_client.store import Record
-from field_client.ui.language import LANGUAGES, choose_language, gettext
 from field_client.ui.visit import finish, open_desk
 from field_client.work import find_order, record_findings
 from field_client.work_sheet import (
@@ -24,6 +23,7 @@ from field_client.work_sheet import (
     read_sheet_state,
 )
 from field_client.work_signature import sign, sign_without
+from pages.language import LANGUAGES, choose_language, gettext
 from printing.job_sheet_form import SignedSheet
 from printing.sheet_view import read_sheet, read_signature, thumbnails_of
 from printing.strokes import fit_strokes, read_strokes

@@ -6,10 +6,10 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 
-from field_client.ui.language import gettext
 from field_client.ui.visit import finish, is_local, open_desk
 from field_client.work_part_checks import PartLabel
 from field_client.work_stock import ACTS, find_van, list_stock, move_stock
+from pages.language import gettext
 from schemas.problems import Refused
 
 blueprint = Blueprint("stock", __name__, url_prefix="/stock")

@@ -7,12 +7,12 @@ from typing import Any
 from flask import Blueprint, render_template, request
 
 from field_client.store import Values
-from field_client.ui.language import gettext
 from field_client.ui.pages.checks import name_item
 from field_client.ui.visit import finish, open_desk
 from field_client.work import checklist_of, find_order
 from field_client.work_page import read_page
 from field_client.work_withdraw import bring_back
+from pages.language import gettext
 from schemas import KINDS
 
 blueprint = Blueprint("struck", __name__, url_prefix="/orders/<order_id>/struck")

@@ -10,11 +10,11 @@ from typing import Any, Final
 from flask import Blueprint, Response, redirect, render_template, request, send_file
 
 from field_client.bundle import export_bundle, import_receipts
-from field_client.ui.language import gettext, ngettext
 from field_client.ui.syncing import SPARES_DATA
 from field_client.ui.visit import finish, open_desk, say, shared
-from field_client.ui.wording import name_intent
 from field_client.work_sync import list_acts, list_decisions, read_waiting
+from pages.language import gettext, ngettext
+from pages.wording import name_intent
 from schemas.problems import Refused
 
 blueprint = Blueprint("sync", __name__)

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from flask import Blueprint, render_template, request
 
-from field_client.ui.language import gettext
 from field_client.ui.visit import finish, open_desk
 from field_client.work import find_order
 from field_client.work_signature import Strokes
@@ -19,6 +18,7 @@ from field_client.work_training import (
     sign_training_without,
 )
 from field_client.work_withdraw import withdraw
+from pages.language import gettext
 from schemas.problems import Refused
 
 blueprint = Blueprint("training", __name__, url_prefix="/orders/<order_id>/training")

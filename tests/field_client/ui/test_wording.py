@@ -5,7 +5,8 @@ import re
 from flask import Flask
 from jinja2 import Undefined
 
-from field_client.ui.wording import name_intent, spell_moment
+from field_client.ui.wording import spell_moment
+from pages.wording import name_intent
 from tests.source_tree import read_sources
 
 INTENT = re.compile(r'"((?:order|request|check|part|photo|fact|training|return|machine|stock|sheet)\.[a-z_]+)"')

@@ -9,8 +9,8 @@ from string import Formatter
 import polib
 import pytest
 
-from field_client.ui.language import load_catalogue
-from scripts.catalogue import CATALOGUE, UI, Sentence, read_sentences
+from pages.language import load_catalogue
+from scripts.catalogue import SHARED, TREES, Sentence, read_sentences
 
 LETTERS = re.compile(r"[A-Za-z\u4e00-\u9fff]{2,}")
 JINJA = re.compile(r"{#.*?#}|{%.*?%}|{{.*?}}", re.DOTALL)
@@ -18,28 +18,34 @@ TAG = re.compile(r"<[^>]+>", re.DOTALL)
 SPOKEN = re.compile(r"""\b(?:aria-label|title|alt|placeholder)=(["'])(.*?)\1""", re.DOTALL)
 PLACE = re.compile(r"%\((\w+)\)s")
 
+FIELD = TREES[1]
+
 OWN_NAMES = {"English", "中文", "gongdan", "enrol", "https"}
 """A language is named in itself, and an invitation is spelled as it is."""
 
-TEMPLATES = sorted((UI / "templates").rglob("*.html"))
+TREES_THERE = [tree for tree in TREES if tree.is_dir()]
+TEMPLATES = sorted(path for tree in TREES_THERE for path in (tree / "templates").rglob("*.html"))
+each_tree = pytest.mark.parametrize("tree", TREES_THERE, ids=lambda tree: "-".join(tree.parts[-2:]))
 
 
-def entries() -> list[polib.POEntry]:
-    """Return every entry of the Chinese catalogue."""
-    return [entry for path in sorted((CATALOGUE / "zh").glob("*.po")) for entry in polib.pofile(str(path))]
+def entries(tree: Path) -> list[polib.POEntry]:
+    """Return every entry of a tree's Chinese catalogue."""
+    return [entry for path in sorted((tree / "catalogue" / "zh").glob("*.po")) for entry in polib.pofile(str(path))]
 
 
-def test_every_sentence_is_translated_and_no_other() -> None:
-    translated = {Sentence(entry.msgid, entry.msgid_plural) for entry in entries() if entry.translated()}
+@each_tree
+def test_every_sentence_is_translated_and_no_other(tree: Path) -> None:
+    translated = {Sentence(entry.msgid, entry.msgid_plural) for entry in entries(tree) if entry.translated()}
 
-    assert translated == read_sentences()
-    assert len(entries()) == len(translated), "a sentence stands in two files"
+    assert translated == read_sentences(tree)
+    assert len(entries(tree)) == len(translated), "a sentence stands in two files"
 
 
-def test_every_translation_keeps_the_places_of_its_facts() -> None:
+@each_tree
+def test_every_translation_keeps_the_places_of_its_facts(tree: Path) -> None:
     wrong = [
         entry.msgid
-        for entry in entries()
+        for entry in entries(tree)
         for said in (entry.msgstr_plural.values() if entry.msgid_plural else [entry.msgstr])
         if set(PLACE.findall(said)) != set(PLACE.findall(entry.msgid_plural or entry.msgid))
     ]
@@ -65,9 +71,11 @@ def test_a_bare_word_is_found(bad: str) -> None:
 
 
 def test_chinese_is_spoken_and_english_is_the_source() -> None:
-    assert load_catalogue("zh").gettext("Today") == "今天"
-    assert load_catalogue("en").gettext("Today") == "Today"
-    assert load_catalogue("zh").ngettext("%(num)s file", "%(num)s files", 1) == "%(num)s 个文件"
+    chinese, english = (load_catalogue(language, FIELD / "catalogue") for language in ("zh", "en"))
+
+    assert (chinese.gettext("Today"), english.gettext("Today")) == ("今天", "Today")
+    assert chinese.ngettext("%(num)s file", "%(num)s files", 1) == "%(num)s 个文件"
+    assert load_catalogue("zh", SHARED / "catalogue").gettext("Photo taken") == "拍照"
 
 
 def test_no_script_holds_words_for_people() -> None:
@@ -75,7 +83,7 @@ def test_no_script_holds_words_for_people() -> None:
     quoted = re.compile(r"""(["'`])((?:(?!\1).)*[A-Za-z]{2,} +[A-Za-z]{2,}.*?)\1""")
     found = [
         (path.name, words)
-        for path in sorted((UI / "static").glob("*.js"))
+        for path in sorted(path for tree in TREES_THERE for path in (tree / "static").glob("*.js"))
         for line in path.read_text(encoding="utf-8").splitlines()
         if not line.strip().startswith("//")
         for _, words in quoted.findall(line)
@@ -87,6 +95,11 @@ def test_no_script_holds_words_for_people() -> None:
 
 def test_facts_are_named_and_not_counted() -> None:
     """Translations move words about, so a fact is found by its name."""
-    assert [
-        entry.msgid for entry in entries() if any(name == "" for _, name, _, _ in Formatter().parse(entry.msgid))
-    ] == []
+    counted = [
+        entry.msgid
+        for tree in TREES_THERE
+        for entry in entries(tree)
+        if any(name == "" for _, name, _, _ in Formatter().parse(entry.msgid))
+    ]
+
+    assert counted == []

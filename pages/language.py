@@ -1,6 +1,7 @@
-"""What the pages say, in the person's language: English stands in the source, Chinese in `catalogue/zh/`.
+"""What pages say, in the person's language: English stands in the source, Chinese in the folder `zh` of a catalogue.
 
-One catalogue file for each page keeps them small; all of one language are read as one.
+An application has a catalogue of its own beside the one for what all pages say (`pages/catalogue`). One file for each
+page keeps them small; all of one language are read as one.
 """
 
 from __future__ import annotations
@@ -18,32 +19,41 @@ LANGUAGES: Final = {"zh": "zh-Hans", "en": "en"}
 """What is offered, and how HTML names it (BCP 47)."""
 
 CATALOGUE: Final = Path(__file__).parent / "catalogue"
+CATALOGUE_CONFIG: Final = "CATALOGUE"
+"""Where an application leaves the folder of its own catalogue."""
+
 COOKIE: Final = "gongdan_language"
 
 
 def choose_language() -> str:
-    """Return the language of this request: the one chosen here, else that of the settings."""
+    """Return the language of this request: the one chosen here, that of the settings, else the browser's."""
     if "language" not in g:
         chosen = request.cookies.get(COOKIE, "")
-        g.language = chosen if chosen in LANGUAGES else current_app.config["LANGUAGE"]
+        if chosen not in LANGUAGES:
+            chosen = current_app.config.get("LANGUAGE") or request.accept_languages.best_match(LANGUAGES) or "zh"
+        g.language = chosen
     return str(g.language)
 
 
 def gettext(message: str, **facts: Any) -> str:
     """Return a sentence in the language of this request, with the facts named in it as ``%(name)s``."""
-    said = load_catalogue(choose_language()).gettext(message)
+    said = _load_ours().gettext(message)
     return said % facts if facts else said
 
 
 def ngettext(singular: str, plural: str, count: int, **facts: Any) -> str:
     """Return a sentence about `count` things; ``%(num)s`` in it is the count."""
-    return load_catalogue(choose_language()).ngettext(singular, plural, count) % {"num": count, **facts}
+    return _load_ours().ngettext(singular, plural, count) % {"num": count, **facts}
+
+
+def _load_ours() -> standard.NullTranslations:
+    return load_catalogue(choose_language(), current_app.config.get(CATALOGUE_CONFIG, CATALOGUE))
 
 
 @cache
-def load_catalogue(language: str) -> standard.NullTranslations:
-    """Return the sentences of a language; English is what the source says."""
-    files = sorted((CATALOGUE / language).glob("*.po"))
+def load_catalogue(language: str, own: Path) -> standard.NullTranslations:
+    """Return the sentences of a language, those in `own` and those of all pages; English is what the source says."""
+    files = [file for folder in (own, CATALOGUE) for file in sorted((folder / language).glob("*.po"))]
     if not files:
         return standard.NullTranslations()
     whole = polib.POFile()

@@ -1,0 +1,60 @@
+"""Spans, sizes and prices as a person says them, and what people do by the intents of their change-sets."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pages.language import gettext, ngettext
+
+HOUR_MIN: Final = 60
+DAY_MIN: Final = 24 * 60
+
+
+def spell_span(minutes: int) -> str:
+    """Return a length of time in its two largest units."""
+    if minutes >= 2 * DAY_MIN:
+        return ngettext("%(num)s day", "%(num)s days", minutes // DAY_MIN)
+    if minutes >= HOUR_MIN:
+        hours, rest = divmod(minutes, HOUR_MIN)
+        return gettext("%(hours)s h %(rest)s min", hours=hours, rest=rest)
+    return gettext("%(minutes)s min", minutes=minutes)
+
+
+def spell_bytes(count: int) -> str:
+    """Return a number of bytes in the unit that suits it."""
+    if count < 1000:
+        return f"{count} B"
+    return f"{count / 1000:.0f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+
+
+def spell_price(cents: int) -> str:
+    """Return a price in yuan."""
+    return f"¥{cents / 100:,.2f}"
+
+
+def name_intent(intent: str) -> str:
+    """Return what a person did, by the intent of his change-set; one that is unknown here is shown as it is."""
+    return {
+        "order.travel": gettext("Set out for the order"),
+        "order.arrive": gettext("Arrived on site"),
+        "order.hold": gettext("Order put on hold"),
+        "order.put_back": gettext("Order planned again"),
+        "order.undo": gettext("Act taken back"),
+        "order.start": gettext("Work started"),
+        "order.finish": gettext("Work finished"),
+        "order.create": gettext("Order created"),
+        "request.create": gettext("Request taken down"),
+        "return.pack": gettext("Return packed"),
+        "training.record": gettext("Training recorded"),
+        "training.sign": gettext("Training signed"),
+        "order.findings": gettext("Findings recorded"),
+        "order.sign": gettext("Sheet signed"),
+        "check.record": gettext("Check recorded"),
+        "part.fit": gettext("Part fitted"),
+        "part.choose": gettext("Customer's choice of part recorded"),
+        "stock.move": gettext("Van stock moved"),
+        "photo.add": gettext("Photo taken"),
+        "photo.remark": gettext("Photo marked"),
+        "fact.withdraw": gettext("Entry withdrawn"),
+        "fact.bring_back": gettext("Entry brought back"),
+    }.get(intent, intent)
