@@ -7,27 +7,19 @@ watermarks, what was kept aside) is the server's own.
 
 from __future__ import annotations
 
-from typing import Any
-
-from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import BigInteger, Index, LargeBinary, String, Text, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-UUID_LENGTH = 36
+from server.store.access_tables import Account as Account
+from server.store.access_tables import Attempt as Attempt
+from server.store.access_tables import Enrolment as Enrolment
+from server.store.access_tables import SignInSession as SignInSession
+from server.store.base import UUID_LENGTH, db
+from server.store.base import Base as Base
+from server.store.base import key as _key
 
 SETTLED = {"settled": True}
 """Marks a column that keeps its first value: writing it again would only make SQLite write its index again."""
-
-
-class Base(DeclarativeBase):
-    """The declarative base of all tables."""
-
-
-db: SQLAlchemy = SQLAlchemy(model_class=Base)
-
-
-def _key(length: int = UUID_LENGTH) -> MappedColumn[Any]:
-    return mapped_column(String(length), primary_key=True)
 
 
 class Organisation(db.Model):  # type: ignore[name-defined]
@@ -271,47 +263,6 @@ class Watermark(db.Model):  # type: ignore[name-defined]
     organisation: Mapped[str] = _key()
     name: Mapped[str] = _key(40)
     position: Mapped[int] = mapped_column(BigInteger)
-
-
-class Account(db.Model):  # type: ignore[name-defined]
-    """How a person signs in at the office; who he is and what he may do is in his record."""
-
-    __tablename__ = "accounts"
-    organisation: Mapped[str] = _key()
-    person: Mapped[str] = _key()
-    login: Mapped[str] = mapped_column(String(120), unique=True)
-    password_hash: Mapped[str] = mapped_column(String(200))
-
-
-class SignInSession(db.Model):  # type: ignore[name-defined]
-    """That somebody is signed in until a time, in seconds since 1970; the cookie holds what the digest is of."""
-
-    __tablename__ = "sessions"
-    organisation: Mapped[str] = _key()
-    digest: Mapped[str] = _key(64)
-    person: Mapped[str] = mapped_column(String(UUID_LENGTH))
-    ends_at: Mapped[int] = mapped_column(BigInteger)
-
-
-class Attempt(db.Model):  # type: ignore[name-defined]
-    """How often something was tried until a time, in seconds since 1970, by whom no organisation knows yet."""
-
-    __tablename__ = "attempts"
-    digest: Mapped[str] = _key(64)
-    ends_at: Mapped[int] = mapped_column(BigInteger)
-    count: Mapped[int] = mapped_column(BigInteger)
-
-
-class Enrolment(db.Model):  # type: ignore[name-defined]
-    """A one-time code with which a device is enrolled for a person."""
-
-    __tablename__ = "enrolments"
-    organisation: Mapped[str] = _key()
-    code_hash: Mapped[str] = _key(64)
-    person: Mapped[str] = mapped_column(String(UUID_LENGTH))
-    expires_at: Mapped[str] = mapped_column(String(24))
-    device: Mapped[str | None] = mapped_column(String(UUID_LENGTH))
-    public_key: Mapped[str | None] = mapped_column(String(64))
 
 
 class Blob(db.Model):  # type: ignore[name-defined]
