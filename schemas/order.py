@@ -46,8 +46,11 @@ RESULT_LABELS = {
     "not_reproduced": ("未复现", "Not reproduced"),
 }
 
-CHANNELS = ("hotline", "email", "web", "wechat", "app", "account_manager", "telemetry", "engineer")
-"""Where requests come from. Source: handbook R1."""
+CHANNELS = (
+    *("hotline", "email", "web", "wechat", "app", "account_manager", "telemetry", "engineer"),
+    *("qr", "api"),
+)
+"""Where requests come from; `qr` is the code on the machine. Source: handbook R1."""
 
 
 class NeededPart(Part):

@@ -64,6 +64,7 @@ class Person(RecordSchema):
     level = choice("等级", "Level", ("junior", "intermediate", "senior"))
     skills = many("技能", "Skills", group("技能", "Skill", Skill, required=True), merge=OFFICE)
     phone = text("电话", "Telephone", most=40)
+    email = text("邮箱", "E-mail", most=120, merge=LATEST)
     active = truth("在职", "Active", merge=OFFICE)
 
 

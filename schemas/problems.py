@@ -168,5 +168,12 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("sync_running", 409, "later", "正在同步，请稍候。", "A sync is running; wait for it."),
     Problem("order_not_open", 409, "ask_person", "请先打开一张工单（scan 或 start）。", "Open a work order first (scan or start)."),
     Problem("limit_exceeded", 422, "ask_person", "“{item}”超出允许范围 {low} 至 {high} {unit}，不能继续。", "'{item}' is outside its limits {low} to {high} {unit} and blocks the work."),
+    # Requests of customers.
+    Problem("request_empty", 422, "ask_person", "请写下故障现象，或附上照片。", "Say what is wrong, or add a photo."),
+    Problem("request_decided", 409, "after_pull", "请求 {number} 已由他人处理，请重新查看。", "Request {number} was decided by somebody else; look again."),
+    Problem("too_many_notes", 409, "ask_person", "这个请求的补充已到上限（{limit}），请打电话给我们。", "This request has reached its limit of additions ({limit}); please telephone us."),
+    Problem("file_not_accepted", 422, "ask_person", "“{name}”不是可接收的照片（支持 JPEG、PNG、WebP，每张不超过 {limit} MB）。", "'{name}' is not a photo that can be taken (JPEG, PNG, WebP, {limit} MB each at most)."),
+    Problem("order_not_solved", 409, "later", "工单 {number} 还没有写明处理措施并完工。", "Order {number} is not finished with a remedy yet."),
+    Problem("not_rateable", 409, "later", "服务完成后才能评价，每次服务评价一次。", "A service is rated once, after it is done."),
     Problem("internal", 500, "later", "服务器内部错误，已记录，编号 {trace}。", "The server failed; it is recorded under {trace}."),
 )  # fmt: skip

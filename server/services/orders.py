@@ -44,7 +44,7 @@ def create(
 
     def work(connection: Connection) -> tuple[str, Receipt]:
         store = open_workspace(connection, organisation)
-        values = _complete(connection, organisation, given)
+        values = complete(connection, organisation, given)
         change = Change("work_order", new_id(), "create", values, {})
         answer = office.write_in(store, actor, "order.create", [change])
         store.flush()
@@ -91,19 +91,24 @@ def read_value(field: str, text: str) -> Any:
     return text
 
 
-def _complete(connection: Connection, organisation: str, given: Mapping[str, Any]) -> Values:
-    found = records.body_of(connection, organisation, given["machine_id"])
-    if found is None or found[0] != "machine":
-        raise Refused("record_missing", kind="machine", id=given["machine_id"])
-    machine, now = found[1], utc_now()
+def complete(connection: Connection, organisation: str, given: Mapping[str, Any]) -> Values:
+    """Return the values an order is created with: those given, and what follows from them.
+
+    Of a machine that the office has no record of, nothing follows. Raises Refused with `record_missing`.
+    """
+    now = utc_now()
     values: Values = {
         "number": propose_number(connection, organisation, now),
         "status": "assigned" if given.get("engineer_id") else "received",
-        "customer_id": machine.get("customer_id"),
-        "site_id": machine.get("site_id"),
-        "checklist_id": _find_checklist(connection, organisation, machine["model_id"], given["service"]),
         "reported_at": now,
     }
+    if given.get("machine_id"):
+        found = records.body_of(connection, organisation, given["machine_id"])
+        if found is None or found[0] != "machine":
+            raise Refused("record_missing", kind="machine", id=given["machine_id"])
+        machine = found[1]
+        values |= {name: machine.get(name) for name in ("customer_id", "site_id")}
+        values["checklist_id"] = _find_checklist(connection, organisation, machine["model_id"], given["service"])
     values |= _find_limits(connection, organisation, given, now)
     return {name: value for name, value in (values | dict(given)).items() if value is not None}
 

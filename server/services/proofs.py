@@ -14,6 +14,7 @@ from server.domain.authority import fault_by_schema
 from server.intake import accept, examine
 from server.keys import verify_signature
 from server.store.database import lock_organisation, open_engine, reading, writing
+from server.store.request_tables import RequestRow
 from server.store.tables import (
     Base,
     Blob,
@@ -41,7 +42,8 @@ REPLAY_GROUP: Final = 200
 """Log entries rebuilt in one transaction: enough to share its cost, few enough to hold in memory."""
 
 REBUILT: Final = (
-    RecordRow, FeedRow, Holder, Holding, Reach, Link, BoardRow, ReviewRow, SignedOrder, TraceFact, StockBalance
+    RecordRow, FeedRow, Holder, Holding, Reach, Link, BoardRow, ReviewRow, SignedOrder, TraceFact, StockBalance,
+    RequestRow,
 )  # fmt: skip
 """The tables that must come out of the log exactly as they are."""
 

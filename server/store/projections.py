@@ -1,4 +1,4 @@
-"""Read models written beside the records: board, reviews, expected files, trace facts, signatures."""
+"""Read models written beside the records: board, requests, reviews, expected files, trace facts, signatures."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from sqlalchemy import Connection, Table
 
 from schemas import KINDS
 from schemas.evidence import BLOB_FIELDS
-from server.domain.trace import fold
+from server.domain.request_match import fold_email, fold_phone
+from server.domain.trace import comparable, fold
 from server.store.bulk import delete_keys, upsert
+from server.store.request_tables import RequestRow
 from server.store.stored_record import Record
 from server.store.tables import Blob, BoardRow, ReviewRow, SignedOrder, TraceFact
 
@@ -22,6 +24,7 @@ _REVIEWS: Table = ReviewRow.__table__  # type: ignore[assignment]
 _SIGNED: Table = SignedOrder.__table__  # type: ignore[assignment]
 _TRACE: Table = TraceFact.__table__  # type: ignore[assignment]
 _BLOBS: Table = Blob.__table__  # type: ignore[assignment]
+_REQUESTS: Table = RequestRow.__table__  # type: ignore[assignment]
 
 _FILE_FIELDS: Final = {
     name: tuple(field for field in BLOB_FIELDS if field in kind.fields) for name, kind in KINDS.items()
@@ -31,7 +34,7 @@ _FILE_FIELDS: Final = {
 
 def write(connection: Connection, organisation: str, records: Iterable[Record], find: Find) -> None:
     """Write the read models of the records that a transaction changed."""
-    rows: dict[str, list[Row]] = {"board": [], "reviews": [], "signed": [], "trace": [], "blobs": []}
+    rows: dict[str, list[Row]] = {"board": [], "reviews": [], "signed": [], "trace": [], "blobs": [], "requests": []}
     deleted: list[Row] = []
     for record in records:
         if record.kind == "work_order":
@@ -39,6 +42,8 @@ def write(connection: Connection, organisation: str, records: Iterable[Record], 
                 deleted.append((organisation, record.id))
             else:
                 rows["board"].append(_board_row(organisation, record))
+        elif record.kind == "request":
+            rows["requests"].append(_request_row(organisation, record))
         elif record.kind in ("conflict", "exception"):
             rows["reviews"].append(_review_row(organisation, record))
         elif record.kind == "signature" and record.body["outcome"] == "signed":
@@ -53,6 +58,7 @@ def write(connection: Connection, organisation: str, records: Iterable[Record], 
                 rows["blobs"].append((organisation, sha256, "expected", size_bytes, None, record.position))
     upsert(connection, _BOARD, rows["board"])
     upsert(connection, _REVIEWS, rows["reviews"])
+    upsert(connection, _REQUESTS, rows["requests"])
     upsert(connection, _SIGNED, list({row[:2]: row for row in rows["signed"]}.values()))
     upsert(connection, _TRACE, rows["trace"])
     upsert(connection, _BLOBS, list({row[:2]: row for row in rows["blobs"]}.values()), update=False)
@@ -112,6 +118,27 @@ def _board_row(organisation: str, record: Record) -> Row:
         body.get("customer_id"),
         body.get("machine_id"),
         body.get("solved_due_at") or body.get("appointment_at"),
+    )
+
+
+def _request_row(organisation: str, record: Record) -> Row:
+    body = record.body
+    serial = body.get("machine_serial")
+    return (
+        organisation,
+        record.id,
+        body["number"],
+        body["state"],
+        body.get("grade"),
+        body["channel"],
+        body.get("customer_id"),
+        body.get("machine_id"),
+        body.get("order_id"),
+        fold(serial) if serial else None,
+        fold_phone(body["phone"]) if body.get("phone") else None,
+        fold_email(body["email"]) if body.get("email") else None,
+        comparable(body["reported_at"]),
+        record.stamps[""][0],
     )
 
 

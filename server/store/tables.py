@@ -1,8 +1,8 @@
 """Every table. Each key but that of `attempts` begins with the organisation: organisations share nothing.
 
 `log` is the data; `records`, `feed`, `holders`, `holdings`, `reaches`, `links`, `devices`, `order_board`, `reviews`,
-`signed_orders`, `trace_facts` and `stock` are rebuilt from it. The rest (accounts, enrolments, uploads, contacts,
-watermarks, what was kept aside) is the server's own.
+`signed_orders`, `trace_facts`, `stock` and `request_board` are rebuilt from it. The rest (accounts, enrolments,
+uploads, contacts, watermarks, what was kept aside) is the server's own.
 """
 
 from __future__ import annotations

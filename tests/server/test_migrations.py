@@ -127,4 +127,5 @@ def test_the_key_of_every_table_begins_with_the_organisation() -> None:
 
     # A login is all a person gives: it is his alone in the database that his company's address leads to. Attempts
     # are counted before anybody is known, and may be counted in each database for itself.
-    assert unlike == {"accounts.login", "attempts.digest"}
+    # The link by which a customer follows his request is all he gives, too.
+    assert unlike == {"accounts.login", "attempts.digest", "follow_links.digest"}
