@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from schemas import (
     aftercare,
+    clocks,
     customer,
     equipment,
     evidence,
@@ -17,9 +18,11 @@ from schemas import (
     people,
     request,
     review,
+    service_terms,
     stock,
     warranty,
     withdrawal,
+    working_time,
 )
 from schemas.base import Audience, FieldRule, Nature, RecordSchema
 from schemas.checks import Check, compile_check
@@ -109,6 +112,8 @@ _SCHEMAS: Final[tuple[type[RecordSchema], ...]] = (
     equipment.Checklist,
     equipment.Manual,
     warranty.Warranty,
+    working_time.WorkingCalendar,
+    service_terms.ServiceTerms,
     aftercare.SlaTerm,
     aftercare.TrainingRecord,
     aftercare.TrainingSignature,
@@ -117,6 +122,8 @@ _SCHEMAS: Final[tuple[type[RecordSchema], ...]] = (
     request.Request,
     request.RequestNote,
     request.KnownFix,
+    clocks.ClockPause,
+    clocks.Escalation,
     part.Supplier,
     part.CatalogueItem,
     part.Batch,

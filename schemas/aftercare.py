@@ -20,7 +20,11 @@ from schemas.order import GRADES
 
 
 class SlaTerm(RecordSchema):
-    """How soon a fault of one grade is answered, attended and solved."""
+    """How soon a fault of one grade is answered, attended and solved.
+
+    Orders that name one keep its limits; what holds for customers, sites and machines is in service terms
+    (schemas/service_terms.py).
+    """
 
     kind = "sla_term"
     label = ("服务时限", "Service level")

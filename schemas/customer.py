@@ -1,7 +1,7 @@
 """Whom the work is done for: customers and their sites."""
 
 from schemas.base import Audience, RecordSchema, reference, text, truth
-from schemas.merge_rules import FROZEN, LATEST
+from schemas.merge_rules import FROZEN, LATEST, OFFICE
 
 OFFICE_WRITERS = frozenset({"dispatcher", "manager", "admin"})
 
@@ -21,6 +21,7 @@ class Customer(RecordSchema):
     phone = text("电话", "Telephone", most=40, merge=LATEST)
     email = text("邮箱", "E-mail", most=120, merge=LATEST)
     address = text("地址", "Address")
+    service_terms_id = reference("服务条款", "Service terms", "service_terms", merge=OFFICE)
 
 
 class Site(RecordSchema):
@@ -39,5 +40,6 @@ class Site(RecordSchema):
     contact = text("联系人", "Contact", most=80, merge=LATEST)
     phone = text("电话", "Telephone", most=40, merge=LATEST)
     remote = truth("偏远地区", "Remote area")
+    service_terms_id = reference("服务条款", "Service terms", "service_terms", merge=OFFICE)
     conditions = text("现场条件", "Site conditions", most=2000)
     safety = text("安全须知", "Safety rules", most=2000)

@@ -63,6 +63,10 @@ class Machine(RecordSchema):
     place = text("安装位置", "Place")
     accepted_on = day("验收日期", "Accepted on")
     warranty_months = whole("合同保修月数", "Warranty by contract", most=240, unit="month", merge=OFFICE)
+    # What the contract promises for this machine; where it is silent, its site and customer say.
+    service_terms_id = reference("服务条款", "Service terms", "service_terms", merge=OFFICE)
+    remote = truth("偏远地区", "Remote area", merge=OFFICE)
+    key_equipment = truth("关键设备", "Key equipment", merge=OFFICE)
     state = choice("状态", "State", ("running", "limited", "down", "retired"))
     firmware = text("固件版本", "Firmware", most=60)
 

@@ -15,6 +15,10 @@ class MergeRule(Enum):
     LATEST = "latest"
     """The later edit by hybrid clock stands, ties by device id. Never for serials, batches or signed content."""
 
+    EARLIEST = "earliest"
+    """Times of what happens once: the earliest time anybody gave stands. A time gives way to no time only for somebody
+    who saw it."""
+
     UNION = "union"
     """A set: what either side added is in, what either side removed is out."""
 
@@ -27,6 +31,7 @@ class MergeRule(Enum):
 
 ASK = MergeRule.ASK
 LATEST = MergeRule.LATEST
+EARLIEST = MergeRule.EARLIEST
 UNION = MergeRule.UNION
 OFFICE = MergeRule.OFFICE
 FROZEN = MergeRule.FROZEN

@@ -14,8 +14,9 @@ from schemas.base import (
     text,
     whole,
 )
+from schemas.clocks import PAUSE_REASONS
 from schemas.lifecycle import ENDED_STATES, ORDER_STATES
-from schemas.merge_rules import FROZEN, LATEST, OFFICE, UNION
+from schemas.merge_rules import EARLIEST, FROZEN, LATEST, OFFICE, UNION
 from schemas.warranty import EXCLUSIONS
 
 GRADES = ("urgent", "important", "general")
@@ -86,7 +87,8 @@ class WorkOrder(RecordSchema):
     customer_name = text("客户（未建档）", "Customer, as told")
     site_address = text("现场地址（未建档）", "Address, as told")
     machine_name = text("设备（未建档）", "Machine, as told")
-    sla_term_id = reference("服务条款", "Service terms", "sla_term", merge=OFFICE)
+    sla_term_id = reference("服务时限", "Service level", "sla_term", merge=OFFICE)
+    service_terms_id = reference("服务条款", "Service terms", "service_terms", merge=OFFICE)
     symptom = text("故障现象", "Symptom", most=4000)
     alarms = many("报警代码", "Alarms", text("报警", "Alarm", most=40, required=True), merge=UNION)
     contact = text("联系人", "Contact", most=80, merge=LATEST)
@@ -96,11 +98,17 @@ class WorkOrder(RecordSchema):
     instructions = text("派工要求", "Instructions", most=4000, merge=OFFICE)
     needed_parts = many("备件清单", "Parts to bring", group("备件", "Part", NeededPart, required=True), merge=OFFICE)
     reported_at = instant("报修时间", "Reported at", merge=FROZEN)
+    # Worked out by the server; a clock that is paused or has no limit has none here (schemas/clocks.py).
+    answer_due_at = instant("响应时限", "Answer by", merge=OFFICE)
+    proposal_due_at = instant("方案时限", "Solution proposed by", merge=OFFICE)
     on_site_due_at = instant("到场时限", "On site by", merge=OFFICE)
     solved_due_at = instant("解决时限", "Solved by", merge=OFFICE)
+    paused_by = choice("计时暂停原因", "Clocks paused by", PAUSE_REASONS, merge=OFFICE)
     hold_reason = text("暂停原因", "Reason for the hold", most=500)
-    arrived_at = instant("到场时间", "Arrived at")
-    started_at = instant("开工时间", "Started at")
+    answered_at = instant("响应时间", "Answered at", merge=EARLIEST)
+    proposed_at = instant("提出方案时间", "Solution proposed at", merge=EARLIEST)
+    arrived_at = instant("到场时间", "Arrived at", merge=EARLIEST)
+    started_at = instant("开工时间", "Started at", merge=EARLIEST)
     finished_at = instant("完工时间", "Finished at")
     failed_component = text("故障部件", "Failed component", most=80)
     exclusion = choice("保修除外", "Excluded from warranty", EXCLUSIONS)

@@ -5,8 +5,8 @@ For each field the author set: `was` is what he saw (base), the record holds the
 
 Rule 1: standing = base: nobody else moved it; the new value stands.
 Rule 2: standing = new: both sides say the same; nothing to do.
-Rule 3: otherwise the field's merge rule decides: ASK and FROZEN contest it, LATEST takes the later,
-        UNION joins both, OFFICE lets the server side win over what it wrote itself.
+Rule 3: otherwise the field's merge rule decides: ASK and FROZEN contest it, LATEST takes the later edit,
+        EARLIEST the earlier of two times, UNION joins both, OFFICE lets the server side win over what it wrote itself.
 Rule 4: FROZEN contests any move away from a value once set, even by somebody who saw it.
 Rule 5: a contested field keeps its standing value; both values are reported.
 """
@@ -85,6 +85,10 @@ def _settle_by_rule(
         merged.reconciled = True
         if is_later(name):
             merged.values[name] = theirs
+    elif rule is MergeRule.EARLIEST:
+        merged.reconciled = True
+        if not _same(earliest := find_earliest(ours, theirs), ours):
+            merged.values[name] = earliest
     elif rule is MergeRule.UNION:
         merged.reconciled = True
         merged.values[name] = unite(base, ours, theirs)
@@ -104,6 +108,20 @@ def unite(base: Any, ours: Any, theirs: Any) -> list[Any]:
         if item not in united and item not in base:
             united.append(item)
     return united
+
+
+def find_earliest(ours: Any, theirs: Any) -> Any:
+    """Return the earlier of two instants, spelled to the second or the millisecond; one alone stands against none."""
+    if not isinstance(theirs, str):
+        return ours
+    return min(ours, theirs, key=_order_of) if isinstance(ours, str) else theirs
+
+
+def _order_of(instant: str) -> tuple[str, str, str]:
+    # As texts, "00.500Z" would come before "00Z". One moment spelled in two ways needs an order too, or the outcome
+    # would hang on which came first.
+    seconds, _, fraction = instant.removesuffix("Z").partition(".")
+    return seconds, fraction or "000", instant
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from server.clock import unix_ms, utc_now
+from server.keys import new_id
 from sync import clock
 from sync.merge import WHOLE_RECORD
-from tests.server.builders import Firm, create, delete, faults_of, photo, update
+from tests.cast import Device
+from tests.server.builders import Firm, create, delete, device_record, faults_of, photo, update
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -45,6 +47,24 @@ def test_the_same_edit_by_both_sides_is_no_conflict(firm: Firm) -> None:
     answer = firm.send(firm.wei, update("work_order", firm.order, grade=("important", "urgent")))
 
     assert answer.verdict == "merged"
+    assert firm.bodies("conflict") == []
+
+
+def test_two_tablets_of_one_engineer_start_an_order_and_the_earlier_start_stands(firm: Firm) -> None:
+    second = Device(firm.id, firm.wei.person, new_id())
+    firm.ensure(device_record(second))
+    firm.catch_up(firm.wei, second)
+    start = {"status": ("assigned", "in_progress")}
+
+    moments = ["2026-11-20T08:00:01Z", "2026-11-20T08:00:00.400Z"]
+    answers = [
+        firm.send(tablet, update("work_order", firm.order, arrived_at=(None, at), started_at=(None, at), **start))
+        for tablet, at in zip((firm.wei, second), moments, strict=True)
+    ]
+
+    body = firm.body(firm.order)
+    assert [answer.verdict for answer in answers] == ["applied", "merged"]
+    assert (body["status"], body["arrived_at"], body["started_at"]) == ("in_progress", moments[1], moments[1])
     assert firm.bodies("conflict") == []
 
 

@@ -175,6 +175,9 @@ class _Author:
             return {name: wanted}
         if rule in (MergeRule.LATEST, MergeRule.OFFICE):
             return {name: wanted} if self.stamp > fact.stamps[name if name in fact.stamps else ""] else {}
+        if rule is MergeRule.EARLIEST:
+            moments = sorted((_milliseconds(at), at) for at in (stands, wanted) if at is not None)
+            return {name: moments[0][1]} if moments[0][1] != stands else {}
         if rule is MergeRule.UNION:
             base, ours, theirs = (value if isinstance(value, list) else [] for value in (seen, stands, wanted))
             kept = [item for item in ours if not (item in base and item not in theirs)]

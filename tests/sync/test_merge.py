@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -14,6 +15,10 @@ from sync.merge import Contested, Merged, merge_record, unite
 from tests.sync.made_up import FIELDS, WIRE_VALUES
 
 RULES = st.sampled_from(list(MergeRule))
+MOMENTS = st.sampled_from(
+    [None, *(f"2026-11-20T08:00:0{s}{ms}Z" for s in (0, 1) for ms in ("", ".000", ".001", ".500"))]
+)
+"""Times close together in both spellings, which as texts are not in the order of time."""
 MEMBERS = st.lists(st.sampled_from("abcdef"), unique=True, max_size=6)
 
 
@@ -113,6 +118,34 @@ def test_the_later_edit_stands_whichever_came_first(base: Any, earlier: Any, lat
     out_of_order = outcome(MergeRule.LATEST, later, earlier, base, second_later=False)
 
     assert in_order == out_of_order == (canonical.dump(later), [])
+
+
+@given(MOMENTS, st.lists(MOMENTS, min_size=1, max_size=4), st.randoms())
+def test_the_earliest_time_stands_whichever_came_first(
+    base: str | None, given_times: list[str | None], chance: Any
+) -> None:
+    moves = [at for at in given_times if at != base]
+    times = sorted(filter(None, moves), key=lambda at: (datetime.fromisoformat(at), at))
+    chance.shuffle(moves)
+    body: dict[str, Any] = {"f": base}
+
+    for at in moves:
+        merged = merge(MergeRule.EARLIEST, body["f"], at, base)
+        assert merged.contested == []
+        body |= merged.values
+
+    if moves:
+        assert body["f"] == (times[0] if times else None)
+
+
+def test_who_saw_a_time_may_put_it_right_or_take_it_back() -> None:
+    early, late = "2026-11-20T08:00:00Z", "2026-11-20T08:00:01.000Z"
+
+    assert merge(MergeRule.EARLIEST, early, late, early).values == {"f": late}
+    assert merge(MergeRule.EARLIEST, early, None, early).values == {"f": None}
+    assert merge(MergeRule.EARLIEST, early, None, late) == Merged({}, [], reconciled=True)
+    assert merge(MergeRule.EARLIEST, early, late, None) == Merged({}, [], reconciled=True)
+    assert merge(MergeRule.EARLIEST, late, early, None) == Merged({"f": early}, [], reconciled=True)
 
 
 @given(MEMBERS, MEMBERS, MEMBERS)
