@@ -104,6 +104,7 @@ class Kind:
 _SCHEMAS: Final[tuple[type[RecordSchema], ...]] = (
     people.ServiceCentre,
     people.Person,
+    people.Absence,
     people.Device,
     customer.Customer,
     customer.Site,

@@ -1,6 +1,6 @@
 """Whom the work is done for: customers and their sites."""
 
-from schemas.base import Audience, RecordSchema, reference, text, truth
+from schemas.base import Audience, RecordSchema, decimal, reference, text, truth
 from schemas.merge_rules import FROZEN, LATEST, OFFICE
 
 OFFICE_WRITERS = frozenset({"dispatcher", "manager", "admin"})
@@ -41,5 +41,8 @@ class Site(RecordSchema):
     phone = text("电话", "Telephone", most=40, merge=LATEST)
     remote = truth("偏远地区", "Remote area")
     service_terms_id = reference("服务条款", "Service terms", "service_terms", merge=OFFICE)
+    latitude = decimal("纬度", "Latitude", unit="degree")
+    longitude = decimal("经度", "Longitude", unit="degree")
+    centre_id = reference("服务网点", "Served by", "service_centre")
     conditions = text("现场条件", "Site conditions", most=2000)
     safety = text("安全须知", "Safety rules", most=2000)

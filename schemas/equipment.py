@@ -18,6 +18,7 @@ from schemas.base import (
     whole,
 )
 from schemas.merge_rules import FROZEN, OFFICE
+from schemas.preparation import PREPARATION_MOST, PreparationItem
 
 GTIN_PATTERN = r"[0-9]{14}\Z"
 
@@ -46,6 +47,14 @@ class Model(RecordSchema):
     component_terms = many("部件保修", "Component terms", group("部件", "Component", ComponentTerm, required=True))
     # Told to whoever sends the machine to the factory. Source: handbook X1.
     packing = many("包装要求", "Packing instructions", text("要求", "Instruction", most=300, required=True), most=20)
+    # Tools, papers and safety gear that work on it takes. Source: handbook D2.
+    preparation = many(
+        "出发准备",
+        "To prepare",
+        group("准备", "Preparation", PreparationItem, required=True),
+        most=PREPARATION_MOST,
+        merge=OFFICE,
+    )
 
 
 class Machine(RecordSchema):

@@ -17,6 +17,8 @@ from schemas.base import (
 from schemas.clocks import PAUSE_REASONS
 from schemas.lifecycle import ENDED_STATES, ORDER_STATES
 from schemas.merge_rules import EARLIEST, FROZEN, LATEST, OFFICE, UNION
+from schemas.people import LEVELS
+from schemas.preparation import PREPARATION_MOST, PreparationItem
 from schemas.warranty import EXCLUSIONS
 
 GRADES = ("urgent", "important", "general")
@@ -95,6 +97,20 @@ class WorkOrder(RecordSchema):
     phone = text("电话", "Telephone", most=40, merge=LATEST)
     appointment_at = instant("预约时间", "Appointment")
     appointment_note = text("预约说明", "Appointment note", most=1000)
+    # What the office plans; the appointment is what was agreed with the customer.
+    planned_start_at = instant("计划开始", "Planned start", merge=OFFICE)
+    planned_end_at = instant("计划结束", "Planned end", merge=OFFICE)
+    expected_minutes = whole("预计时长", "Expected duration", least=1, most=14_400, unit="minute", merge=OFFICE)
+    needed_level = choice("所需等级", "Level needed", LEVELS, merge=OFFICE)
+    # Source: handbook H2.
+    companion_id = reference("随行师傅", "Goes with", "person", merge=OFFICE)
+    preparation = many(
+        "准备清单",
+        "Preparation list",
+        group("准备", "Preparation", PreparationItem, required=True),
+        most=PREPARATION_MOST,
+        merge=OFFICE,
+    )
     instructions = text("派工要求", "Instructions", most=4000, merge=OFFICE)
     needed_parts = many("备件清单", "Parts to bring", group("备件", "Part", NeededPart, required=True), merge=OFFICE)
     reported_at = instant("报修时间", "Reported at", merge=FROZEN)

@@ -26,6 +26,7 @@ from server.store.tables import (
     Link,
     LogEntry,
     Organisation,
+    PlanRow,
     Reach,
     RecordRow,
     ReviewRow,
@@ -42,8 +43,8 @@ REPLAY_GROUP: Final = 200
 """Log entries rebuilt in one transaction: enough to share its cost, few enough to hold in memory."""
 
 REBUILT: Final = (
-    RecordRow, FeedRow, Holder, Holding, Reach, Link, BoardRow, ReviewRow, SignedOrder, TraceFact, StockBalance,
-    RequestRow,
+    RecordRow, FeedRow, Holder, Holding, Reach, Link, BoardRow, PlanRow, ReviewRow, SignedOrder, TraceFact,
+    StockBalance, RequestRow,
 )  # fmt: skip
 """The tables that must come out of the log exactly as they are."""
 

@@ -1,8 +1,8 @@
 """Every table. Each key but that of `attempts` begins with the organisation: organisations share nothing.
 
-`log` is the data; `records`, `feed`, `holders`, `holdings`, `reaches`, `links`, `devices`, `order_board`, `reviews`,
-`signed_orders`, `trace_facts`, `stock` and `request_board` are rebuilt from it. The rest (accounts, enrolments,
-uploads, contacts, watermarks, what was kept aside) is the server's own.
+`log` is the data; `records`, `feed`, `holders`, `holdings`, `reaches`, `links`, `devices`, `order_board`, `plans`,
+`reviews`, `signed_orders`, `trace_facts`, `stock` and `request_board` are rebuilt from it. The rest (accounts,
+enrolments, uploads, contacts, watermarks, what was kept aside) is the server's own.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from server.store.access_tables import SignInSession as SignInSession
 from server.store.base import UUID_LENGTH, db
 from server.store.base import Base as Base
 from server.store.base import key as _key
+from server.store.plan_tables import CalendarLink as CalendarLink
+from server.store.plan_tables import PlanRow as PlanRow
 
 SETTLED = {"settled": True}
 """Marks a column that keeps its first value: writing it again would only make SQLite write its index again."""
