@@ -103,7 +103,7 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("nothing_to_undo", 409, "never", "最近一步已经不能撤销（已签字、已被他人改动或没有可撤销的内容）。", "The last step cannot be taken back: it was signed for, somebody has changed it since, or there is none."),
     Problem("move_not_allowed", 422, "after_pull", "工单不能从“{before}”变为“{after}”。", "A work order cannot go from '{before}' to '{after}'."),
     Problem("order_under_way", 409, "ask_person", "工单处于“{status}”，不能改派或改期；已开工的请先暂停。", "The order is '{status}': it cannot be given to somebody else or moved. Put work that has begun on hold first."),
-    Problem("engineer_unsuitable", 409, "ask_person", "{name}不宜派这一单：{reason_zh}", "{name_en} should not be sent: {reason_en}"),
+    Problem("engineer_unsuitable", 409, "ask_person", "不宜派{name}去：{reason}", "{name} should not be sent: {reason}"),
     Problem("plan_moved", 409, "after_pull", "{number} 的排程已被他人改动，请看过后再排。", "Somebody else has moved {number} in the schedule; look again, then decide."),
     Problem("writer_not_allowed", 403, "never", "您的角色不能填写“{field}”。", "Your role may not write '{field}'."),
     Problem("out_of_scope", 403, "after_pull", "这台终端不持有记录 {id}。", "This device does not hold the record {id}."),

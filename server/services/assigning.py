@@ -192,10 +192,8 @@ def _new_values(
     moves_on = order.get("engineer_id") != wish.engineer
     reasons = [r for r in candidate.reasons if r.excludes and (moves_on or r.code in _OF_TIME)]
     if reasons and not despite:
-        sides = {f"reason_{side}": " ".join(reason.sentence(side) for reason in reasons) for side in ("zh", "en")}
-        raise Refused(
-            "engineer_unsuitable", name=candidate.engineer.name[0], name_en=candidate.engineer.name[1], **sides
-        )
+        told = " ".join(f"{reason.sentence('zh')} {reason.sentence('en')}" for reason in reasons)
+        raise Refused("engineer_unsuitable", name=candidate.engineer.name[0], reason=told)
     new: Body = {"engineer_id": wish.engineer}
     if order["status"] == "received" or (moves_on and order["status"] in ("travelling", "on_hold")):
         new["status"] = "assigned"
