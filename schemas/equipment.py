@@ -129,7 +129,9 @@ class Checklist(RecordSchema):
     family = pattern("机型族", "Family", KEY_PATTERN)
     service = text("服务类型", "Kind of service", most=40)
     version = whole("版本", "Version", least=1, required=True)
-    items = many("项目", "Items", group("项目", "Item", ChecklistItem, required=True), required=True, merge=OFFICE)
+    # What was published is answered item by item on devices: another list is another version.
+    items = many("项目", "Items", group("项目", "Item", ChecklistItem, required=True), required=True, merge=FROZEN)
+    retired = truth("已停用", "Retired", merge=OFFICE)
 
 
 class Manual(RecordSchema):

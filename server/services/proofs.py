@@ -13,6 +13,7 @@ from schemas.problems import Refused
 from server.domain.authority import fault_by_schema
 from server.intake import accept, examine
 from server.keys import verify_signature
+from server.store.catalogue_tables import CatalogueRow, CatalogueTerm, CatalogueTrail
 from server.store.database import lock_organisation, open_engine, reading, writing
 from server.store.request_tables import RequestRow
 from server.store.tables import (
@@ -45,6 +46,7 @@ REPLAY_GROUP: Final = 200
 REBUILT: Final = (
     RecordRow, FeedRow, Holder, Holding, Reach, Link, BoardRow, PlanRow, ReviewRow, SignedOrder, TraceFact,
     StockBalance, RequestRow,
+    CatalogueRow, CatalogueTerm, CatalogueTrail,
 )  # fmt: skip
 """The tables that must come out of the log exactly as they are."""
 

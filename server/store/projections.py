@@ -1,4 +1,4 @@
-"""Read models written beside the records: board, plans, requests, reviews, expected files, trace facts, signatures."""
+"""Read models written beside the records: catalogue, board, plans, requests, reviews, files, trace, signatures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from schemas import KINDS
 from schemas.evidence import BLOB_FIELDS
 from server.domain.request_match import fold_email, fold_phone
 from server.domain.trace import comparable, fold
-from server.store import plan_rows
+from server.store import catalogue, plan_rows
 from server.store.bulk import delete_keys, upsert
 from server.store.request_tables import RequestRow
 from server.store.stored_record import Record
@@ -37,6 +37,7 @@ def write(connection: Connection, organisation: str, records: Iterable[Record], 
     """Write the read models of the records that a transaction changed."""
     records = list(records)
     plan_rows.write(connection, organisation, records)
+    catalogue.write(connection, organisation, records)
     rows: dict[str, list[Row]] = {"board": [], "reviews": [], "signed": [], "trace": [], "blobs": [], "requests": []}
     deleted: list[Row] = []
     for record in records:

@@ -32,6 +32,12 @@ def position_of(connection: Connection, organisation: str, record_id: str) -> in
     return connection.execute(select(_TABLE.c.position).where(*where)).scalar() or 0
 
 
+def positions_of(connection: Connection, organisation: str, ids: Iterable[str]) -> dict[str, int]:
+    """Return the log position at which each record last changed, by id."""
+    rows = select_among(connection, _TABLE, ("id", "position"), "id", organisation, set(ids))
+    return {row.id: row.position for row in rows}
+
+
 def bodies_of_kind(connection: Connection, organisation: str, kind: str) -> Iterator[tuple[str, Body]]:
     """Yield id and body of every record of a kind, ordered by id."""
     statement = (

@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Table, select, text
 from schemas import kind_of
 from schemas.problems import Fault
 from server.domain.arrival import Arrival
-from server.store import projections
+from server.domain.catalogue import ENTRIES
+from server.store import catalogue, projections
 from server.store.bulk import delete_keys, select_among, upsert
 from server.store.database import lock_organisation
 from server.store.findings_store import FindingsStore
@@ -80,6 +81,7 @@ class Workspace:
     _log_rows: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     _log_index: dict[tuple[str, int], int] = field(default_factory=dict)
     _with_held: set[str] = field(default_factory=set)
+    _trail: set[tuple[str, int]] = field(default_factory=set)
 
     def __post_init__(self, kept: Kept | None) -> None:
         """Open the parts that share the connection and the records."""
@@ -163,6 +165,11 @@ class Workspace:
         record.write({}, self.position, device)
         self._dirty[record.id] = record
         self.scope.touch(record, before)
+
+    def take_step(self, record_id: str, kind: str) -> None:
+        """Remember that the entry being written changes a record of master data, or tried to."""
+        if kind in ENTRIES:
+            self._trail.add((record_id, self.position))
 
     def device(self, device: str) -> DeviceState | None:
         """Return a device's state, or None when the organisation has no such device."""
@@ -264,6 +271,7 @@ class Workspace:
         upsert(self.connection, _RECORDS, [record.row(self.organisation) for record in self._dirty.values()])
         upsert(self.connection, _LOG, list(self._log_rows.values()))
         projections.write(self.connection, self.organisation, self._dirty.values(), self.record)
+        catalogue.write_trail(self.connection, self.organisation, self._trail)
         self.findings.flush()
         rows = [(self.organisation, device, *_device_row(self.devices[device])) for device in self._dirty_devices]
         upsert(self.connection, _DEVICES, rows)
