@@ -65,7 +65,7 @@ PURE_MODULES = {"__future__", "abc", "base64", "binascii", "bisect", "calendar",
 PURE_MODULES |= {"dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "hashlib", "heapq"}
 PURE_MODULES |= {"hmac", "itertools", "json", "math", "operator", "re", "statistics", "string", "struct"}
 PURE_MODULES |= {"types", "typing", "unicodedata", "uuid", "zlib", "zoneinfo", "schemas", "sync"}
-PURE_MODULES |= {"sys", "compression", "backports"}
+PURE_MODULES |= {"sys", "compression", "backports", "marshmallow"}
 IMPURE_CALL = re.compile(r"\b(now|utcnow|today|uuid1|uuid4)$|^(open|print|input|exec|eval|__import__)$")
 
 NATIVE_PORTS = {
