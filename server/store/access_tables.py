@@ -1,4 +1,4 @@
-"""The tables of access: accounts, sessions, attempts, codes. Secrets have no place in a log: none is rebuilt from it."""
+"""The tables of access: accounts, sessions, attempts, codes. They are secrets, so none is rebuilt from the log."""
 
 from __future__ import annotations
 

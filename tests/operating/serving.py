@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy import Engine
+
 from server.keys import open_office_key
 from server.services.office import Office
 from server.settings import Settings, read_settings
@@ -74,6 +76,7 @@ class Site:
     place: socket.socket
     log: Path
     running: list[Serving] = field(default_factory=list)
+    engines: list[Engine] = field(default_factory=list)
 
     @property
     def port(self) -> int:
@@ -113,8 +116,9 @@ class Site:
         return sum(1 for row in rows if row[3] == LISTENING and int(row[1].split(":")[1], 16) == self.port)
 
     def open_office(self) -> Office:
-        """Return an office that writes into the same database, from this process."""
-        return Office(open_engine(self.settings.database_url), open_office_key(self.settings))
+        """Return an office that writes into the same database, from this process, until the site is closed."""
+        self.engines.append(open_engine(self.settings.database_url))
+        return Office(self.engines[-1], open_office_key(self.settings))
 
 
 @contextmanager
@@ -142,5 +146,7 @@ def running_site(folder: Path, database_url: str, processes: int = 2, workers: i
                 site.start()
             yield site
         finally:
+            for engine in site.engines:
+                engine.dispose()
             for serving in site.running:
                 serving.stop()
