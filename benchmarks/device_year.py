@@ -20,13 +20,13 @@ from field_client import work
 from field_client.desk import Desk, make_desk
 from field_client.keys import create_keyring, save_keyring
 from field_client.settings import read_settings
-from field_client.speech import Speech
 from field_client.store import Store
 from field_client.work_checks import check
 from field_client.work_parts import PartLabel, RemovedPart, fit_part
 from field_client.work_photos import photograph
 from field_client.work_signature import sign_without
 from field_client.work_training import record_training
+from pages.speech import Speech
 from tests.pictures import machine_photo
 
 PIN: Final = "246810"

@@ -8,9 +8,9 @@ from field_client.evidence import EvidenceFolder
 from field_client.keys import Keyring
 from field_client.outbox import Identity, Outbox, wall_ms
 from field_client.settings import Settings
-from field_client.speech import Speech
 from field_client.store import Store
 from field_client.work import Workbench
+from pages.speech import Speech
 from schemas.problems import Refused
 
 

@@ -18,9 +18,9 @@ from field_client.keys import Keyring
 from field_client.outbox import parse_instant, wall_ms
 from field_client.patience import Patience
 from field_client.settings import Settings
-from field_client.speech import Speech
 from field_client.store import Store
 from field_client.transport import Caller, Transport
+from pages.speech import Speech
 from schemas.problems import Refused
 
 _INVITATION: Final = re.compile(r"gongdan-enrol:(https?://[^#\s]+)#([A-Za-z0-9-]{1,64})\Z")

@@ -12,10 +12,10 @@ from typing import Final, Literal
 
 from field_client.notices import Notice
 from field_client.outbox import Edit
-from field_client.speech import Speech
 from field_client.store import Record, Values
 from field_client.work import Done, Workbench, find_machine, find_order, latest_results, open_order
 from field_client.work_checks import find_item, limits_of
+from pages.speech import Speech
 from schemas.problems import Refused
 
 Taker = Literal["begun", "planned", "office"]

@@ -1,6 +1,6 @@
 """The files that pages load: styles, scripts, icons. Their addresses change with their content.
 
-An application has a folder of its own beside the one of what all pages load (`pages/static`), and the first wins.
+An application has folders of its own beside the one of what all pages load (`pages/static`), and the first wins.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from flask import Blueprint, Response, current_app, send_from_directory
 
 SHARED: Final = Path(__file__).parent / "static"
 OWN_CONFIG: Final = "STATIC"
-"""Where an application leaves its own folder."""
+"""Where an application leaves its own folders."""
 
 STATIC_S: Final = 365 * 24 * 3600
 """Addresses carry the version, so the browser may keep what it has."""
@@ -40,8 +40,7 @@ def read_icon() -> Response:
 
 
 def _find(name: str) -> Path:
-    own: Path = current_app.config[OWN_CONFIG]
-    return own if (own / name).is_file() else SHARED
+    return next((own for own in current_app.config[OWN_CONFIG] if (own / name).is_file()), SHARED)
 
 
 @cache

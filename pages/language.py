@@ -20,7 +20,7 @@ LANGUAGES: Final = {"zh": "zh-Hans", "en": "en"}
 
 CATALOGUE: Final = Path(__file__).parent / "catalogue"
 CATALOGUE_CONFIG: Final = "CATALOGUE"
-"""Where an application leaves the folder of its own catalogue."""
+"""Where an application leaves the folders of its own catalogues."""
 
 COOKIE: Final = "gongdan_language"
 
@@ -47,13 +47,13 @@ def ngettext(singular: str, plural: str, count: int, **facts: Any) -> str:
 
 
 def _load_ours() -> standard.NullTranslations:
-    return load_catalogue(choose_language(), current_app.config.get(CATALOGUE_CONFIG, CATALOGUE))
+    return load_catalogue(choose_language(), *current_app.config.get(CATALOGUE_CONFIG, ()))
 
 
 @cache
-def load_catalogue(language: str, own: Path) -> standard.NullTranslations:
+def load_catalogue(language: str, *own: Path) -> standard.NullTranslations:
     """Return the sentences of a language, those in `own` and those of all pages; English is what the source says."""
-    files = [file for folder in (own, CATALOGUE) for file in sorted((folder / language).glob("*.po"))]
+    files = [file for folder in (*own, CATALOGUE) for file in sorted((folder / language).glob("*.po"))]
     if not files:
         return standard.NullTranslations()
     whole = polib.POFile()

@@ -11,6 +11,7 @@ from typing import Final
 from flask import Flask, Response
 from sqlalchemy import Engine
 
+from server.desk.app import register_desk
 from server.durable import make_folder
 from server.event_log import open_event_log
 from server.garbage import spare_the_collector
@@ -83,6 +84,7 @@ def create_app(settings: Settings) -> Flask:
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     app.config[DOCUMENT_CONFIG] = write_document(api)
+    register_desk(app, parts)
     app.wsgi_app = Watched(Direct(app, headers), metrics, parts.contacts)  # type: ignore[method-assign]
     return app
 

@@ -9,6 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 Network = IPv4Network | IPv6Network
 
@@ -33,6 +34,7 @@ OPTIONS: Final = (
     Option("GONGDAN_BLOB_BYTES_MAX", "67108864", "Largest file a device may upload, in bytes."),
     Option("GONGDAN_SILENCE_S", "90", "Seconds after which a line on which nothing moves is hung up on."),
     Option("GONGDAN_UPLOAD_HOURS", "168", "Hours after which an unfinished upload may be removed."),
+    Option("GONGDAN_TIMEZONE", "Asia/Shanghai", "Time zone in which the office's pages tell times."),
     Option("GONGDAN_LOG_LEVEL", "info", "What the event log holds: debug, info, warning or error."),
     Option("GONGDAN_LOG_FORMAT", "json", "How the event log is written: json or text."),
     Option("GONGDAN_METRICS_BIND", "127.0.0.1:9464", "Address and port of `gongdan-server metrics`."),
@@ -101,6 +103,7 @@ class Settings:
     blob_bytes_max: int
     silence_s: float
     upload_hours: int
+    zone: ZoneInfo
     log_level: str
     log_format: str
     metrics_bind: str
@@ -146,6 +149,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         blob_bytes_max=int(values["GONGDAN_BLOB_BYTES_MAX"]),
         silence_s=float(values["GONGDAN_SILENCE_S"]),
         upload_hours=int(values["GONGDAN_UPLOAD_HOURS"]),
+        zone=_read_zone(values["GONGDAN_TIMEZONE"]),
         log_level=_choose(values, "GONGDAN_LOG_LEVEL", ("debug", "info", "warning", "error")),
         log_format=_choose(values, "GONGDAN_LOG_FORMAT", ("json", "text")),
         metrics_bind=values["GONGDAN_METRICS_BIND"],
@@ -186,6 +190,13 @@ def _read_bucket(values: Mapping[str, str]) -> BucketAddress | None:
         secret=values["GONGDAN_BLOBS_SECRET"],
         timeout_s=float(values["GONGDAN_BLOBS_TIMEOUT_S"]),
     )
+
+
+def _read_zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"GONGDAN_TIMEZONE is {name!r}; it must be one of the IANA database") from error
 
 
 def _read_networks(spelled: str) -> tuple[Network, ...]:

@@ -56,7 +56,7 @@ SERVER_MAY_IMPORT = {
     "portal": UP_TO_SERVICES | {"web"},
     "demo": UP_TO_SERVICES,
     "app": UP_TO_SERVICES | {"jobs", "web", "desk", "portal"},
-    "commands": UP_TO_SERVICES | {"jobs", "web", "demo", "app", "exposition"},
+    "commands": UP_TO_SERVICES | {"jobs", "web", "desk", "demo", "app", "exposition"},
     "__main__": UP_TO_SERVICES | {"jobs", "web", "demo", "app", "commands"},
 }
 

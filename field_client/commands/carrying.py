@@ -12,8 +12,8 @@ from field_client.bundle import export_bundle, import_receipts
 from field_client.commands.desk import opened_desk
 from field_client.desk import Desk
 from field_client.runner import Progress, SyncReport
-from field_client.speech import Speech
 from field_client.syncing import destroy_desk, sync_desk
+from pages.speech import Speech
 from schemas.problems import Refused
 from sync.trace_context import shorten
 

@@ -14,9 +14,9 @@ from field_client.device_log import open_device_log
 from field_client.keys import unlock
 from field_client.notices import Notice
 from field_client.settings import Settings, read_settings
-from field_client.speech import Speech
 from field_client.store import Store
 from field_client.wiping import refuse_wiped
+from pages.speech import Speech
 from schemas.problems import Refused
 from schemas.shown_text import show_text
 

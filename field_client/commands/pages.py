@@ -10,8 +10,8 @@ from field_client.commands.desk import opened_desk
 from field_client.commands.orders import write_line
 from field_client.commands.showing import echo, secho
 from field_client.outbox import SentSet
-from field_client.speech import Speech
 from field_client.work_page import CheckLine, ConflictLine, DeviceStatus, OrderPage, PhotoLine, read_page, read_status
+from pages.speech import Speech
 from schemas import KINDS
 from schemas.job_sheet import OUTCOME_LABELS, VERDICT_LABELS
 from schemas.problems import Fault

@@ -34,8 +34,8 @@ def create_ui(keeper: DeskKeeper, syncer: Syncer, token: str, port: int) -> Flas
     app.root_path = str(Path(__file__).parent)
     app.config.update(LANGUAGE=keeper.settings.language, MAX_CONTENT_LENGTH=PHOTO_BYTES_MAX + 64 * 1024)
     app.config["MAX_FORM_MEMORY_SIZE"] = FORM_BYTES_MAX
-    app.config[OWN_CONFIG] = Path(app.root_path) / "static"
-    app.config[CATALOGUE_CONFIG] = Path(app.root_path) / "catalogue"
+    app.config[OWN_CONFIG] = (Path(app.root_path) / "static",)
+    app.config[CATALOGUE_CONFIG] = (Path(app.root_path) / "catalogue",)
     app.extensions[PARTS] = Shared(keeper, syncer, [])
     guard(app, token, port)
     answer_refusals(app)

@@ -18,9 +18,9 @@ from field_client.device_log import open_device_log, tell
 from field_client.enrolment import enrol_device
 from field_client.keys import Keyring, create_keyring, save_keyring, unlock
 from field_client.settings import Settings
-from field_client.speech import Speech
 from field_client.store import Store
 from field_client.wiping import begin_anew, was_wiped
+from pages.speech import Speech
 from schemas.problems import Refused
 
 

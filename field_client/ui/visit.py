@@ -19,11 +19,11 @@ from field_client.desk import Desk
 from field_client.device_log import tell_failure
 from field_client.drafts import Typed, discard_draft, read_draft, save_draft
 from field_client.notices import Notice
-from field_client.speech import Speech
 from field_client.ui.keeper import DeskKeeper, Stage
 from field_client.ui.syncing import Syncer
 from field_client.work_undo import find_undoable
 from pages.language import choose_language
+from pages.speech import Speech
 from schemas.problems import Refused
 
 Tone = Literal["done", "warning", "refused"]

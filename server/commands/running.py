@@ -15,6 +15,7 @@ from server.commands.desk import Desk, NotReady, at_desk
 from server.commands.keeping_scribe import running_scribe
 from server.demo.people import LOGINS
 from server.demo.seeding import PASSWORD, seed
+from server.desk.live import STREAMS_MAX
 from server.event_log import WEB_SERVER_LOG, open_event_log
 from server.jobs import tidy
 from server.metrics import forget_ended
@@ -63,8 +64,8 @@ def serve(desk: Desk) -> None:
         interface=Interfaces.WSGI,
         factory=True,
         workers=settings.workers,
-        blocking_threads=settings.threads,
-        backpressure=settings.threads * LINES_EACH,
+        blocking_threads=settings.threads + STREAMS_MAX,
+        backpressure=settings.threads * LINES_EACH + STREAMS_MAX,
         workers_kill_timeout=STOP_S,
         # On a line that loses a third the head of a request may take longer than the default, thirty seconds.
         http1_settings=HTTP1Settings(header_read_timeout=round(settings.silence_s * 1000)),

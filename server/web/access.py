@@ -35,6 +35,8 @@ class Access:
     body_bytes_max: int | None = JSON_BYTES_MAX
     revoked_too: bool = False
     """A revoked device may call: what it hands in is kept aside and it is told so."""
+    is_form: bool = False
+    """A write is a form of the office's pages, and no JSON."""
 
 
 ANYBODY: Final = Access("anybody")
@@ -47,12 +49,17 @@ def _office(*roles: str) -> Access:
     return Access("person", frozenset(roles))
 
 
+def _page(*roles: str) -> Access:
+    return Access("person", frozenset(roles), is_form=True)
+
+
 FILE_READERS: Final = Access("device_or_person", frozenset(OFFICE_ROLES))
 READERS: Final = _office(*OFFICE_ROLES)
 WRITERS: Final = _office("dispatcher", "stock_keeper", "manager", "admin")
 JUDGES: Final = _office("dispatcher", "manager", "admin")
 REVIEWERS: Final = _office("dispatcher", "manager", "admin", "auditor")
 ENROLLERS: Final = _office("dispatcher", "admin")
+PAGE_READERS: Final = _page(*OFFICE_ROLES)
 
 ACCESS: Final[dict[str, Access]] = {
     "GET /health/live": ANYBODY,
@@ -90,6 +97,15 @@ ACCESS: Final[dict[str, Access]] = {
     "GET /trace": READERS,
     "GET /log/checkpoint": READERS,
     "POST /enrolments": ENROLLERS,
+    "GET /static/<path:name>": ANYBODY,
+    "GET /favicon.ico": ANYBODY,
+    "GET /desk": PAGE_READERS,
+    "GET /desk/sign-in": ANYBODY,
+    "POST /desk/sign-in": ANYBODY,
+    "POST /desk/sign-out": ANYBODY,
+    "POST /desk/language": ANYBODY,
+    "GET /desk/live": PAGE_READERS,
+    "GET /desk/orders": PAGE_READERS,
 }
 
 

@@ -117,6 +117,12 @@ def require_person(*roles: str) -> PersonIdentity:
     return person
 
 
+def find_person() -> PersonIdentity | None:
+    """Return the person who calls, None when it is nobody who has signed in."""
+    person: PersonIdentity | None = g.get("person")
+    return person
+
+
 def caller_organisation() -> str:
     """Return the organisation of the device or person that calls."""
     device: DeviceIdentity | None = g.get("device")
@@ -163,17 +169,21 @@ def caller_address() -> str:
     return find_caller(request.remote_addr, forwarded, wired().settings.trusted_proxies)
 
 
-def refuse_foreign_page() -> None:
+def refuse_foreign_page(*, is_form: bool = False) -> None:
     """Refuse a write that a page of another site makes a browser send.
 
-    Raises Refused with `not_signed_in`, or `malformed` when the body is not JSON.
+    Any page can send a form, so one must come with the browser's word that it was sent by a page of ours (Fetch
+    Metadata, or Origin from browsers that do not know it). Raises Refused with `not_signed_in`, or `malformed` when
+    the body is neither JSON nor a form that is taken here.
     """
-    origin = request.headers.get("Origin")
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in _OWN_PAGES:
+    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+    if site is not None and site not in _OWN_PAGES:
+        raise Refused("not_signed_in")
+    if is_form and site != "same-origin" and origin is None:
         raise Refused("not_signed_in")
     if origin is not None and origin != wired().settings.base_url and urlsplit(origin).netloc != request.host:
         raise Refused("not_signed_in")
-    if request.method != "DELETE" and not request.is_json:
+    if request.method != "DELETE" and not is_form and not request.is_json:
         raise Refused("malformed", detail="the Content-Type is application/json")
 
 
@@ -246,7 +256,7 @@ def _identify_person(access: Access) -> PersonIdentity:
     if access.roles and not found.roles & access.roles:
         raise Refused("role_not_allowed")
     if request.method not in _READING:
-        refuse_foreign_page()
+        refuse_foreign_page(is_form=access.is_form)
     noted = notes()
     noted.organisation, noted.person = found.organisation, found.person
     return PersonIdentity(found.organisation, found.person, found.name, found.roles)

@@ -1,8 +1,9 @@
-"""Wei's tablet in a real browser: an office with the demo company, unplugged unless a test plugs it in."""
+"""Wei's tablet and the desk in a real browser: an office with the demo company, unplugged unless a test plugs it in."""
 
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from server.demo.seeding import PASSWORD
 from tests.browser.tablet import Office, Tablet, complaints_of_axe, copy_tablet, enrol_tablet
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync", "--use-fake-ui-for-media-stream"]
+SCREEN = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 LIMIT_MS = 20_000
 PICTURE_QUALITY = 60
@@ -83,6 +86,47 @@ def phone(context: BrowserContext, tablet: Tablet) -> Iterator[Page]:
     page.goto(tablet.door)
     yield page
     assert faults == []
+
+
+@pytest.fixture(scope="session")
+def desk_office(seeded_office: Office, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """The demo company's server, which answers all the while; what a test of the desk writes, the next one finds."""
+    office = Office(tmp_path_factory.mktemp("desk") / "office")
+    shutil.copytree(seeded_office.folder, office.folder)
+    with office.plugged_in():
+        yield office
+
+
+@pytest.fixture
+def sign_in(browser: Browser, desk_office: Office) -> Iterator[Callable[..., Page]]:
+    """A way to sit somebody down at a screen of his own, signed in; a script that fails fails the test."""
+    contexts: list[BrowserContext] = []
+    faults: list[str] = []
+
+    def sit_down(login: str = "dana", language: str = "zh-CN", viewport: dict[str, int] = SCREEN) -> Page:
+        context = browser.new_context(viewport=viewport, locale=language)  # type: ignore[arg-type]
+        contexts.append(context)
+        context.set_default_timeout(LIMIT_MS)
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda message: faults.append(message.text) if _is_fault(message) else None)
+        page.goto(f"{desk_office.address}/desk/sign-in")
+        page.locator("input[name=login]").fill(login)
+        page.locator("input[name=password]").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/desk/orders*")
+        return page
+
+    yield sit_down
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+@pytest.fixture
+def desk(sign_in: Callable[..., Page]) -> Page:
+    """The screen of the dispatcher Dana, signed in, in Chinese."""
+    return sign_in("dana")
 
 
 def _is_fault(message: Any) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import pytest
 from werkzeug.test import TestResponse
@@ -21,6 +22,7 @@ from werkzeug.test import TestResponse
 from schemas.people import OFFICE_ROLES, ROLES
 from server.app import create_app
 from server.clock import utc_now
+from server.desk.visit import REFUSAL_HEADER
 from server.keys import new_id
 from server.services import accounts, devices
 from server.store.database import writing
@@ -38,6 +40,8 @@ NAMES: Final = {
 DEVICES: Final = ("our device", "our revoked device", "our frozen device", "their device", "unknown device")
 CALLERS: Final = ("anybody", *NAMES, *DEVICES)
 
+PAGES: Final = ("/desk", "/static", "/favicon.ico")
+
 SENTINEL: Final = "SENTINEL-7f3a"
 """Stands in every text of our company that a stranger must not see."""
 
@@ -46,12 +50,17 @@ BYTES: Final = {**TUS, "Content-Type": "application/offset+octet-stream"}
 FILE: Final = b"a photo of ours"
 
 
+class Form(dict[str, str]):
+    """The fields of a form of our pages, as a browser sends it that says where it comes from."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What an honest request to a route looks like; names in angle brackets stand for ids of our company."""
 
     path: str
     body: Any = None
+    """A text or dictionary for JSON, bytes as they are, or a Form."""
     headers: dict[str, str] = field(default_factory=dict)
     names_ours: bool = False
     """It names something of our company, which to anybody else is not there."""
@@ -108,7 +117,19 @@ REQUESTS: Final[dict[str, Request]] = {
     "GET /fleet": Request("/fleet"),
     "GET /log/checkpoint": Request("/log/checkpoint"),
     "POST /enrolments": Request("/enrolments", {"person": "<wei>"}, names_ours=True),
+    "GET /static/<path:name>": Request("/static/desk.css"),
+    "GET /favicon.ico": Request("/favicon.ico"),
+    "GET /desk": Request("/desk"),
+    "GET /desk/sign-in": Request("/desk/sign-in"),
+    "POST /desk/sign-in": Request("/desk/sign-in", Form(login="nobody", password="wrong")),
+    "POST /desk/sign-out": Request("/desk/sign-out", Form()),
+    "POST /desk/language": Request("/desk/language", Form(language="en")),
+    "GET /desk/live": Request("/desk/live"),
+    "GET /desk/orders": Request("/desk/orders"),
 }
+
+STREAMS: Final = frozenset({"GET /desk/live"})
+SIGNS_OUT: Final = frozenset({"DELETE /session", "POST /desk/sign-out"})
 
 NOT_THERE: Final = frozenset({"record_missing", "writer_not_allowed"})
 """What somebody of another company is told of ours beside 404: the same as of what never was."""
@@ -134,7 +155,9 @@ class Ground:
     def spell(self, request: Request, ids: dict[str, str]) -> tuple[str, bytes]:
         """Return path and body with ids in their places."""
         body = request.body if isinstance(request.body, bytes) else b""
-        if not isinstance(request.body, bytes) and request.body is not None:
+        if isinstance(request.body, Form):
+            body = urlencode(request.body, safe="<>").encode()
+        elif not isinstance(request.body, bytes) and request.body is not None:
             body = json.dumps(request.body).encode()
         path = request.path
         for name, value in ids.items():
@@ -147,21 +170,35 @@ class Ground:
         path, body = self.spell(request, ids or self.ids)
         method = route.split()[0]
         headers = dict(request.headers)
-        if body:
+        if isinstance(request.body, Form):
+            headers |= {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
+        elif body:
             headers.setdefault("Content-Type", "application/json")
         if caller in DEVICES:
             headers |= self._headers_of(caller, method, path, body, route)
         client = self.house.client()
-        if caller in self.cookies and route != "DELETE /session":
+        if caller in self.cookies and route not in SIGNS_OUT:
             client.set_cookie("gongdan_session", self.cookies[caller])
-        return client.open(PREFIX + path, method=method, data=body, headers=headers)
+        # A stream would go on for minutes: its head says whether he is let in.
+        answer = client.open(
+            self.address(path), method=method, data=body, headers=headers, buffered=route not in STREAMS
+        )
+        if answer.mimetype == "text/event-stream":
+            answer.close()
+            answer.response = []
+        return answer
+
+    def address(self, path: str) -> str:
+        """Return the address of a path, which is a page's where there is one, else a program's."""
+        is_page = any(page and path.startswith(page) for page in PAGES)
+        return path if is_page else PREFIX + path
 
     def _headers_of(self, caller: str, method: str, path: str, body: bytes, route: str) -> dict[str, str]:
         device, token = self.devices[caller]
         access = ACCESS[route]
         if access.body_bytes_max is None:
             return {"Authorization": f"Bearer {token}"}
-        plain, _, query = (PREFIX + path).partition("?")
+        plain, _, query = self.address(path).partition("?")
         return device.headers(method, plain, query, body)
 
 
@@ -298,19 +335,26 @@ def test_every_route_says_what_a_request_to_it_looks_like(ground: Ground) -> Non
     assert all(access_of(*route.split()) for route in ACCESS)
 
 
+def code_of(answer: TestResponse) -> str | None:
+    """Return the code of a refusal, which a page tells in a header."""
+    if answer.mimetype == "application/problem+json" and answer.data:
+        return problem_of(answer)
+    return answer.headers.get(REFUSAL_HEADER)
+
+
 @pytest.mark.parametrize("route", sorted(REQUESTS))
 def test_everybody_is_let_in_or_kept_out_as_the_table_says(ground: Ground, route: str) -> None:
     for caller in CALLERS:
         answer = ground.call(caller, route)
 
         expected = kept_out_as(caller, route)
-        code = problem_of(answer) if answer.mimetype == "application/problem+json" and answer.data else None
+        code = code_of(answer)
         if route.startswith("HEAD"):
             assert (answer.status_code in (401, 403)) == (expected is not None), (caller, answer.status)
         elif expected is None:
             assert code not in KEPT_OUT, (caller, code)
         else:
-            assert code == expected, (caller, answer.text)
+            assert code == expected, (caller, answer.status, answer.text)
         if not is_ours(caller) or expected is not None:
             assert leaks_in(ground, caller, route, answer) == set(), caller
 
@@ -329,7 +373,7 @@ def test_to_another_company_ours_is_as_if_it_never_was(ground: Ground, route: st
         for name, value in ground.ids.items():
             told, nothing = told.replace(value, name), nothing.replace(never[name], name)
         assert about_ours.status_code == about_nothing.status_code
-        assert about_ours.status_code == 404 or problem_of(about_ours) in NOT_THERE
+        assert about_ours.status_code == 404 or code_of(about_ours) in NOT_THERE
         if route != "GET /trace":
             assert told == nothing
 

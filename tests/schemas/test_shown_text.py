@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from field_client.speech import Speech
+from pages.speech import Speech
 from schemas.shown_text import show_text
 from server.commands.voice import Voice
 

@@ -24,14 +24,14 @@ PREFIX = "/api/v1"
 
 
 class DocumentedClient(FlaskClient):
-    """A client that fails when an answer's status is not one the interface's description names."""
+    """A client that fails when the status of an answer to a program is not one the interface's description names."""
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         response = super().open(*args, **{"buffered": True, **kwargs})
         method, path = response.request.method, response.request.path
         documented = self.application.config[DOCUMENT_CONFIG]["paths"]
         adapter = self.application.url_map.bind("")
-        if adapter.test(path, method):
+        if path.startswith(PREFIX) and adapter.test(path, method):
             rule, _ = adapter.match(path, method, return_rule=True)
             operation = documented[rule.rule.replace("<", "{").replace(">", "}")][method.lower()]
             told = {str(response.status_code), f"{response.status_code // 100}XX"}

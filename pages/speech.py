@@ -1,9 +1,9 @@
-"""How the client says values to a person: labels, choices, limits and times, in Chinese or English."""
+"""How values are said to a person: labels, choices, limits and times, in Chinese or English."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any, Final
 
 from schemas import kind_of
@@ -33,6 +33,8 @@ class Speech:
     """Says things in the person's language."""
 
     language: str
+    zone: tzinfo | None = None
+    """Where the person is; None where this machine is with him, and its own zone his."""
 
     def __call__(self, zh: str, en: str) -> str:
         """Return the text of the language."""
@@ -63,7 +65,7 @@ class Speech:
         return f"{spelled} {unit}".rstrip()
 
     def time(self, instant: str | None) -> str:
-        """Return a moment in the device's own zone, to the minute."""
+        """Return a moment in the person's zone, to the minute."""
         if instant is None:
             return "—"
-        return f"{datetime.fromisoformat(instant).astimezone():%Y-%m-%d %H:%M}"
+        return f"{datetime.fromisoformat(instant).astimezone(self.zone):%Y-%m-%d %H:%M}"

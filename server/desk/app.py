@@ -1,0 +1,61 @@
+"""The office's pages on the application: one blueprint above all pages, and what their templates may ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from flask import Blueprint, Flask
+
+from pages import assets
+from pages.assets import OWN_CONFIG, static_address
+from pages.language import CATALOGUE_CONFIG, LANGUAGES, choose_language, gettext, ngettext
+from pages.wording import spell_bytes, spell_price, spell_span
+from server.desk.live import Listeners
+from server.desk.pages import BLUEPRINTS, NAVIGATION
+from server.desk.visit import answer_refusals, send_policy, speech, take_words
+from server.desk.wording import spell_ago, spell_moment
+from server.web.auth import PersonIdentity, find_person
+from server.web.wiring import Wiring
+
+HOME: Final = Path(__file__).parent
+EXTENSION: Final = "gongdan_desk"
+
+
+def register_desk(app: Flask, parts: Wiring) -> None:
+    """Add the office's pages to an application."""
+    app.config[OWN_CONFIG] = (HOME / "static",)
+    app.config[CATALOGUE_CONFIG] = (HOME / "catalogue",)
+    app.extensions[EXTENSION] = Listeners(parts.engine)
+    desk = Blueprint("desk", __name__, template_folder="templates")
+    for page in BLUEPRINTS:
+        desk.register_blueprint(page)
+    answer_refusals(desk)
+    desk.after_request(send_policy)
+    desk.context_processor(_tell_about_visit)
+    app.register_blueprint(desk)
+    app.register_blueprint(assets.blueprint)
+    _speak(app)
+
+
+def _speak(app: Flask) -> None:
+    environment = app.jinja_env
+    environment.add_extension("jinja2.ext.i18n")
+    environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
+    environment.trim_blocks = environment.lstrip_blocks = True
+    environment.filters.update(
+        ago=spell_ago, moment=spell_moment, size=spell_bytes, price=spell_price, minutes=spell_span
+    )
+    environment.globals.update(
+        language=choose_language, LANGUAGES=LANGUAGES, static=static_address, words=take_words, say=speech
+    )
+
+
+def _tell_about_visit() -> dict[str, Any]:
+    who = find_person()
+    return {"who": who, "navigation": _navigation_of(who) if who else ()}
+
+
+def _navigation_of(who: PersonIdentity) -> list[tuple[str, str, str]]:
+    """Return address, name and key of the pages that a person may see."""
+    return [(page.address, page.name(), page.key) for page in NAVIGATION if who.roles & page.roles]
