@@ -117,7 +117,7 @@ def wsgi() -> Flask:
     parts: Wiring = app.extensions[EXTENSION]
     parts.contacts.start()
     # Daemons: a round cut off by the end of the process is made again by whoever comes next.
-    Rounds(parts.engine, parts.files).start()
+    Rounds(parts.engine, parts.files, settings.journal_days).start()
     Warranties(parts.engine, parts.office).start()
     spare_the_collector()
     return app

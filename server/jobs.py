@@ -17,6 +17,8 @@ from server.clock import spell_instant, unix_ms
 from server.event_log import EVENTS
 from server.services.blobs import clear_uploads
 from server.services.enrolment import remove_expired_codes
+from server.services.invitations import remove_expired_links
+from server.services.journal import JOURNAL_DAYS, forget_old_entries
 from server.services.office import Office
 from server.services.warranty import read_positions, renew
 from server.store.blob_files import BlobFiles
@@ -37,6 +39,8 @@ class Tidied:
     codes: int
     unknown_uploads: int = 0
     incomplete_files: int = 0
+    links: int = 0
+    journal_entries: int = 0
 
 
 @dataclass(slots=True)
@@ -45,6 +49,7 @@ class Rounds:
 
     engine: Engine
     files: BlobFiles
+    journal_days: int = JOURNAL_DAYS
     _stopped: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -62,7 +67,7 @@ class Rounds:
     def _run(self) -> None:
         while not self._stopped.is_set():
             try:
-                tidied = tidy(self.engine, self.files)
+                tidied = tidy(self.engine, self.files, self.journal_days)
             except (Refused, OSError) as error:
                 EVENTS.warning("not_tidied", extra={"facts": {"why": str(error)}})
             except Exception:
@@ -134,7 +139,7 @@ class Warranties:
             self._stopped.wait(RENEW_EVERY_S)
 
 
-def tidy(engine: Engine, files: BlobFiles) -> Tidied | None:
+def tidy(engine: Engine, files: BlobFiles, journal_days: int = JOURNAL_DAYS) -> Tidied | None:
     """Make one round and return what was cleared away; None when somebody else is at it.
 
     Raises Refused with `database_busy` or `disk_full`, OSError when a file cannot be deleted.
@@ -145,4 +150,6 @@ def tidy(engine: Engine, files: BlobFiles) -> Tidied | None:
         now_ms = unix_ms()
         cleared = clear_uploads(engine, files, now_ms)
         codes = remove_expired_codes(engine, spell_instant(now_ms))
-        return Tidied(cleared.expired, codes, cleared.unknown, cleared.incomplete)
+        links = remove_expired_links(engine, spell_instant(now_ms))
+        forgotten = forget_old_entries(engine, journal_days, now_ms)
+        return Tidied(cleared.expired, codes, cleared.unknown, cleared.incomplete, links, forgotten)

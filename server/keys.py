@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import hmac
 import os
 import random
 import secrets
@@ -12,7 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from nacl.exceptions import BadSignatureError
+from nacl.encoding import HexEncoder
+from nacl.exceptions import BadSignatureError, CryptoError
+from nacl.secret import SecretBox
 from nacl.signing import SigningKey, VerifyKey
 
 from server.clock import unix_ms
@@ -76,12 +80,40 @@ def verify_signature(public_key: bytes, message: bytes, signature: bytes) -> boo
     return True
 
 
+def seal_secret(key: OfficeKey, purpose: str, secret: str) -> str:
+    """Return a secret enciphered for the database, so that a copy of the database alone does not show it."""
+    return bytes(_box_of(key, purpose).encrypt(secret.encode("utf-8"), encoder=HexEncoder)).decode("ascii")
+
+
+def open_secret(key: OfficeKey, purpose: str, sealed: str) -> str:
+    """Return a secret that `seal_secret` enciphered. Raises ValueError when it was with another key."""
+    try:
+        return _box_of(key, purpose).decrypt(sealed.encode("ascii"), encoder=HexEncoder).decode("utf-8")
+    except CryptoError:
+        raise ValueError(f"{purpose}: sealed with another key than that in the data folder") from None
+
+
+def _box_of(key: OfficeKey, purpose: str) -> SecretBox:
+    return SecretBox(hmac.new(key.token_secret, purpose.encode("utf-8"), hashlib.sha256).digest())
+
+
 def new_id() -> str:
     """Return a UUIDv7: ids made later sort later. Source: RFC 9562 section 5.7."""
     value = unix_ms() << 80 | _chance.getrandbits(80)
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return str(uuid.UUID(int=value))
+
+
+def id_bound(milliseconds: int) -> str:
+    """Return what sorts before every id made from this time on, in milliseconds since 1970, and after all older."""
+    digits = f"{max(0, milliseconds):012x}"
+    return f"{digits[:8]}-{digits[8:]}"
+
+
+def new_secret() -> str:
+    """Return a random text of 256 bits, fit for an address; never drawn from a simulation's chance."""
+    return secrets.token_urlsafe(SECRET_BYTES)
 
 
 def new_code(length: int) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -45,6 +47,8 @@ OPTIONS: Final = (
     Option("GONGDAN_DEVICE_UPLOAD_BYTES_MAX", "2147483648", "Bytes of a device's unfinished uploads."),
     Option("GONGDAN_ORGANISATION_UPLOADS_MAX", "10000", "Uploads an organisation may leave unfinished."),
     Option("GONGDAN_ORGANISATION_UPLOAD_BYTES_MAX", "107374182400", "Bytes of its unfinished uploads."),
+    Option("GONGDAN_JOURNAL_DAYS", "400", "Days for which it is kept who looked at what."),
+    Option("GONGDAN_OIDC_FILE", "", "TOML file with the OpenID providers people may sign in by."),
     Option("GONGDAN_BLOBS", "", "s3://bucket/prefix for files; empty means the data folder."),
     Option("GONGDAN_BLOBS_ENDPOINT", "", "URL of the S3 service; empty means Amazon's."),
     Option("GONGDAN_BLOBS_REGION", "us-east-1", "Region of the bucket."),
@@ -90,6 +94,29 @@ class UploadQuotas:
 
 
 @dataclass(frozen=True, slots=True)
+class OidcProvider:
+    """An OpenID provider by which people of one organisation may sign in."""
+
+    name: str
+    """Its part of the address to which people come back"""
+    label: str
+    label_en: str
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    organisation: str
+    """Name or id; empty where the server has only one"""
+    scope: str
+    match_email: bool
+    """A verified e-mail address that is somebody's login is his"""
+    email_domains: tuple[str, ...]
+    create_roles: tuple[str, ...]
+    """Whoever is unknown gets an account with these roles; empty for nobody"""
+    second_factor: bool
+    """The provider asks for a second factor itself"""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The options of one server, read once at start."""
 
@@ -112,6 +139,8 @@ class Settings:
     disk_free_bytes_min: int
     upload_quotas: UploadQuotas
     bucket: BucketAddress | None
+    journal_days: int
+    providers: tuple[OidcProvider, ...]
 
     @property
     def is_sqlite(self) -> bool:
@@ -158,6 +187,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         disk_free_bytes_min=int(values["GONGDAN_DISK_FREE_BYTES_MIN"]),
         upload_quotas=_read_quotas(values),
         bucket=_read_bucket(values),
+        journal_days=int(values["GONGDAN_JOURNAL_DAYS"]),
+        providers=_read_providers(values["GONGDAN_OIDC_FILE"]),
     )
 
 
@@ -208,3 +239,60 @@ def _choose(values: Mapping[str, str], variable: str, words: tuple[str, ...]) ->
     if word not in words:
         raise ValueError(f"{variable} is {word!r}; it must be {' or '.join(words)}")
     return word
+
+
+_PROVIDER_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,29}\Z")
+_PROVIDER_TEXTS: Final = {
+    "name": None,
+    "label": None,
+    "label_en": "",
+    "issuer": None,
+    "client_id": None,
+    "client_secret": "",
+    "organisation": "",
+    "scope": "openid email profile",
+}
+_PROVIDER_FLAGS: Final = {"match_email": True, "second_factor": False}
+_PROVIDER_LISTS: Final = ("email_domains", "create_roles")
+
+
+def _read_providers(path: str) -> tuple[OidcProvider, ...]:
+    """Read the providers of a TOML file. Raises ValueError, OSError when it cannot be read."""
+    if not path:
+        return ()
+    document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    if set(document) - {"provider"}:
+        raise ValueError(f"{path}: nothing but [[provider]] is known")
+    found = tuple(_read_provider(path, table) for table in document.get("provider", ()))
+    if len({provider.name for provider in found}) != len(found):
+        raise ValueError(f"{path}: two providers have one name")
+    return found
+
+
+def _read_provider(path: str, table: dict[str, Any]) -> OidcProvider:
+    known = {**_PROVIDER_TEXTS, **_PROVIDER_FLAGS, **{name: [] for name in _PROVIDER_LISTS}}
+    unlike = [name for name in table if name not in known]
+    missing = [name for name, default in known.items() if default is None and not table.get(name)]
+    if unlike or missing:
+        raise ValueError(f"{path}: a provider has no {', '.join(unlike)}, and needs {', '.join(missing)}")
+    values = known | table
+    wrong = [name for name in _PROVIDER_TEXTS if not isinstance(values[name], str)]
+    wrong += [name for name in _PROVIDER_FLAGS if not isinstance(values[name], bool)]
+    wrong += [name for name in _PROVIDER_LISTS if not _is_list_of_texts(values[name])]
+    if wrong:
+        raise ValueError(f"{path}: of the wrong type: {', '.join(wrong)}")
+    if not _PROVIDER_NAME.match(values["name"]):
+        raise ValueError(f"{path}: a name has small letters, digits and hyphens, 30 at most")
+    issuer = urlsplit(values["issuer"])
+    is_own_machine = issuer.scheme == "http" and issuer.hostname in ("127.0.0.1", "localhost", "::1")
+    if not is_own_machine and issuer.scheme != "https":
+        raise ValueError(f"{path}: an issuer is an https address")
+    if "openid" not in values["scope"].split():
+        raise ValueError(f"{path}: a scope without openid tells nobody who signs in")
+    for name in _PROVIDER_LISTS:
+        values[name] = tuple(values[name])
+    return OidcProvider(**values)
+
+
+def _is_list_of_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)

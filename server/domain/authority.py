@@ -5,6 +5,7 @@ Rule 1: a device writes in the name of its own person; the office device in the 
         another system is such a device.
 Rule 2: a kind is written by the roles it names; an OFFICE field only from the office, except that whoever
         takes an order down on site may take it himself.
+        Nobody writes his own roles, and only an admin makes or unmakes one.
 Rule 3: a record is created once, and updated or deleted only when it exists; a fact is only created.
 Rule 4: what a change refers to exists and is of the kind referred to.
 Rule 5: a device changes and adds to records that it holds or once held; work done after an order was
@@ -31,6 +32,10 @@ from sync.changeset import Change
 
 OFFICE_WRITERS: Final = frozenset({"dispatcher", "stock_keeper", "manager", "admin", "system"})
 """Roles that write as the office; an auditor reads."""
+
+ADMIN: Final = "admin"
+SYSTEM: Final = "system"
+"""The office itself, when it founds an organisation or fills a demo."""
 
 FIELD_NAME_MOST: Final = 60
 """The length of a conflict's `field`, which must be able to name a field that only a newer client knows."""
@@ -111,6 +116,7 @@ def fault_of_change(
     assert kind is not None
     return (
         _fault_of_writer(change, kind, author)
+        or _fault_of_roles(change, author, find)
         or _fault_of_existence(change, find, created)
         or _fault_of_references(change, kind, find, created)
         or _fault_of_withdrawal(change, find)
@@ -132,6 +138,17 @@ def _fault_of_writer(change: Change, kind: Kind, author: Author) -> Fault | None
         if not leaves_open and not takes_himself:
             return Fault("writer_not_allowed", {"field": name})
     return None
+
+
+def _fault_of_roles(change: Change, author: Author, find: Find) -> Fault | None:
+    if change.kind != "person" or "roles" not in change.set or SYSTEM in author.roles:
+        return None
+    if change.id == author.person:
+        return Fault("own_roles")
+    found = find(change.id)
+    before = frozenset(found[1].get("roles") or ()) if found else frozenset()
+    moves_admin = (ADMIN in before) != (ADMIN in change.set["roles"])
+    return Fault("writer_not_allowed", {"field": "roles"}) if moves_admin and ADMIN not in author.roles else None
 
 
 def _fault_of_existence(change: Change, find: Find, created: dict[str, str]) -> Fault | None:

@@ -2,7 +2,7 @@
 
 `log` is the data; `records`, `feed`, `holders`, `holdings`, `reaches`, `links`, `devices`, `order_board`, `plans`,
 `reviews`, `signed_orders`, `trace_facts`, `stock` and `request_board` are rebuilt from it. The rest (accounts,
-enrolments, uploads, contacts, watermarks, what was kept aside) is the server's own.
+enrolments, uploads, contacts, watermarks, the journal, what was kept aside) is the server's own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 from server.store.access_tables import Account as Account
 from server.store.access_tables import Attempt as Attempt
 from server.store.access_tables import Enrolment as Enrolment
+from server.store.access_tables import Identity as Identity
+from server.store.access_tables import JournalEntry as JournalEntry
+from server.store.access_tables import PasswordLink as PasswordLink
+from server.store.access_tables import Policy as Policy
+from server.store.access_tables import RecoveryCode as RecoveryCode
+from server.store.access_tables import SecondFactor as SecondFactor
 from server.store.access_tables import SignInSession as SignInSession
+from server.store.access_tables import Wipe as Wipe
 from server.store.base import UUID_LENGTH, db
 from server.store.base import Base as Base
 from server.store.base import key as _key

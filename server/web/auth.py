@@ -27,6 +27,7 @@ from server.store import sessions
 from server.store.database import reading, writing
 from server.store.devices import KnownDevice
 from server.store.feed import FeedEnd
+from server.store.sessions import KnownSession
 from server.web.access import Access, access_of
 from server.web.addresses import find_caller
 from server.web.call import Call, flask_call
@@ -148,7 +149,8 @@ def open_session(signed_in: SignedIn) -> None:
     with writing(wired().engine) as connection:
         sessions.delete_ended(connection, signed_in.organisation, now)
         ends_at = now + SESSION_HOURS * 3600
-        sessions.insert_session(connection, signed_in.organisation, _digest(secret), signed_in.person, ends_at)
+        opened = KnownSession(signed_in.person, "password", now)
+        sessions.insert_session(connection, signed_in.organisation, _digest(secret), opened, ends_at)
     session.permanent = True
     session["organisation"] = signed_in.organisation
     session["secret"] = secret
@@ -249,8 +251,8 @@ def _identify_person(access: Access) -> PersonIdentity:
         raise Refused("not_signed_in")
     organisation = session["organisation"]
     with reading(wired().engine) as connection:
-        person = sessions.find_person(connection, organisation, _digest(session["secret"]), unix_now())
-        found = accounts.find_signed_in(connection, organisation, person) if person else None
+        opened = sessions.find_session(connection, organisation, _digest(session["secret"]), unix_now())
+        found = accounts.find_signed_in(connection, organisation, opened.person) if opened else None
     if found is None or not hmac.compare_digest(found.account_stamp, session["stamp"]):
         raise Refused("not_signed_in")
     if access.roles and not found.roles & access.roles:
