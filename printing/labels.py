@@ -23,6 +23,9 @@ MODULE_DOTS: Final = 8
 QUIET_MODULES: Final = 4
 """The quiet zone of ISO/IEC 18004 section 6.3.8."""
 
+SEAL: Final = "s"
+"""The parameter of a Digital Link that holds its seal."""
+
 TEXT_WIDTH_DOTS: Final = 520
 LINE_CHARACTERS_MAX: Final = 30
 """Fits the printed width beside the code; a longer line is cut, since the code holds the whole."""
@@ -39,6 +42,22 @@ def machine_text(base_url: str, gtin: str | None, serial: str) -> str:
     if gtin is None or _GTIN(gtin) is None or _SERIAL_OF_GS1(serial) is None:
         return serial
     return f"https://{urlsplit(base_url).netloc}/01/{gtin}/21/{quote(serial, safe='')}"
+
+
+def part_text(base_url: str, gtin: str | None, part_number: str, batch: str | None = None) -> str:
+    """Return what a part's code holds: a GS1 Digital Link with the batch where there is one, or the part number."""
+    if gtin is None or _GTIN(gtin) is None:
+        return part_number
+    of_batch = f"/10/{quote(batch, safe='')}" if batch and _SERIAL_OF_GS1(batch) else ""
+    return f"https://{urlsplit(base_url).netloc}/01/{gtin}{of_batch}"
+
+
+def seal_text(text: str, seal: str) -> str:
+    """Return a Digital Link with a seal, as a parameter that is no application identifier; other texts as they are.
+
+    Source: GS1 Digital Link URI Syntax 1.3 section 4.10 (keys of more than digits are the maker's own).
+    """
+    return f"{text}?{SEAL}={seal}" if text.startswith("https://") else text
 
 
 def draw_label(text: str, title: str, lines: tuple[str, ...]) -> bytes:

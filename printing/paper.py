@@ -1,4 +1,4 @@
-"""A4 paper: what is set on pages, from the top down, and the bytes of the document.
+"""Paper, A4 unless said otherwise: what is set on pages, from the top down, and the bytes of the document.
 
 Rule 1: places are points from the left and from the top; only `render` knows that PDF counts from the bottom.
 Rule 2: the bytes are plain: no stream is compressed, since compressors differ between machines; no date but the
@@ -63,6 +63,9 @@ class Paper:
     setter: Setter = field(default_factory=Setter)
     pages: list[list[Draw]] = field(default_factory=lambda: [[]])
     y: float = 0
+    width: float = WIDTH
+    height: float = HEIGHT
+    pages_max: int = PAGES_MAX
 
     def __post_init__(self) -> None:
         """Begin at the top."""
@@ -70,7 +73,7 @@ class Paper:
 
     def new_page(self) -> None:
         """Go on with an empty page. Raises Refused with `sheet_unreadable` when there are far too many."""
-        if len(self.pages) == PAGES_MAX:
+        if len(self.pages) == self.pages_max:
             raise Refused("sheet_unreadable")
         self.pages.append([])
         self.y = self.top
@@ -95,13 +98,13 @@ class Paper:
             canvas.setFont(NAME, size)
             canvas.setFillColor(HexColor(colour))
             if not bold:
-                canvas.drawString(left, HEIGHT - y, text)
+                canvas.drawString(left, self.height - y, text)
                 return
             # The typeface has one weight; a line around each letter makes it bold.
             canvas.saveState()
             canvas.setStrokeColor(HexColor(colour))
             canvas.setLineWidth(size * BOLD)
-            canvas.drawString(left, HEIGHT - y, text, mode=2)
+            canvas.drawString(left, self.height - y, text, mode=2)
             canvas.restoreState()
 
         self.pages[-1].append(draw)
@@ -118,7 +121,7 @@ class Paper:
                 canvas.setStrokeColor(HexColor(line))
                 canvas.setLineWidth(0.6)
             has = {"stroke": int(bool(line)), "fill": int(bool(fill))}
-            canvas.roundRect(x, HEIGHT - y - height, width, height, round_by, **has)
+            canvas.roundRect(x, self.height - y - height, width, height, round_by, **has)
 
         self.pages[-1].append(draw)
 
@@ -128,7 +131,7 @@ class Paper:
         def draw(canvas: Canvas) -> None:
             canvas.setStrokeColor(HexColor(colour))
             canvas.setLineWidth(thickness)
-            canvas.line(x, HEIGHT - y, x + width, HEIGHT - y)
+            canvas.line(x, self.height - y, x + width, self.height - y)
 
         self.pages[-1].append(draw)
 
@@ -142,7 +145,7 @@ class Paper:
             canvas.setLineCap(1)
             canvas.setLineJoin(1)
             for stroke in strokes:
-                _draw_stroke(canvas, [(x, HEIGHT - y) for x, y in stroke], thickness)
+                _draw_stroke(canvas, [(x, self.height - y) for x, y in stroke], thickness)
 
         self.pages[-1].append(draw)
 
@@ -155,7 +158,7 @@ class Paper:
             path = canvas.beginPath()
             for number, row in enumerate(rows):
                 for start, length in _runs(row):
-                    path.rect(x + start * edge, HEIGHT - y - (number + 1) * edge, length * edge, edge)
+                    path.rect(x + start * edge, self.height - y - (number + 1) * edge, length * edge, edge)
             canvas.drawPath(path, stroke=0, fill=1)
 
         self.pages[-1].append(draw)
@@ -167,7 +170,7 @@ class Paper:
             return False
         scale = min(width / size[0], height / size[1])
         wide, high = size[0] * scale, size[1] * scale
-        left, below = x + (width - wide) / 2, HEIGHT - y - (height + high) / 2
+        left, below = x + (width - wide) / 2, self.height - y - (height + high) / 2
 
         def draw(canvas: Canvas) -> None:
             canvas.drawImage(ImageReader(io.BytesIO(jpeg)), left, below, wide, high)
@@ -188,7 +191,7 @@ class Paper:
         out = io.BytesIO()
         with _PRESS:
             load_typeface()
-            canvas = Canvas(out, pagesize=(WIDTH, HEIGHT), invariant=1, pageCompression=0, lang="zh-CN")
+            canvas = Canvas(out, pagesize=(self.width, self.height), invariant=1, pageCompression=0, lang="zh-CN")
             # The file's id begins with the time, for which the library asks the machine.
             canvas._doc.signature = hashlib.sha256(title.encode("utf-8"))
             canvas.setTitle(title)
