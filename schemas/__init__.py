@@ -12,6 +12,7 @@ from schemas import (
     customer,
     equipment,
     evidence,
+    inquiry,
     job_sheet,
     order,
     part,
@@ -141,6 +142,8 @@ _SCHEMAS: Final[tuple[type[RecordSchema], ...]] = (
     withdrawal.Withdrawal,
     review.Conflict,
     review.ReviewException,
+    inquiry.Inquiry,
+    inquiry.InquiryAnswer,
 )
 
 KINDS: Final[dict[str, Kind]] = {schema.kind: Kind(schema.kind, schema) for schema in _SCHEMAS}

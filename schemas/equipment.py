@@ -78,6 +78,8 @@ class Machine(RecordSchema):
     key_equipment = truth("关键设备", "Key equipment", merge=OFFICE)
     state = choice("状态", "State", ("running", "limited", "down", "retired"))
     firmware = text("固件版本", "Firmware", most=60)
+    # The record that counts, where one machine was registered twice; this one stays for what was recorded under it.
+    same_as_id = reference("与此为同一设备", "Same machine as", "machine", merge=OFFICE)
 
 
 CHECK_TYPES = ("yes_no", "choice", "number", "text", "photo", "series")

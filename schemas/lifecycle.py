@@ -67,6 +67,8 @@ MOVES: Final[dict[tuple[str, str], frozenset[str]]] = {
     ("sent_back", "travelling"): FIELD_ONLY,
     ("sent_back", "in_progress"): FIELD_ONLY,
     ("sent_back", "cancelled"): OFFICE_ONLY,
+    ("closed", "sent_back"): OFFICE_ONLY,
+    ("cancelled", "assigned"): OFFICE_ONLY,
 }
 
 WAYS_BACK: Final[frozenset[tuple[str, str]]] = frozenset(

@@ -162,12 +162,12 @@ class PartFitted(RecordSchema):
 
 
 class PartRemoved(RecordSchema):
-    """A part was taken out of a machine."""
+    """A part was taken out of a machine. The office records a removal that nobody wrote down, with its `reason`."""
 
     kind = "part_removed"
     label = ("拆下备件", "Part removed")
     nature = Nature.FACT
-    writers = frozenset({"engineer"})
+    writers = frozenset({"engineer", "dispatcher", "manager"})
 
     order_id = reference("工单", "Work order", "work_order", required=True, follows=True, merge=FROZEN)
     machine_id = reference("设备", "Machine", "machine", required=True, follows=True, merge=FROZEN)
@@ -179,3 +179,4 @@ class PartRemoved(RecordSchema):
     batch = text("批号", "Batch number", most=SERIAL_MOST, merge=FROZEN)
     destination = choice("去向", "Goes to", DESTINATIONS, merge=FROZEN)
     removed_at = instant("拆下时间", "Removed at", required=True, merge=FROZEN)
+    reason = text("补记依据", "Grounds of the office", most=500, merge=FROZEN)

@@ -110,6 +110,13 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("set_refused", 422, "never", "同一变更集中的另一项被拒绝，因此整组未生效，内容已保全。", "Another change of the same set was refused, so none took effect; the data is kept."),
     Problem("conflict_settled", 409, "after_pull", "该冲突已由他人裁定。", "This conflict was already settled by somebody else."),
     Problem("conflict_moved", 409, "after_pull", "该冲突又收到了新的提交值，请重新查看后裁定。", "Another value has come in for this conflict since; look again before you settle it."),
+    Problem("standing_moved", 409, "after_pull", "“{field}”的现值已经变为“{value}”（{who}，{at}），请重新查看后裁定。", "'{field}' has become '{value}' meanwhile ({who}, {at}); look again before you decide."),
+    Problem("note_missing", 422, "ask_person", "这是真正的分歧，请写明裁定理由。", "This is a real disagreement: say why you decide so."),
+    Problem("decision_overtaken", 409, "after_pull", "裁定之后“{field}”又有改动，现在是“{value}”，不能撤销；请另作修改。", "'{field}' was changed after the decision and is '{value}' now, so the decision cannot be undone; change it instead."),
+    Problem("decision_final", 409, "never", "这个决定不能撤销：已删除或撤回的内容不能恢复。", "This decision cannot be undone: what was deleted or withdrawn stays so."),
+    Problem("not_settled", 409, "after_pull", "这一项还没有裁定，或已由他人撤销裁定。", "This is not settled, or somebody has undone the decision already."),
+    Problem("nobody_to_ask", 422, "ask_person", "没有可以询问的工程师：{name} 没有在用的终端。", "There is nobody to ask: {name} has no device in use."),
+    Problem("remedy_unfit", 422, "after_pull", "这种处理方式不适用于此异常，或情况已变，请重新查看。", "This way of settling does not fit the exception, or things have changed; look again."),
     # Master data.
     Problem("changed_meanwhile", 409, "ask_person", "您填写期间，他人改了：{fields}。请看两边的值后再保存。", "Somebody changed {fields} while the form was open; look at both values, then save."),
     Problem("set_once", 409, "never", "“{field}”填写后不能再改。", "'{field}' is set once and does not change."),

@@ -1,7 +1,8 @@
 """What waits for a person: conflicts between two edits, and exceptions that the facts raise.
 
 Both are written by the server itself while it takes a change-set in, and settled by a change-set of
-a dispatcher. They follow their record, so the device that has it also sees what became of its edit.
+a dispatcher. They follow their record, so the device that has it also sees what became of its edit. Whoever
+decides one may put it off, and may put a question to an engineer (schemas/inquiry.py).
 """
 
 from typing import Any
@@ -22,7 +23,7 @@ from schemas.base import (
     text,
     whole,
 )
-from schemas.merge_rules import ASK, FROZEN
+from schemas.merge_rules import ASK, FROZEN, LATEST
 
 EXCEPTION_CODES = (
     "serial_in_two_places",
@@ -32,7 +33,34 @@ EXCEPTION_CODES = (
     "unknown_serial",
     "job_sheet_differs",
     "stock_below_zero",
+    "machine_registered_twice",
 )
+
+EXCEPTION_LABELS = {
+    "serial_in_two_places": ("同一序列号装在两处", "One serial number in two places"),
+    "recalled_batch": ("召回批次的备件", "Part from a recalled batch"),
+    "work_on_ended_order": ("在已结束的工单上作业", "Work on an ended order"),
+    "changed_after_signature": ("客户签字后有改动", "Changed after the signature"),
+    "unknown_serial": ("拆下的序列号不在该设备上", "Removed part was not known to be there"),
+    "job_sheet_differs": ("服务报告与摘要不符", "Job sheet differs from its hash"),
+    "stock_below_zero": ("库存低于零", "Stock below zero"),
+    "machine_registered_twice": ("同一设备登记了两次", "One machine registered twice"),
+}
+
+REMEDY_LABELS = {
+    "keep": ("保留事实，说明原因", "Keep the facts as they are"),
+    "reopen_order": ("重新打开工单", "Open the order again"),
+    "withdraw_fact": ("撤回这条记录", "Strike this entry out"),
+    "record_removal": ("补记从另一台设备拆下", "Record its removal from the other machine"),
+    "suspect_counterfeit": ("标记疑似假冒", "Mark as suspected counterfeit"),
+    "renew_signature": ("请客户重新签字", "Ask for a new signature"),
+    "follow_up": ("开出更换工单", "Order its replacement"),
+    "count_stock": ("按盘点数更正库存", "Correct the stock by a count"),
+    "merge_machines": ("并为一台设备", "Take both as one machine"),
+}
+"""What a dispatcher may do about an exception; server/domain/remedies.py says which makes sense where."""
+
+REMEDIES = tuple(REMEDY_LABELS)
 
 REVIEW_WRITERS = frozenset({"system", "dispatcher", "manager", "admin"})
 
@@ -53,7 +81,24 @@ def _any_value(zh: str, en: str) -> Any:
     return fields.Raw(allow_none=True, metadata={"rule": FieldRule(ASK, zh, en), "description": f"{zh} / {en}"})
 
 
-class Conflict(RecordSchema):
+class Waiting(RecordSchema):
+    """What waits for a decision. It may be put off, until a time or until somebody's device has synced.
+
+    Of two who put one off, the later one counts; nobody is asked about that.
+    """
+
+    later_until = instant("暂缓至", "Put off until", merge=LATEST)
+    later_person = pattern("待其终端同步", "Put off until this person syncs", UUID_PATTERN, merge=LATEST)
+    later_why = text("暂缓原因", "Why it is put off", most=500, merge=LATEST)
+    later_by = pattern("暂缓人", "Put off by", UUID_PATTERN, merge=LATEST)
+    later_at = instant("暂缓时间", "Put off at", merge=LATEST)
+
+
+POSTPONEMENT = ("later_until", "later_person", "later_why", "later_by", "later_at")
+"""The fields that put a review off, written together."""
+
+
+class Conflict(Waiting):
     """Office and field moved one field of one record away from the same base."""
 
     kind = "conflict"
@@ -77,7 +122,7 @@ class Conflict(RecordSchema):
     settled_by = pattern("裁定人", "Settled by", UUID_PATTERN)
 
 
-class ReviewException(RecordSchema):
+class ReviewException(Waiting):
     """Facts that cannot all be right, or that somebody must know of; the facts themselves are kept."""
 
     kind = "exception"
@@ -93,5 +138,6 @@ class ReviewException(RecordSchema):
     withdrawal_id = reference("撤回", "Withdrawn by", "withdrawal")
     raised_at = instant("发现时间", "Raised at", merge=FROZEN)
     state = choice("状态", "State", ("open", "settled"), required=True)
+    settled_as = choice("处理方式", "Settled by", REMEDIES)
     decision = text("处理决定", "Decision", most=1000)
     settled_by = pattern("处理人", "Settled by", UUID_PATTERN)

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any, Final
 
-from schemas.review import EXCEPTION_CODES
+from schemas.review import EXCEPTION_CODES, POSTPONEMENT
 from schemas.stock import balance_changes
 from server.domain import findings
 from server.domain.arrival import Arrival
@@ -14,7 +14,7 @@ from server.domain.findings import Finding, PartEvent, order_of
 from server.domain.times import correct, milliseconds
 from server.intake_judge import settled_fields
 from server.store import json_text, projections
-from server.store.stored_record import Record
+from server.store.stored_record import ALL_FIELDS, Record
 from server.store.workspace import DeviceState, Workspace
 from sync import codec
 from sync.chain import FIRST_PREV, Sealed
@@ -26,13 +26,18 @@ from sync.receipt import ChangeVerdict, Verdict, worst
 REVIEW_NAMESPACE: Final = uuid.UUID("5d0c4b3e-6a8f-5c1d-9e47-2f6b8a1c0d35")
 """Ids of conflicts and exceptions are derived from what raised them, so that a replay names them alike."""
 
+ABOUT_WORK: Final = ("conflict", "exception", "inquiry", "inquiry_answer")
+"""Kinds that belong to an order but are no work on it."""
+
 
 def apply_changes(store: Workspace, arrival: Arrival) -> tuple[Verdict, tuple[ChangeVerdict, ...]]:
     """Make each change, open what waits for a person, bring the scope up to date; return the verdicts."""
     settled = settled_fields(store, arrival.changes)
     verdicts = []
+    # What a dispatcher does about an exception, such as striking a fact out of a signed order, is no further exception.
+    decides = any(change.kind == "exception" for change in arrival.changes)
     for change in arrival.changes:
-        for finding in _look_at(store, change):
+        for finding in () if decides else _look_at(store, change):
             _raise_exception(store, arrival, change, finding)
         if change.kind == "withdrawal":
             _mark_exceptions(store, arrival, change)
@@ -109,12 +114,16 @@ def _contest(store: Workspace, arrival: Arrival, record: Record, contested: Cont
         "incoming": contested.incoming,
         "incoming_provenance": _provenance(arrival, store.position),
     }
-    for conflict_id in store.findings.open_conflicts(record.id, contested.field):
-        conflict = store.record(conflict_id)
-        assert conflict is not None
+    known = [store.record(found) for found in set(store.findings.open_conflicts(record.id, contested.field))]
+    # In one order, whether one transaction knows them or several, so that a replay chooses alike.
+    for conflict in sorted(
+        (found for found in known if found), key=lambda found: (found.stamps[ALL_FIELDS][0], found.id)
+    ):
         same_device = conflict.body["incoming_provenance"]["device_id"] == device
         if conflict.body["state"] == "open" and same_device and conflict.body["incoming"] == contested.base:
-            store.write(conflict_id, "conflict", shared, device)
+            # Put off was what is there no more.
+            awake = {name: None for name in POSTPONEMENT if conflict.body.get(name) is not None}
+            store.write(conflict.id, "conflict", shared | awake, device)
             return
     conflict_id = _derived_id(arrival.digest, record.id, contested.field)
     opening = {
@@ -161,7 +170,10 @@ def _look_at(store: Workspace, change: Change) -> Iterator[Finding]:
         # What else is to be said of it is said of the part fitted, in the same set.
         yield from _look_at_stock(store, change)
         return
-    if not order_id or change.kind in ("conflict", "exception"):
+    if change.kind == "machine" and change.op == "create":
+        yield from _look_at_machine(store, change)
+        return
+    if not order_id or change.kind in ABOUT_WORK:
         return
     order = store.record(order_id)
     is_signed = store.findings.signature_of(order_id) is not None
@@ -181,6 +193,19 @@ def _look_at_stock(store: Workspace, change: Change) -> Iterator[Finding]:
         if by < 0 and left < 0:
             names = [found.body if (found := store.record(where)) else {} for where in (key.part, key.place)]
             yield findings.find_below_zero(key, names[0], names[1], left)
+
+
+def _look_at_machine(store: Workspace, change: Change) -> Iterator[Finding]:
+    likely = [store.record(found) for found in store.findings.machines_like(change.set["serial"]) if found != change.id]
+    others = [(twin.id, _maker_of(store, twin.body), twin.body) for twin in likely if twin and not twin.deleted]
+    found = findings.find_twin(change.set, _maker_of(store, change.set), others)
+    if found is not None:
+        yield found
+
+
+def _maker_of(store: Workspace, machine: dict[str, Any]) -> str:
+    model = store.record(machine["model_id"])
+    return (model.body.get("manufacturer") if model else None) or ""
 
 
 def _look_at_part(store: Workspace, change: Change) -> list[Finding | None]:
@@ -221,6 +246,10 @@ def _take_note(store: Workspace, record: Record) -> None:
     elif record.kind == "stock_move":
         for key, by in balance_changes(body):
             store.findings.add_to_balance(key, by)
+    elif record.kind == "conflict" and body["state"] == "open":
+        store.findings.add_conflict(body["subject_id"], body["field"], record.id)
+    elif record.kind == "machine":
+        store.findings.add_machine(body["serial"], record.id)
     elif record.kind in ("part_fitted", "part_removed"):
         event = _part_event(store, Change(record.kind, record.id, "create", body, {}))
         if event is not None:

@@ -54,7 +54,8 @@ def settled_fields(store: Workspace, changes: tuple[Change, ...]) -> dict[str, f
     """Return the fields, by record id, that a set decides by settling conflicts."""
     fields: dict[str, frozenset[str]] = {}
     for change in changes:
-        if change.kind == "conflict" and change.set.get("state") == "settled":
+        if change.kind == "conflict" and change.set.get("state") in ("settled", "open"):
+            # To open a conflict again gives its field back as it was, which no rule of its own would allow either.
             conflict = _find(store, change.id)
             if conflict is not None and conflict[0] == "conflict":
                 subject = conflict[1]["subject_id"]
@@ -73,12 +74,16 @@ def _is_deleted(store: Workspace, record_id: str) -> bool:
 
 
 def _fault_of_settlement(store: Workspace, change: Change) -> Fault | None:
-    """Return why a conflict may not be settled so: somebody has, or its author has not seen the newest value."""
+    """Return why a conflict may not be settled so: somebody has, or its author has not seen the newest value.
+
+    One that is settled is opened again by whoever says that he saw it settled; nothing else of it is changed.
+    """
     conflict = store.record(change.id) if change.kind == "conflict" else None
     if conflict is None or conflict.kind != "conflict":
         return None
     if conflict.body.get("state") == "settled":
-        return Fault("conflict_settled")
+        opens = change.set.get("state") == "open" and change.was.get("state") == "settled"
+        return None if opens else Fault("conflict_settled")
     if "incoming" in change.was and change.was["incoming"] != conflict.body.get("incoming"):
         return Fault("conflict_moved")
     return None

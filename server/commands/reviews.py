@@ -94,7 +94,7 @@ exceptions.add_command(settle_exception)
 
 
 def _settle(desk: Desk, actor: str, review: str, choice: Any, value: Any, note: str) -> Receipt:
-    return settle(desk.engine, desk.office, desk.organisation, actor, review, choice, value, note)
+    return settle(desk.office, desk.organisation, actor, review, choice, value, note)
 
 
 def _list(desk: Desk, kind: str, state: str, number: str | None, as_json: bool) -> list[Question]:

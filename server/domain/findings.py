@@ -6,7 +6,7 @@ The facts are kept as they came; each finding opens an exception for a person.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from schemas import kind_of
 from schemas.job_sheet import SIGNED_FACTS, SIGNED_ORDER_FIELDS
 from schemas.lifecycle import ENDED_STATES
 from schemas.stock import StockKey
+from server.domain.trace import fold
 from sync.changeset import Change
 
 
@@ -92,6 +93,22 @@ def find_below_zero(key: StockKey, part: Mapping[str, Any], place: Mapping[str, 
     """Say that a move took more from a place than it had: two drew the last one, or a move was not recorded."""
     named = " ".join(name for name in (part.get("part_number", key.part), key.batch, key.serial) if name)
     return Finding("stock_below_zero", f"{place.get('name', key.place)}: {named}: {left}")
+
+
+def find_twin(
+    machine: Mapping[str, Any], maker: str, others: Iterable[tuple[str, str, Mapping[str, Any]]]
+) -> Finding | None:
+    """Tell whether a machine that is being registered is registered already: same maker, same serial number.
+
+    `others` are the machines of a like serial number: id, maker's name and values. Case and width do not tell two
+    machines apart; what stands for another record already counts for nothing.
+    """
+    serial = machine["serial"]
+    for twin, made_by, values in others:
+        alike = fold(values["serial"]) == fold(serial) and fold(made_by) == fold(maker)
+        if alike and not values.get("same_as_id"):
+            return Finding("machine_registered_twice", f"{serial}: {twin}")
+    return None
 
 
 def find_ended_order(change: Change, order: Mapping[str, Any] | None) -> Finding | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, Engine, Table, insert, select
 
@@ -21,6 +21,9 @@ from sync.receipt import Receipt
 
 _ORGANISATIONS: Table = Organisation.__table__  # type: ignore[assignment]
 _DEVICES: Table = DeviceHead.__table__  # type: ignore[assignment]
+
+Plan = Callable[[Workspace], Sequence[Change]]
+"""The records as they stand, under the organisation's lock -> the changes of a set"""
 
 OFFICE_NAME = "办公室系统"
 
@@ -58,6 +61,13 @@ class Office:
 
         `was` of each update must be what that person saw. Raises Refused with `database_busy` or `disk_full`.
         """
+        return self.write_planned(organisation, actor, intent, lambda _store: changes)
+
+    def write_planned(self, organisation: str, actor: str, intent: str, plan: Plan) -> Receipt:
+        """Write the changes that `plan` makes of what stands, which nobody changes meanwhile; return the receipt.
+
+        Raises what `plan` raises, then nothing is written; and what `write` raises.
+        """
         written: list[Receipt] = []
 
         def work(connection: Connection) -> tuple[Workspace, Receipt]:
@@ -68,7 +78,7 @@ class Office:
                 if stored is not None and stored[0] == earlier.digest:
                     store.flush()
                     return store, receipt.load(stored[1])
-            answer = self.write_in(store, actor, intent, changes)
+            answer = self.write_in(store, actor, intent, plan(store))
             store.flush()
             written.append(answer)
             return store, answer

@@ -16,6 +16,7 @@ from server.keys import verify_signature
 from server.store.catalogue_tables import CatalogueRow, CatalogueTerm, CatalogueTrail
 from server.store.database import lock_organisation, open_engine, reading, writing
 from server.store.request_tables import RequestRow
+from server.store.review_tables import InquiryRow, MachineSerial
 from server.store.tables import (
     Base,
     Blob,
@@ -44,8 +45,8 @@ REPLAY_GROUP: Final = 200
 """Log entries rebuilt in one transaction: enough to share its cost, few enough to hold in memory."""
 
 REBUILT: Final = (
-    RecordRow, FeedRow, Holder, Holding, Reach, Link, BoardRow, PlanRow, ReviewRow, SignedOrder, TraceFact,
-    StockBalance, RequestRow,
+    RecordRow, FeedRow, Holder, Holding, Reach, Link, BoardRow, PlanRow, ReviewRow, InquiryRow, MachineSerial,
+    SignedOrder, TraceFact, StockBalance, RequestRow,
     CatalogueRow, CatalogueTerm, CatalogueTrail,
 )  # fmt: skip
 """The tables that must come out of the log exactly as they are."""

@@ -11,19 +11,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from schemas.problems import Refused
 from server.services.office import Office
 from server.services.reviews_read import PAGE_REVIEWS_MAX, list_reviews
 from server.services.verdicts import expect_taken_in
 from server.store import records
-from server.store.database import reading
+from server.store.stored_record import Record
+from server.store.workspace import Workspace
 from sync.changeset import Change
 from sync.merge import WHOLE_RECORD
 from sync.receipt import Receipt
 
 Choice = Literal["office", "incoming", "base", "other"]
+CHOICE_LABELS: Final[dict[str, tuple[str, str]]] = {
+    "office": ("办公室值", "the office's value"),
+    "incoming": ("现场值", "the field's value"),
+    "base": ("原值", "the value before"),
+    "other": ("另一个值", "another value"),
+}
 CHOICES: Final[tuple[Choice, ...]] = ("office", "incoming", "base", "other")
 
 Body = dict[str, Any]
@@ -58,7 +65,7 @@ def list_questions(
 
 
 def settle(
-    engine: Engine, office: Office, organisation: str, actor: str, review_id: str, choice: Choice, value: Any, note: str
+    office: Office, organisation: str, actor: str, review_id: str, choice: Choice, value: Any, note: str
 ) -> Receipt:
     """Settle a conflict or exception in the name of `actor` and return the receipt.
 
@@ -66,27 +73,47 @@ def settle(
     is the decision. Raises Refused with `not_found`, `conflict_settled`, or whatever forbids the change, such
     as `writer_not_allowed` or `value_invalid`.
     """
-    with reading(engine) as connection:
-        found = records.body_of(connection, organisation, review_id)
-        if found is None or found[0] not in ("conflict", "exception"):
-            raise Refused("not_found", what=review_id)
-        kind, body = found
-        subject = records.body_of(connection, organisation, body["subject_id"])
-    if body["state"] == "settled":
+
+    def plan(store: Workspace) -> list[Change]:
+        review = find_open(store, review_id)
+        if review.kind == "exception":
+            return [settle_exception(review, actor, note)]
+        return settle_conflict(store, review, choice, value, actor, note)
+
+    return expect_taken_in(office.write_planned(organisation, actor, "review.settle", plan))
+
+
+def find_open(store: Workspace, review_id: str) -> Record:
+    """Return a conflict or exception that waits. Raises Refused with `not_found` or `conflict_settled`."""
+    review = find_review(store, review_id)
+    if review.body["state"] == "settled":
         raise Refused("conflict_settled")
-    if kind == "exception":
-        decided = {"state": "settled", "decision": note or None, "settled_by": actor}
-        changes = [_settling(kind, review_id, body, decided)]
-    else:
-        changes = _settle_conflict(review_id, body, subject[1] if subject else None, choice, value)
-        settled = dict(changes[-1].set) | {"note": note or None, "settled_by": actor}
-        changes[-1] = _settling(kind, review_id, body, settled)
-    return expect_taken_in(office.write(organisation, actor, "review.settle", changes))
+    return review
 
 
-def _settle_conflict(review_id: str, conflict: Body, standing: Body | None, choice: Choice, value: Any) -> list[Change]:
-    """Return the change of the subject, when there is one to make, and last that of the conflict."""
-    name = conflict["field"]
+def find_review(store: Workspace, review_id: str) -> Record:
+    """Return a conflict or exception. Raises Refused with `not_found`."""
+    found = store.record(review_id)
+    if found is None or found.deleted or found.kind not in ("conflict", "exception"):
+        raise Refused("not_found", what=review_id)
+    return found
+
+
+def settle_exception(review: Record, actor: str, note: str, settled_as: str | None = None) -> Change:
+    """Return the change that settles an exception."""
+    decided = {"state": "settled", "decision": note or None, "settled_by": actor}
+    return settling(review, decided | ({"settled_as": settled_as} if settled_as else {}))
+
+
+def settle_conflict(
+    store: Workspace, review: Record, choice: Choice, value: Any, actor: str, note: str
+) -> list[Change]:
+    """Return the changes that settle a conflict: of its subject, when there is one to make, and of itself.
+
+    Raises Refused with `value_invalid` where the choice cannot be made.
+    """
+    conflict = review.body
+    name, standing = conflict["field"], standing_of(store, conflict)
     if name == WHOLE_RECORD or standing is None:
         chosen, changes = _settle_record(conflict, standing, choice)
     else:
@@ -95,7 +122,18 @@ def _settle_conflict(review_id: str, conflict: Body, standing: Body | None, choi
         changes = [Change(conflict["subject_kind"], conflict["subject_id"], "update", {name: chosen}, {name: now})]
     # The incoming value is named as it was seen: intake refuses to settle what has moved on unseen.
     settled = {"state": "settled", "settled_as": choice, "settled_value": chosen, "incoming": conflict["incoming"]}
-    return [*changes, _settling("conflict", review_id, conflict, settled)]
+    return [*changes, settling(review, settled | {"note": note or None, "settled_by": actor})]
+
+
+def standing_of(store: Workspace, review: Body) -> Body | None:
+    """Return the values of the record that a review is about as it stands, None when it is deleted."""
+    subject = store.record(review["subject_id"])
+    return None if subject is None or subject.deleted else subject.body
+
+
+def settling(review: Record, decided: Body) -> Change:
+    """Return the change that writes a decision into a review."""
+    return Change(review.kind, review.id, "update", decided, {name: review.body.get(name) for name in decided})
 
 
 def _settle_record(conflict: Body, standing: Body | None, choice: Choice) -> tuple[Any, list[Change]]:
@@ -106,10 +144,6 @@ def _settle_record(conflict: Body, standing: Body | None, choice: Choice) -> tup
         raise Refused("value_invalid", field="choice", detail="this record was deleted, or can only be kept or deleted")
     was = {name: standing.get(name) for name in conflict["base"] or {}}
     return None, [Change(conflict["subject_kind"], conflict["subject_id"], "delete", {}, was)]
-
-
-def _settling(kind: str, review_id: str, body: Body, decided: Body) -> Change:
-    return Change(kind, review_id, "update", decided, {name: body.get(name) for name in decided})
 
 
 def _describe(connection: Connection, organisation: str, rows: list[dict[str, Any]]) -> Iterator[Question]:

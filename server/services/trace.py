@@ -83,6 +83,13 @@ def spans_in(connection: Connection, organisation: str, machine: str, as_known_a
     return [span for span in _spans_of(connection, organisation, rows, as_known_at) if span.machine == machine]
 
 
+def spans_of_serial(connection: Connection, organisation: str, maker: str, serial: str) -> list[Span]:
+    """Return the spans of one part, by its maker or GTIN and its serial number, byte by byte."""
+    rows = find_facts(connection, organisation, "serial_folded", [fold(serial)])
+    found = _spans_of(connection, organisation, rows, None)
+    return [span for span in found if (span.fact.maker, span.fact.serial) == (maker, serial)]
+
+
 def _spans_of(
     connection: Connection, organisation: str, rows: Iterable[FactRow], as_known_at: int | None
 ) -> list[Span]:

@@ -11,12 +11,14 @@ from schemas.stock import StockKey
 from server.domain.findings import PartEvent, order_of
 from server.domain.trace import fold
 from server.store.bulk import delete_keys, select_among, upsert
+from server.store.review_tables import MachineSerial
 from server.store.tables import ReviewRow, SignedOrder, StockBalance, TraceFact
 from sync.changeset import Change
 
 _SIGNED: Table = SignedOrder.__table__  # type: ignore[assignment]
 _TRACE: Table = TraceFact.__table__  # type: ignore[assignment]
 _REVIEWS: Table = ReviewRow.__table__  # type: ignore[assignment]
+_MACHINES: Table = MachineSerial.__table__  # type: ignore[assignment]
 _STOCK: Table = StockBalance.__table__  # type: ignore[assignment]
 
 
@@ -32,6 +34,8 @@ class FindingsStore:
     _struck: set[str] = field(default_factory=set)
     _corrections: dict[str, set[str]] = field(default_factory=dict)
     """fact -> the facts that stand in for it"""
+    _machines: dict[str, set[str]] = field(default_factory=dict)
+    """folded serial number -> ids of the machines that bear it"""
     _balances: dict[StockKey, int] = field(default_factory=dict)
     _counted: set[tuple[str, str]] = field(default_factory=set)
     """places and parts of which all balances are known"""
@@ -39,16 +43,31 @@ class FindingsStore:
 
     def load(self, changes: Iterable[Change]) -> None:
         """Read what is known of the parts and orders that some changes speak of."""
-        orders, serials = set(), set()
+        orders, serials, machines = set(), set(), set()
         for change in changes:
             order = order_of(change.kind, change.id, change.set)
             serial = change.set.get("serial")
             if order is not None and (change.kind, change.op) != ("work_order", "create"):
                 orders.add(order)
+            if isinstance(serial, str) and (change.kind, change.op) == ("machine", "create"):
+                machines.add(fold(serial))
             if isinstance(serial, str) and change.kind in ("part_fitted", "part_removed"):
                 serials.add(fold(serial))
         self._load_signed(orders)
         self._load_events(serials)
+        self._load_machines(machines)
+
+    def machines_like(self, serial: str) -> list[str]:
+        """Return the ids of the machines whose serial number is like one, but for case and width; oldest id first."""
+        folded = fold(serial)
+        self._load_machines({folded})
+        return sorted(self._machines[folded])
+
+    def add_machine(self, serial: str, machine: str) -> None:
+        """Remember a machine that is not in the database yet."""
+        folded = fold(serial)
+        self._load_machines({folded})
+        self._machines[folded].add(machine)
 
     def events_of(self, maker: str, serial: str) -> list[PartEvent]:
         """Return the facts that count of one part, by time and then by log position."""
@@ -84,7 +103,7 @@ class FindingsStore:
         self._signed[order] = signature
 
     def open_conflicts(self, subject: str, name: str) -> list[str]:
-        """Return the ids of the open conflicts on a field of a record."""
+        """Return the ids of the conflicts on a field of a record that are open, or were in this transaction."""
         statement = select(_REVIEWS.c.id).where(
             _REVIEWS.c.organisation == self.organisation,
             _REVIEWS.c.subject == subject,
@@ -92,8 +111,6 @@ class FindingsStore:
             _REVIEWS.c.kind == "conflict",
             _REVIEWS.c.field == name,
         )
-        # In the order in which one transaction would know them, so that a replay chooses alike.
-        statement = statement.order_by(_REVIEWS.c.opened, _REVIEWS.c.id)
         stored = list(self.connection.execute(statement).scalars())
         return [*stored, *self._opened.get((subject, name), ())]
 
@@ -127,6 +144,15 @@ class FindingsStore:
         self._signed.update(dict.fromkeys(unknown))
         for row in select_among(self.connection, _SIGNED, ("order", "signature"), "order", self.organisation, unknown):
             self._signed[row.order] = row.signature
+
+    def _load_machines(self, folded: set[str]) -> None:
+        unknown = folded - self._machines.keys()
+        rows = select_among(
+            self.connection, _MACHINES, ("serial_folded", "id"), "serial_folded", self.organisation, unknown
+        )
+        self._machines.update({serial: set() for serial in unknown})
+        for row in rows:
+            self._machines[row.serial_folded].add(row.id)
 
     def _load_events(self, folded: set[str]) -> None:
         unknown = folded - self._events.keys()

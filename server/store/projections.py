@@ -1,8 +1,8 @@
-"""Read models written beside the records: catalogue, board, plans, requests, reviews, files, trace, signatures."""
+"""Read models written beside the records: catalogue, board, plans, requests, reviews, serials, files, trace."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table
@@ -14,18 +14,23 @@ from server.domain.trace import comparable, fold
 from server.store import catalogue, plan_rows
 from server.store.bulk import delete_keys, upsert
 from server.store.request_tables import RequestRow
+from server.store.review_tables import InquiryRow, MachineSerial
 from server.store.stored_record import Record
 from server.store.tables import Blob, BoardRow, ReviewRow, SignedOrder, TraceFact
 
 Find = Callable[[str], Record | None]
 Row = tuple[Any, ...]
 
-_BOARD: Table = BoardRow.__table__  # type: ignore[assignment]
-_REVIEWS: Table = ReviewRow.__table__  # type: ignore[assignment]
-_SIGNED: Table = SignedOrder.__table__  # type: ignore[assignment]
-_TRACE: Table = TraceFact.__table__  # type: ignore[assignment]
-_BLOBS: Table = Blob.__table__  # type: ignore[assignment]
-_REQUESTS: Table = RequestRow.__table__  # type: ignore[assignment]
+_TABLES: Final[dict[str, Table]] = {
+    "board": BoardRow.__table__,  # type: ignore[dict-item]
+    "machines": MachineSerial.__table__,  # type: ignore[dict-item]
+    "requests": RequestRow.__table__,  # type: ignore[dict-item]
+    "reviews": ReviewRow.__table__,  # type: ignore[dict-item]
+    "inquiries": InquiryRow.__table__,  # type: ignore[dict-item]
+    "signed": SignedOrder.__table__,  # type: ignore[dict-item]
+    "trace": TraceFact.__table__,  # type: ignore[dict-item]
+    "blobs": Blob.__table__,  # type: ignore[dict-item]
+}
 
 _FILE_FIELDS: Final = {
     name: tuple(field for field in BLOB_FIELDS if field in kind.fields) for name, kind in KINDS.items()
@@ -38,35 +43,46 @@ def write(connection: Connection, organisation: str, records: Iterable[Record], 
     records = list(records)
     plan_rows.write(connection, organisation, records)
     catalogue.write(connection, organisation, records)
-    rows: dict[str, list[Row]] = {"board": [], "reviews": [], "signed": [], "trace": [], "blobs": [], "requests": []}
-    deleted: list[Row] = []
+    rows: dict[str, list[Row]] = {name: [] for name in _TABLES}
+    deleted: dict[str, list[Row]] = {"board": [], "machines": []}
     for record in records:
-        if record.kind == "work_order":
-            if record.deleted:
-                deleted.append((organisation, record.id))
-            else:
-                rows["board"].append(_board_row(organisation, record))
-        elif record.kind == "request":
-            rows["requests"].append(_request_row(organisation, record))
-        elif record.kind in ("conflict", "exception"):
-            rows["reviews"].append(_review_row(organisation, record))
-        elif record.kind == "signature" and record.body["outcome"] == "signed":
-            rows["signed"].append((organisation, record.body["order_id"], record.id, record.position))
-        elif record.kind in ("part_fitted", "part_removed"):
-            rows["trace"].append(_trace_row(organisation, record, find))
-        elif record.kind == "withdrawal" and record.body["subject_kind"] in ("part_fitted", "part_removed"):
-            rows["trace"].append(_struck_row(organisation, record, find))
+        name = {"work_order": "board", "machine": "machines"}.get(record.kind, "")
+        if name and record.deleted:
+            deleted[name].append((organisation, record.id))
+        else:
+            for name, row in _rows_of(organisation, record, find):
+                rows[name].append(row)
         for name in _FILE_FIELDS.get(record.kind, ()):
             if sha256 := record.body.get(name):
                 size_bytes = record.body.get("size_bytes") if name == "original_sha256" else None
                 rows["blobs"].append((organisation, sha256, "expected", size_bytes, None, record.position))
-    upsert(connection, _BOARD, rows["board"])
-    upsert(connection, _REVIEWS, rows["reviews"])
-    upsert(connection, _REQUESTS, rows["requests"])
-    upsert(connection, _SIGNED, list({row[:2]: row for row in rows["signed"]}.values()))
-    upsert(connection, _TRACE, rows["trace"])
-    upsert(connection, _BLOBS, list({row[:2]: row for row in rows["blobs"]}.values()), update=False)
-    delete_keys(connection, _BOARD, deleted)
+    rows["signed"] = list({row[:2]: row for row in rows["signed"]}.values())
+    rows["blobs"] = list({row[:2]: row for row in rows["blobs"]}.values())
+    for name, table in _TABLES.items():
+        upsert(connection, table, rows[name], update=name != "blobs")
+    for name, keys in deleted.items():
+        delete_keys(connection, _TABLES[name], keys)
+
+
+def _rows_of(organisation: str, record: Record, find: Find) -> Iterator[tuple[str, Row]]:
+    """Yield the rows of a record that exists, each with the name of its table."""
+    body = record.body
+    if record.kind == "work_order":
+        yield "board", _board_row(organisation, record)
+    elif record.kind == "machine":
+        yield "machines", (organisation, record.id, fold(body["serial"]), body["model_id"])
+    elif record.kind == "request":
+        yield "requests", _request_row(organisation, record)
+    elif record.kind in ("conflict", "exception"):
+        yield "reviews", _review_row(organisation, record)
+    elif record.kind == "inquiry":
+        yield "inquiries", (organisation, record.id, body["review_id"], body["person_id"], body["state"])
+    elif record.kind == "signature" and body["outcome"] == "signed":
+        yield "signed", (organisation, body["order_id"], record.id, record.position)
+    elif record.kind in ("part_fitted", "part_removed"):
+        yield "trace", _trace_row(organisation, record, find)
+    elif record.kind == "withdrawal" and body["subject_kind"] in ("part_fitted", "part_removed"):
+        yield "trace", _struck_row(organisation, record, find)
 
 
 def identify(body: Mapping[str, Any], find: Find) -> tuple[str, str | None]:
@@ -150,4 +166,6 @@ def _review_row(organisation: str, record: Record) -> Row:
     body = record.body
     opened = record.stamps[""][0]
     what = body["field"] if record.kind == "conflict" else body["code"]
-    return (organisation, record.id, record.kind, body["state"], body["subject_id"], what, opened)
+    case = body.get("order_id") or body["subject_id"]
+    key = (organisation, record.id, record.kind, body["state"], body["subject_id"], what, opened, case)
+    return (*key, record.position, body.get("later_until"), body.get("later_person"), body.get("later_at"))

@@ -1,8 +1,9 @@
 """Every table. Each key but that of `attempts` begins with the organisation: organisations share nothing.
 
 `log` is the data; `records`, `feed`, `holders`, `holdings`, `reaches`, `links`, `devices`, `order_board`, `plans`,
-`reviews`, `signed_orders`, `trace_facts`, `stock` and `request_board` are rebuilt from it. The rest (accounts,
-enrolments, uploads, contacts, watermarks, the journal, what was kept aside) is the server's own.
+`reviews`, `inquiries`, `machine_serials`, `signed_orders`, `trace_facts`, `stock` and `request_board` are rebuilt from
+it. The rest (accounts, enrolments, uploads, contacts, watermarks, the journal, lookers, what was kept aside) is the
+server's own.
 """
 
 from __future__ import annotations
@@ -194,7 +195,10 @@ class BoardRow(db.Model):  # type: ignore[name-defined]
 
 
 class ReviewRow(db.Model):  # type: ignore[name-defined]
-    """An open or settled conflict or exception; the record of the same id has the rest."""
+    """An open or settled conflict or exception; the record of the same id has the rest.
+
+    `case` is the order it belongs to, or its subject where there is none; `changed` where the log last changed it.
+    """
 
     __tablename__ = "reviews"
     organisation: Mapped[str] = _key()
@@ -204,8 +208,14 @@ class ReviewRow(db.Model):  # type: ignore[name-defined]
     subject: Mapped[str] = mapped_column(String(UUID_LENGTH))
     field: Mapped[str] = mapped_column(String(60))
     opened: Mapped[int] = mapped_column(BigInteger)
+    case: Mapped[str] = mapped_column(String(UUID_LENGTH), server_default="")
+    changed: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    later_until: Mapped[str | None] = mapped_column(String(24))
+    later_person: Mapped[str | None] = mapped_column(String(UUID_LENGTH))
+    later_at: Mapped[str | None] = mapped_column(String(24))
     __table_args__ = (
         Index("reviews_by_state", "organisation", "state", "kind", "opened"),
+        Index("reviews_by_change", "organisation", "state", "changed"),
         Index("reviews_by_subject", "organisation", "subject", "state"),
         # Those that wait are counted often, and are few beside those of years.
         Index(

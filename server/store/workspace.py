@@ -304,5 +304,12 @@ def open_workspace(connection: Connection, organisation: str, shelf: Shelf | Non
     return Workspace(connection, organisation, row.office_device, row.office_person, *end, kept)
 
 
+def open_view(connection: Connection, organisation: str) -> Workspace:
+    """Open a workspace to look at what stands, without the lock: nothing is ever written from it."""
+    row = connection.execute(_READ_END, {"organisation": organisation}).one()
+    end = (row.position, Frontier.load(row.frontier), row.epoch)
+    return Workspace(connection, organisation, row.office_device, row.office_person, *end)
+
+
 def _device_row(state: DeviceState) -> tuple[Any, ...]:
     return state.person, state.public_key, state.state, state.frozen, state.seq, state.digest

@@ -115,7 +115,7 @@ def settle(body: dict[str, Any], review_id: str) -> Response:
     """Settle a conflict or an exception, as a change-set of the person signed in."""
     who, parts = require_person(), wired()
     decision = (body["choice"], body["value"], body.get("note") or "")
-    answer = reviews.settle(parts.engine, parts.office, who.organisation, who.person, review_id, *decision)
+    answer = reviews.settle(parts.office, who.organisation, who.person, review_id, *decision)
     return Response(receipt.dump(answer), mimetype="application/json")
 
 

@@ -58,9 +58,12 @@ def test_every_open_order_can_still_be_closed(state: str) -> None:
     assert "closed" in reachable_from(frozenset({state}), BOTH)
 
 
-@pytest.mark.parametrize("state", ENDED_STATES)
-def test_an_ended_order_stays_ended(state: str) -> None:
-    assert [after for after in ORDER_STATES if after != state and allows(state, after, BOTH)] == []
+@pytest.mark.parametrize(("state", "again"), [("closed", "sent_back"), ("cancelled", "assigned")])
+def test_an_ended_order_is_opened_again_by_the_office_alone(state: str, again: str) -> None:
+    others = [after for after in ORDER_STATES if after != state]
+
+    assert [after for after in others if allows(state, after, WEI)] == []
+    assert [after for after in others if allows(state, after, DANA)] == [again]
 
 
 def test_an_engineer_alone_can_do_a_whole_visit_but_never_close_or_cancel() -> None:

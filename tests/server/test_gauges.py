@@ -242,6 +242,6 @@ def test_a_settled_conflict_is_not_counted(firm: Firm) -> None:
     assert figures(firm.engine)["gongdan_conflicts_open"] == before + 1
 
     (question,) = firm.rows(ReviewRow)
-    settle(firm.engine, firm.office, firm.id, firm.company.dana, question.id, "office", None, "")
+    settle(firm.office, firm.id, firm.company.dana, question.id, "office", None, "")
 
     assert figures(firm.engine)["gongdan_conflicts_open"] == before

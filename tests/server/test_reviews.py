@@ -31,7 +31,7 @@ def questions_of(firm: Firm, state: str = "open", kind: str | None = None) -> li
 
 def decide(firm: Firm, review: str, choice: Choice, value: object = None, actor: str = "", note: str = "") -> Receipt:
     dana = actor or firm.company.dana
-    return settle(firm.engine, firm.office, firm.id, dana, review, choice, value, note)
+    return settle(firm.office, firm.id, dana, review, choice, value, note)
 
 
 def test_a_question_tells_all_that_is_needed_to_decide(firm: Firm) -> None:

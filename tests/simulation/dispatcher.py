@@ -129,9 +129,9 @@ class Dispatcher:
         if waiting:
             review = self.chance.choice(sorted(waiting))
             choice = self.chance.choice(["office", "incoming", "incoming", "base"])
-            engine, office = self.hq.engine, self.hq.parts.office
+            office = self.hq.parts.office
             where = (self.firm.organisation, self.firm.dana, review)
-            self.hq.act(lambda: reviews.settle(engine, office, *where, choice, None, ""))
+            self.hq.act(lambda: reviews.settle(office, *where, choice, None, ""))
 
     def words(self) -> str:
         """Write something."""
