@@ -163,14 +163,19 @@ def find_machine(bench: Workbench, serial: str, gtin: str | None = None) -> Reco
 
 
 def open_machine(bench: Workbench, serial: str, gtin: str | None = None) -> Opened:
-    """Open the order of the machine whose label was read; it becomes current when it is the only one."""
+    """Open the order of the machine whose label was read; it becomes current when it is the only one that is ours.
+
+    A colleague's order becomes current where there is none of ours.
+    """
     machine = find_machine(bench, serial, gtin)
-    orders = bench.store.find_by("work_order", "machine_id", machine.id)
-    lines = [describe_order(bench, order) for order in orders if order.values.get("status") in OPEN_STATES]
-    current = _choose(lines)
+    found = bench.store.find_by("work_order", "machine_id", machine.id)
+    orders = [order for order in found if order.values.get("status") in OPEN_STATES]
+    lines = {order.id: describe_order(bench, order) for order in orders}
+    ours = [lines[order.id] for order in orders if _is_ours(bench, order)]
+    current = _choose(ours or list(lines.values()))
     if current is not None:
         open_order(bench, current)
-    return Opened(machine, lines, current)
+    return Opened(machine, list(lines.values()), current)
 
 
 def open_order(bench: Workbench, name: str) -> Record:

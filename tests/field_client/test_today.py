@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from field_client import work
 from tests.field_client.office import Office
-from tests.field_client.scope import ORDER_VALUES, OTHER_ORDER, Tablet, uuid
+from tests.field_client.scope import ORDER, ORDER_VALUES, OTHER_ORDER, Tablet, uuid
 
 
 def test_today_lists_what_is_to_do_with_names_and_limits(tablet: Tablet, office: Office) -> None:
@@ -38,3 +38,12 @@ def test_a_colleagues_order_on_the_same_machine_is_no_work_of_ours(tablet: Table
 
     assert sorted(numbers) == ["GD-1", "GD-3"]
     assert sorted(line.number for line in work.list_today(tablet.bench)[0]) == ["GD-1", "GD-2", "GD-3"]
+
+
+def test_the_label_of_a_machine_opens_our_order_beside_a_colleagues(tablet: Tablet, office: Office) -> None:
+    office.write("work_order", OTHER_ORDER, ORDER_VALUES | {"number": "GD-2", "engineer_id": uuid(77)})
+    tablet.pull_from(office)
+
+    opened = work.open_machine(tablet.bench, "HA0001")
+
+    assert opened.current == ORDER and {line.number for line in opened.orders} == {"GD-1", "GD-2"}
