@@ -56,6 +56,16 @@ _SITES: Final = (
      "穿隔离衣、戴护目镜。"),
 )  # fmt: skip
 
+_PLACES: Final = {
+    "renhe": ("31.22", "121.54", "pudong"), "puyuan": ("31.19", "121.60", "pudong"),
+    "xingchen": ("31.31", "120.76", "suzhou"), "huace": ("30.19", "120.19", "hangzhou"),
+    "jinshan": ("39.05", "117.68", "tianjin"), "luhe": ("36.72", "117.09", "jinan"),
+    "nanzhi": ("22.55", "113.93", "shenzhen"), "dongyi": ("22.81", "113.80", "dongguan"),
+    "linan": ("30.23", "119.72", "hangzhou"), "tiangong": ("39.07", "117.13", "tianjin"),
+    "yuehua": ("23.18", "113.48", "shenzhen"), "huadong": ("31.11", "121.38", "pudong"),
+}  # fmt: skip
+"""Latitude and longitude of each customer, and the service centre that serves him."""
+
 
 def customers() -> list[DemoRecord]:
     """Return the customers."""
@@ -84,6 +94,9 @@ def sites() -> list[DemoRecord]:
                 "remote": remote,
                 "conditions": conditions,
                 "safety": safety,
+                "latitude": _PLACES[customer][0],
+                "longitude": _PLACES[customer][1],
+                "centre_id": refer("service_centre", _PLACES[customer][2]),
             },
         )
         for name, customer, chinese, english, city, remote, conditions, safety in _SITES

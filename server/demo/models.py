@@ -46,6 +46,30 @@ _PACKING: Final = {
 }
 """What whoever sends one to the factory must do. Source: handbook X1."""
 
+_TOOLS: Final = {
+    "mini_centrifuge": (("转速表", "Tachometer"), ("内六角扳手组", "Hex keys")),
+    "refrigerated_centrifuge": (("转速表", "Tachometer"), ("冷媒检漏仪", "Refrigerant leak detector")),
+    "biochemical_analyser": (("光路校准件", "Optics alignment set"), ("质控品", "Control samples")),
+    "atomic_absorption": (("检漏液", "Leak detection fluid"), ("标准溶液", "Standard solutions")),
+    "liquid_chromatograph": (("压力表", "Pressure gauge"), ("管路扳手", "Tubing wrenches")),
+    "machining_centre": (("千分表和表座", "Dial gauge with base"), ("绝缘电阻测试仪", "Insulation tester")),
+    "lathe": (("水平仪", "Spirit level"), ("绝缘电阻测试仪", "Insulation tester")),
+}
+_GEAR: Final = {
+    "machining_centre": ("安全帽、护目镜、防滑鞋", "Helmet, goggles, safety shoes"),
+    "lathe": ("安全帽、护目镜、防滑鞋", "Helmet, goggles, safety shoes"),
+    "biochemical_analyser": ("隔离衣、手套、护目镜", "Gown, gloves, goggles"),
+}
+"""What work on a family of machines takes. Source: handbook D2."""
+
+
+def _preparation(family: str) -> list[Item]:
+    items: list[Item] = [{"what": "tool", "label": zh, "label_en": en, "quantity": 1} for zh, en in _TOOLS[family]]
+    if family in _GEAR:
+        items.append({"what": "safety", "label": _GEAR[family][0], "label_en": _GEAR[family][1]})
+    paper = {"what": "paper", "label": "验收单和培训记录表", "label_en": "Acceptance sheet and training record"}
+    return [*items, paper | {"service": "installation"}]
+
 
 def models() -> list[DemoRecord]:
     """Return the models. Source: handbook W1, W2."""
@@ -62,6 +86,7 @@ def models() -> list[DemoRecord]:
                 "warranty_months": months,
                 "component_terms": [{"component": part, "months": term} for part, term in components],
                 "packing": list(_PACKING.get(name, ())) or None,
+                "preparation": _preparation(family),
             },
         )
         for name, item, maker, model, english, family, months, components in _MODELS

@@ -73,7 +73,7 @@ CANCELLED: Final = "GD260017"
 
 def orders(now: datetime) -> list[DemoRecord]:
     """Return the work orders as they are first written: received, or assigned to an engineer."""
-    return [_order(now, *row) for row in _ORDERS]
+    return [describe_order(now, *row) for row in _ORDERS]
 
 
 def order_time(now: datetime, hours: float) -> str:
@@ -98,10 +98,11 @@ def checklist_of(number: str) -> str | None:
     return next(row[7] for row in _ORDERS if row[0] == number)
 
 
-def _order(
+def describe_order(
     now: datetime, number: str, service: str, channel: str, machine: str, engineer: str | None, centre: str,
     term: str, checklist: str | None, reported_hours: int, visit: int | None, symptom: str, alarms: tuple[str, ...],
 ) -> DemoRecord:  # fmt: skip
+    """Return an order, with what follows from its machine and service terms."""
     site = site_of(machine)
     customer = next(record for record in customers() if record.name == customer_of(site))
     values: dict[str, Any] = {

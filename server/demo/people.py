@@ -106,7 +106,36 @@ _PEOPLE: Final = (
      "machining_centre:senior biochemical_analyser:intermediate"),
     ("zheng", "郑凯", "Zheng Kai", "engineer", "dongguan", "intermediate",
      "lathe:intermediate machining_centre:junior"),
+    ("feng", "冯涛", "Feng Tao", "engineer", "pudong", "junior", "mini_centrifuge:junior biochemical_analyser:junior"),
+    ("chu", "褚航", "Chu Hang", "engineer", "hangzhou", "senior",
+     "biochemical_analyser:senior atomic_absorption:senior"),
+    ("jiang", "蒋帆", "Jiang Fan", "engineer", "tianjin", "intermediate",
+     "liquid_chromatograph:intermediate mini_centrifuge:intermediate"),
+    ("shen", "沈一诺", "Shen Yinuo", "engineer", "shenzhen", "intermediate",
+     "biochemical_analyser:senior atomic_absorption:intermediate liquid_chromatograph:junior"),
+    ("han", "韩磊", "Han Lei", "engineer", "suzhou", "intermediate",
+     "machining_centre:intermediate lathe:intermediate"),
 )  # fmt: skip
+
+_PLACES: Final = {
+    "national": ("39.95", "116.30"), "north": ("39.10", "117.16"), "east": ("31.21", "121.59"),
+    "south": ("23.17", "113.46"), "tianjin": ("39.03", "117.70"), "jinan": ("36.67", "117.08"),
+    "pudong": ("31.20", "121.60"), "suzhou": ("31.32", "120.72"), "hangzhou": ("30.20", "120.21"),
+    "shenzhen": ("22.54", "113.94"), "dongguan": ("22.92", "113.89"),
+}  # fmt: skip
+"""Latitude and longitude of each centre."""
+
+_LIVING_ELSEWHERE: Final = {"lin": ("31.13", "121.40"), "zheng": ("22.84", "113.79"), "sun": ("39.08", "117.20")}
+"""Where an engineer sets out from who does not begin at his service point: the middle of his district."""
+
+_LAPSED: Final = {"jiang": "2026-10-31"}
+"""The last day of a certificate that has run out; the others hold for years."""
+
+_NEW: Final = {"feng": {"finished_before": 12, "master": "wei"}}
+"""Who is new goes with a master. Source: handbook H2."""
+
+_EARLY: Final = ("zhao", "han")
+"""Engineers of workshops that begin at seven, and work on Saturdays."""
 
 LOGINS: Final = ("gao", "ma", "dana", "he", "xu", "aud")
 """The people who sign in at the office; an engineer enrols a device instead."""
@@ -127,6 +156,8 @@ def centres() -> list[DemoRecord]:
                 "address": address,
                 "phone": phone,
                 "stars": stars,
+                "latitude": _PLACES[name][0],
+                "longitude": _PLACES[name][1],
             },
         )
         for name, tier, parent, chinese, english, city, address, phone, stars in _CENTRES
@@ -147,8 +178,20 @@ def _person(
         "roles": roles.split(),
         "centre_id": refer("service_centre", centre),
         "level": level,
-        "skills": [dict(zip(("family", "level"), skill.split(":"), strict=True)) for skill in skills.split()],
+        "skills": [_skill(number, name, *skill.split(":")) for skill in skills.split()],
         "phone": f"139-0055-{number:04d}",
         "active": True,
+        "email": f"{name}@hengyuan.example",
     }
+    values |= dict(zip(("latitude", "longitude"), _LIVING_ELSEWHERE.get(name, ()), strict=False))
+    if name in _NEW:
+        values |= {"finished_before": _NEW[name]["finished_before"], "master_id": refer("person", _NEW[name]["master"])}
+    if name in _EARLY:
+        values["working_hours"] = [{"weekdays": [1, 2, 3, 4, 5, 6], "from_time": "07:00", "until_time": "16:00"}]
     return DemoRecord("person", name, values)
+
+
+def _skill(number: int, name: str, family: str, level: str) -> dict[str, str]:
+    letters = "".join(word[0] for word in family.split("_")).upper()
+    certificate = {"certificate": f"{letters}-{2400 + number}", "certificate_until": _LAPSED.get(name, "2029-12-31")}
+    return {"family": family, "level": level} | certificate

@@ -16,7 +16,7 @@ from typing import Any, Final
 from sqlalchemy import Engine
 
 from schemas.problems import Refused
-from server.demo import customers, machines, manuals, models, orders, parts, people, stock
+from server.demo import customers, machines, manuals, models, orders, parts, people, stock, week
 from server.demo.handset import Handset, make_device_key
 from server.demo.records import DemoRecord, refer
 from server.demo.visits import VISITS, Act, Visit, acts_of
@@ -75,7 +75,7 @@ class _Seeding:
     def write_customers(self, now: datetime) -> None:
         dana = refer("person", "dana")
         self._create(dana, [*customers.customers(), *customers.sites(), *machines.machines(now)])
-        self._create(dana, orders.orders(now))
+        self._create(dana, [*orders.orders(now), *week.orders(now), *week.absences(now)])
         self._create(refer("person", "xu"), [*stock.vans(), *stock.moves(now)])
 
     def replay_visits(self, now: datetime) -> None:

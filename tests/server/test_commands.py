@@ -105,11 +105,9 @@ def test_orders_are_listed_in_the_language_asked_for(run: Run) -> None:
 
     assert "GD260001" in english and "Wei Dongming" in english and "Urgent" in english
     assert "GD260001" in chinese and "卫东明" in chinese and "紧急" in chinese
-    assert len(read_json(run("orders", "--json"))) == 19
-    assert {row["number"] for row in read_json(run("orders", "--status", "received", "--json"))} == {
-        "GD260011",
-        "GD260012",
-    }
+    assert len(read_json(run("orders", "--json"))) == 99
+    waiting = {row["number"] for row in read_json(run("orders", "--status", "received", "--json"))}
+    assert len(waiting) == 10 and waiting >= {"GD260011", "GD260012"}
 
 
 def test_an_order_is_created_with_what_follows_from_its_machine(run: Run) -> None:
@@ -130,7 +128,7 @@ def test_two_orders_get_two_numbers(run: Run) -> None:
         run("orders", "create", "--by", "dana", "--machine", "MC12-2403-0018", "--grade", "general")
 
     numbers = [row["number"] for row in read_json(run("orders", "--json"))]
-    assert len(numbers) == len(set(numbers)) == 21
+    assert len(numbers) == len(set(numbers)) == 101
 
 
 def test_an_older_page_is_contested_and_settled(run: Run) -> None:
