@@ -253,7 +253,8 @@ def checklist_of(bench: Workbench, order: Record, checklists: Iterable[Record] |
     fitting = [
         checklist
         for checklist in (bench.store.of_kind("checklist") if checklists is None else checklists)
-        if checklist.values.get("family") in (None, family)
+        if not checklist.values.get("retired")
+        and checklist.values.get("family") in (None, family)
         and checklist.values.get("service") in (None, order.values["service"])
     ]
     # The closest fit first: one made for this family and service, then the newest version.

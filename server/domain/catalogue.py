@@ -57,6 +57,10 @@ class Entry:
     """Field and value that end what is never deleted."""
     labelled: bool = False
     """Whether labels are printed for it."""
+    kept_elsewhere: tuple[str, ...] = ()
+    """Fields that have rules and a page of their own: who may do what."""
+    begins_with: tuple[tuple[str, Any], ...] = ()
+    """What those fields say in a record made here."""
 
 
 GROUPS: Final[dict[str, Labels]] = {
@@ -153,6 +157,8 @@ ENTRIES: Final[dict[str, Entry]] = {
             ("name", "roles", "centre_id", "level", "phone", "active"),
             ("name", "name_en", "phone"),
             ending=("active", False),
+            kept_elsewhere=("roles", "active"),
+            begins_with=(("roles", ["engineer"]), ("active", True)),
         ),
         Entry("service_centre", "people", ("name", "tier", "city", "stars", "phone")),
         Entry(
@@ -160,6 +166,17 @@ ENTRIES: Final[dict[str, Entry]] = {
             "rules",
             ("name", "grade", "answer_minutes", "on_site_minutes", "solved_minutes"),
         ),
+        Entry(
+            "service_terms",
+            "rules",
+            ("name", "standard", "calendar_id"),
+            sections=(
+                (("名称", "Name"), ("name", "name_en", "standard", "calendar_id", "note")),
+                (("时限", "Limits"), ("limits", "step_limits")),
+                (("暂停", "Pauses"), ("pause_reasons",)),
+            ),
+        ),
+        Entry("working_calendar", "rules", ("name", "zone")),
         Entry(
             "known_fix",
             "rules",

@@ -15,18 +15,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from schemas.order import GRADE_LABELS, SERVICE_LABELS
-from schemas.part import PART_GRADE_LABELS
+from schemas.choice_labels import CHOICE_LABELS, label_choice
 from schemas.problems import Fault
-from server.domain.catalogue import fold
+from server.domain.catalogue import ENTRIES, fold
 from server.domain.forms import Input, describe, fault_of, read_text, spell_text
 
 ID_COLUMN: Final = "id"
 ID_LABELS: Final = ("编号（ID）", "ID")
 
 YES_NO: Final = {True: ("是", "yes"), False: ("否", "no")}
-
-CHOICE_LABELS: Final[dict[str, tuple[str, str]]] = {**GRADE_LABELS, **SERVICE_LABELS, **PART_GRADE_LABELS}
 
 _PARTING: Final = re.compile(r"[;；\n]")
 
@@ -55,8 +52,11 @@ class Column:
 
 
 def columns_of(kind: str) -> list[Column]:
-    """Return the columns of a kind's table; files have none."""
-    asked = [Column(i.name, i.labels, i) for i in describe(kind) if i.type not in ("file", "any")]
+    """Return the columns of a kind's table; files have none, nor what is kept on pages of its own."""
+    elsewhere = ENTRIES[kind].kept_elsewhere if kind in ENTRIES else ()
+    asked = [
+        Column(i.name, i.labels, i) for i in describe(kind) if i.type not in ("file", "any") and i.name not in elsewhere
+    ]
     return [Column(ID_COLUMN, ID_LABELS, None), *asked]
 
 
@@ -124,7 +124,7 @@ def _spell_one(asked: Input, value: Any, refers_to: str | None, language: str, n
     if asked.type == "truth":
         return YES_NO[bool(value)][side]
     if asked.type == "choice":
-        return CHOICE_LABELS.get(str(value), (str(value), str(value)))[side]
+        return label_choice(asked.name, str(value), language)
     return spell_text(asked, value)
 
 
@@ -164,7 +164,7 @@ def _read_one(asked: Input, text: str, refers_to: str | None, find: Find) -> Any
         return _read_reference(text.strip(), refers_to, find)
     if asked.type == "choice":
         wanted = fold(text)
-        meant = [value for value in asked.choices if wanted in _spellings_of(value)]
+        meant = [value for value in asked.choices if wanted in _spellings_of(asked.name, value)]
         return meant[0] if meant else Fault("value_invalid", {"field": asked.name, "detail": ", ".join(asked.choices)})
     try:
         return read_text(asked, text)
@@ -181,8 +181,8 @@ def _read_reference(text: str, kind: str, find: Find) -> Any:
     return Fault("name_unknown", {"text": text[:80], "kind": kind})
 
 
-def _spellings_of(value: str) -> set[str]:
-    return {fold(spelling) for spelling in (value, *CHOICE_LABELS.get(value, ()))}
+def _spellings_of(field: str, value: str) -> set[str]:
+    return {fold(spelling) for spelling in (value, *CHOICE_LABELS.get(field, {}).get(value, ()))}
 
 
 def mentioned(cells: Mapping[str, str], kind: str) -> set[tuple[str, str]]:

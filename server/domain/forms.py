@@ -157,6 +157,59 @@ def read_form(inputs: Iterable[Input], typed: Mapping[str, str]) -> tuple[dict[s
     return values, faults
 
 
+def flatten(inputs: Iterable[Input], values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the texts of a form's fields for some values, by place."""
+    typed: dict[str, str] = {}
+    for asked in inputs:
+        _flatten(asked, values.get(asked.name), asked.name, typed)
+    return typed
+
+
+def _flatten(asked: Input, value: Any, place: str, typed: dict[str, str]) -> None:
+    if asked.type == "list":
+        typed[place] = ""
+        for number, item in enumerate(value or ()):
+            _flatten(asked.item, item, f"{place}.{number}", typed)
+    elif asked.type == "group":
+        typed[place] = ""
+        for inner in asked.inner:
+            _flatten(inner, (value or {}).get(inner.name), f"{place}.{inner.name}", typed)
+    else:
+        typed[place] = spell_text(asked, value)
+
+
+def numbers_in(typed: Mapping[str, str], place: str) -> list[str]:
+    """Return the numbers of a list's items in their order."""
+    return list(dict.fromkeys(_next_part(name, place) for name in typed if name.startswith(f"{place}.")))
+
+
+def rearrange(typed: Mapping[str, str], act: str) -> dict[str, str]:
+    """Return a form after one act on a list: ``add:items``, ``remove:items.2``, ``up:items.2``, ``down:items.2``.
+
+    What is no such act changes nothing.
+    """
+    verb, _, place = act.partition(":")
+    if verb == "add":
+        numbers = [int(number) for number in numbers_in(typed, place) if number.isdigit()]
+        return {**typed, f"{place}.{max(numbers, default=-1) + 1}": ""}
+    parent, _, number = place.rpartition(".")
+    if verb == "remove":
+        return {name: text for name, text in typed.items() if not _is_within(name, place)}
+    order = numbers_in(typed, parent)
+    if verb not in ("up", "down") or number not in order:
+        return dict(typed)
+    at = order.index(number)
+    to = max(0, min(len(order) - 1, at + (1 if verb == "down" else -1)))
+    order.insert(to, order.pop(at))
+    outside = {name: text for name, text in typed.items() if not name.startswith(f"{parent}.")}
+    inside = {name: text for moved in order for name, text in typed.items() if _is_within(name, f"{parent}.{moved}")}
+    return outside | inside
+
+
+def _is_within(name: str, place: str) -> bool:
+    return name == place or name.startswith(f"{place}.")
+
+
 def fault_of(asked: Input, value: Any) -> Fault | None:
     """Return what the declaration has against a value, or None."""
     if value is None:
@@ -216,8 +269,7 @@ def _is_asked(typed: Mapping[str, str], place: str) -> bool:
 
 def _read(asked: Input, typed: Mapping[str, str], place: str, faults: dict[str, Fault]) -> Any:
     if asked.type == "list":
-        numbers = list(dict.fromkeys(_next_part(name, place) for name in typed if name.startswith(f"{place}.")))
-        items = [_read(asked.item, typed, f"{place}.{number}", faults) for number in numbers]
+        items = [_read(asked.item, typed, f"{place}.{number}", faults) for number in numbers_in(typed, place)]
         value: Any = [item for item in items if item not in (None, {})] or None
     elif asked.type == "group":
         read = {inner.name: _read(inner, typed, f"{place}.{inner.name}", faults) for inner in asked.inner}

@@ -223,4 +223,6 @@ def tell_fault(kind: str, fault: Fault, language: str) -> str:
     facts = dict(fault.facts)
     if name in KINDS[kind].fields:
         facts["field"] = name_field(kind, name)[side]
+    if fault.facts.get("kind") in KINDS:
+        facts["kind"] = KINDS[fault.facts["kind"]].schema.label[side]
     return Fault(fault.code, facts).sentence(language)

@@ -15,6 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, text
 
 from schemas import KINDS
+from schemas.people import OFFICE_ROLES
 from schemas.problems import Refused
 from server.domain.catalogue import ENTRIES, may_write
 from server.domain.forms import input_of
@@ -26,6 +27,8 @@ from server.store.database import reading, transact
 from server.store.workspace import Workspace, open_workspace
 from sync.changeset import Change
 from sync.receipt import Receipt
+
+OFFICE_ROLES_SET: Final = frozenset(OFFICE_ROLES)
 
 Values = dict[str, Any]
 
@@ -56,7 +59,7 @@ def create(engine: Engine, office: Office, organisation: str, actor: str, kind: 
     Raises Refused with `already_there` when its natural key is another record's, or what forbids the change.
     """
     record_id = new_id()
-    given = {name: value for name, value in values.items() if value is not None}
+    given = {name: value for name, value in values.items() if value is not None} | dict(ENTRIES[kind].begins_with)
 
     def work(connection: Connection) -> Receipt:
         store = open_workspace(connection, organisation)
@@ -81,7 +84,8 @@ def edit(
 
     Raises ChangedMeanwhile, or Refused with `not_found`, `set_once`, or what forbids the change.
     """
-    new = {name: value for name, value in values.items() if value != seen.get(name)}
+    elsewhere = ENTRIES[kind].kept_elsewhere
+    new = {name: value for name, value in values.items() if value != seen.get(name) and name not in elsewhere}
     if not new:
         return None
 
@@ -117,6 +121,9 @@ def withdraw(engine: Engine, office: Office, organisation: str, actor: str, kind
         found = records.body_of(connection, organisation, record_id)
         if found is None or found[0] != kind:
             raise Refused("not_found", what=f"{kind} {record_id}")
+        if kind == "person" and not OFFICE_ROLES_SET.isdisjoint(found[1]["roles"]):
+            # Whether enough people can still sign in is looked at where accounts are kept.
+            raise Refused("role_not_allowed")
         if entry.ending is not None:
             name, ended = entry.ending
             changes = [Change(kind, record_id, "update", {name: ended}, {name: found[1].get(name)})]

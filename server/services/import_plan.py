@@ -167,7 +167,8 @@ class Planner:
 
     def _expect_required(self, row: _Row) -> None:
         for name in KINDS[self._kind].required:
-            if row.values.get(name) is None and name not in row.faults:
+            begun = name in dict(ENTRIES[self._kind].begins_with)
+            if row.values.get(name) is None and name not in row.faults and not begun:
                 row.faults[name] = Fault("field_missing", {"field": name})
 
     def _expect_once(self, row: _Row) -> None:

@@ -201,7 +201,7 @@ def _cut(kind: str, plans: list[RowPlan]) -> Iterator[list[Change]]:
 def _change_of(kind: str, plan: RowPlan) -> Change:
     new = {name: after for name, _before, after in plan.moves}
     if plan.record_id is None:
-        return Change(kind, new_id(), "create", new, {})
+        return Change(kind, new_id(), "create", new | dict(ENTRIES[kind].begins_with), {})
     return Change(kind, plan.record_id, "update", new, {name: before for name, before, _after in plan.moves})
 
 

@@ -127,7 +127,7 @@ def _find_checklist(connection: Connection, organisation: str, model_id: str, se
     fitting = [
         (body["version"], record_id)
         for record_id, body in records.bodies_of_kind(connection, organisation, "checklist")
-        if (body.get("family"), body.get("service")) == (family, service)
+        if (body.get("family"), body.get("service")) == (family, service) and not body.get("retired")
     ]
     return max(fitting)[1] if fitting else None
 
