@@ -22,6 +22,7 @@ class Customer(RecordSchema):
     email = text("邮箱", "E-mail", most=120, merge=LATEST)
     address = text("地址", "Address")
     service_terms_id = reference("服务条款", "Service terms", "service_terms", merge=OFFICE)
+    remote = truth("偏远地区", "Remote area", merge=OFFICE)
 
 
 class Site(RecordSchema):

@@ -18,6 +18,9 @@ UNIT_LABELS: Final[dict[str, tuple[str, str]]] = {
     "working_day": ("个工作日", "working days"),
 }
 
+PLANNED_SERVICES: Final = ("maintenance", "installation", "training", "retrofit")
+"""Work that is agreed for a day, however long ahead. Source: handbook G1 (grades are of faults), V8, M1."""
+
 AMOUNT_MAX: Final = 10_000
 """A week in minutes; nothing longer is promised in so small a unit."""
 
@@ -31,7 +34,8 @@ STEP_STATES: Final = ("received", "assigned", "on_hold", "finished", "sent_back"
 class ServiceLimit(Part):
     """One limit, and for what it holds; what is left open holds for all. The row that says most is the one that counts.
 
-    Of what rows say, key equipment weighs most, then the kind of service, the grade, the area.
+    Of what rows say, key equipment weighs most, then the kind of service, the grade, the area. Grades are of faults:
+    for planned work only the answer is owed without a row that names its kind of service.
     """
 
     step = choice("时限", "Limit for", CLOCKS, required=True)

@@ -1,4 +1,4 @@
-"""What time itself brings about: what has expired is cleared away, and warranties follow the log.
+"""What time itself brings about: what has expired is cleared away, and warranties and clocks follow the log.
 
 Every process has the rounds in mind, and whichever comes first does one; that a round is missed or done twice
 changes nothing. `gongdan-server tidy` does one of the hourly rounds, for those who prefer a timer of the system's.
@@ -7,6 +7,7 @@ changes nothing. `gongdan-server tidy` does one of the hourly rounds, for those 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
@@ -15,12 +16,13 @@ from sqlalchemy import Engine
 from schemas.problems import Refused
 from server.clock import spell_instant, unix_ms
 from server.event_log import EVENTS
+from server.services import service_clocks, warranty
 from server.services.blobs import clear_uploads
 from server.services.enrolment import remove_expired_codes
 from server.services.invitations import remove_expired_links
 from server.services.journal import JOURNAL_DAYS, forget_old_entries
+from server.services.log_following import read_positions
 from server.services.office import Office
-from server.services.warranty import read_positions, renew
 from server.store.blob_files import BlobFiles
 from server.store.ownership import sole
 
@@ -28,7 +30,7 @@ ROUND_EVERY_S: Final = 3600.0
 """What is cleared has been unused for days; an hour more costs nothing."""
 
 RENEW_EVERY_S: Final = 2.0
-"""How long a warranty may be behind the log. A look at the end of each log is one short query."""
+"""How long warranties and clocks may be behind the log. A look at the end of each log is one short query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,8 @@ class Rounds:
 
 
 @dataclass(slots=True)
-class Warranties:
-    """Brings the warranties up to date every other second while the logs grow, until told to stop."""
+class Followers:
+    """Brings warranties and clocks up to date every other second while the logs grow, until told to stop."""
 
     engine: Engine
     office: Office
@@ -92,7 +94,7 @@ class Warranties:
 
     def start(self) -> None:
         """Begin."""
-        self._thread = threading.Thread(target=self._run, name="warranties", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="followers", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -102,7 +104,7 @@ class Warranties:
             self._thread.join()
 
     def renew(self) -> int:
-        """Make one round and return how many warranties it wrote; none when another process is at it.
+        """Make one round and return how many records it wrote; none when another process is at it.
 
         Trouble with one organisation is told in the log and holds up no other. Raises Refused with `database_busy`,
         OSError when a file cannot be written.
@@ -111,31 +113,38 @@ class Warranties:
         grown = {known: end for known, end in read_positions(self.engine).items() if self._followed.get(known) != end}
         if not grown:
             return 0
-        with sole(self.engine, "warranties") as is_ours:
+        with sole(self.engine, "followers") as is_ours:
             for organisation, end in grown.items() if is_ours else ():
-                try:
-                    written += renew(self.engine, self.office, organisation)
-                except Refused as refused:
-                    EVENTS.warning("warranties_not_renewed", extra={"facts": {"why": str(refused)}})
-                    continue
-                except Exception:
-                    # A fault of ours: it is tried again when the log grows, not every other second.
-                    EVENTS.exception("failed", extra={"facts": {"organisation": organisation}})
-                # Not the end as it is by then: what came meanwhile is looked at in the next round.
-                self._followed[organisation] = end
+                outcomes = [self._renew_one(renew, organisation) for renew in (warranty.renew, service_clocks.renew)]
+                written += sum(outcome or 0 for outcome in outcomes)
+                if None not in outcomes:
+                    # Not the end as it is by then: what came meanwhile is looked at in the next round.
+                    self._followed[organisation] = end
         return written
+
+    def _renew_one(self, renew: Callable[[Engine, Office, str], int], organisation: str) -> int | None:
+        """Return how many records were written; None when it is to be tried again at once."""
+        try:
+            return renew(self.engine, self.office, organisation)
+        except Refused as refused:
+            EVENTS.warning("not_followed", extra={"facts": {"why": str(refused)}})
+            return None
+        except Exception:
+            # A fault of ours: it is tried again when the log grows, not every other second.
+            EVENTS.exception("failed", extra={"facts": {"organisation": organisation}})
+            return 0
 
     def _run(self) -> None:
         while not self._stopped.is_set():
             try:
                 written = self.renew()
             except (Refused, OSError) as error:
-                EVENTS.warning("warranties_not_renewed", extra={"facts": {"why": str(error)}})
+                EVENTS.warning("not_followed", extra={"facts": {"why": str(error)}})
             except Exception:
                 EVENTS.exception("failed")
             else:
                 if written:
-                    EVENTS.info("warranties_renewed", extra={"facts": {"count": written}})
+                    EVENTS.info("followed", extra={"facts": {"count": written}})
             self._stopped.wait(RENEW_EVERY_S)
 
 

@@ -100,7 +100,7 @@ def show(desk: Desk, number: str, as_json: bool) -> None:
 @click.option("--engineer", metavar="PERSON", help="派给谁。/ Whom it is assigned to.")
 @click.option("--symptom", default="", help="故障现象。/ Symptom.")
 @click.option("--appointment", metavar="INSTANT", help="预约时间（UTC）。/ Appointment, such as 2026-12-01T06:00:00Z.")
-@click.option("--term", metavar="NAME", help="服务时限名称。/ Name of the service level.")
+@click.option("--term", metavar="NAME", help="服务条款名称。/ Service terms; the machine's unless given.")
 @click.option("--number", help="工单号，默认自动编号。/ Number; the next one unless given.")
 @click.argument("others", nargs=-1, metavar="[FIELD=VALUE]...")
 @at_desk
@@ -115,10 +115,10 @@ def create(desk: Desk, by: str, machine: str, engineer: str | None, term: str | 
     with reading(desk.engine) as connection:
         values["machine_id"] = find_machine(connection, desk.organisation, machine)
         if term:
-            values["sla_term_id"] = find_one(
+            values["service_terms_id"] = find_one(
                 connection,
                 desk.organisation,
-                "sla_term",
+                "service_terms",
                 term,
                 lambda body: term in (body["name"], body.get("name_en")),
             )

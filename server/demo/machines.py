@@ -7,6 +7,7 @@ from typing import Final
 
 from server.demo.customers import customer_of
 from server.demo.records import DemoRecord, refer
+from server.demo.service import BY_MODEL, KEY_EQUIPMENT
 
 _MACHINES: Final = {
     # site: model, serial, place, accepted on, firmware, state
@@ -104,6 +105,8 @@ def machines(now: datetime) -> list[DemoRecord]:
                 "accepted_on": accepted_on and (date.fromisoformat(accepted_on) + moved_on).isoformat(),
                 "firmware": firmware,
                 "state": state,
+                "service_terms_id": refer("service_terms", BY_MODEL[model]) if model in BY_MODEL else None,
+                "key_equipment": serial in KEY_EQUIPMENT or None,
             },
         )
         for site, rows in _MACHINES.items()

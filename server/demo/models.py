@@ -1,4 +1,4 @@
-"""Models of machines, service terms by grade, and checklists with measured limits."""
+"""Models of machines, and checklists with measured limits."""
 
 from __future__ import annotations
 
@@ -24,18 +24,6 @@ _MODELS: Final = (
      (("主轴", 36), ("数控系统", 36), ("伺服驱动器", 24))),
     ("tl360", 410, "承岳数控机床", "TL-360 数控车床", "TL-360 CNC lathe", "lathe", 24, (("主轴", 36), ("刀塔", 24))),
 )  # fmt: skip
-
-_TERMS: Final = (
-    # name, Chinese, English, grade, answer, on site, solved (minutes), solved (working days); None: not promised
-    ("a-urgent", "标准服务 · 紧急", "Standard, urgent", "urgent", None, 240, 1440, None),
-    ("a-important", "标准服务 · 重要", "Standard, important", "important", None, 480, 2880, None),
-    ("a-general", "标准服务 · 一般", "Standard, general", "general", 1440, None, None, 7),
-    ("b-city", "分析仪器服务 · 市区", "Laboratory service, city", "urgent", 120, 1440, None, 5),
-    ("b-remote", "分析仪器服务 · 偏远地区", "Laboratory service, remote", "urgent", 120, 2880, None, 5),
-    ("d-urgent", "设备保障 · 紧急", "Equipment contract, urgent", "urgent", 60, 600, 1440, None),
-    ("d-important", "设备保障 · 重大", "Equipment contract, major", "important", 60, 600, 10080, None),
-    ("d-general", "设备保障 · 普通", "Equipment contract, ordinary", "general", 60, None, 2880, None),
-)
 
 _PACKING: Final = {
     "mc12": (
@@ -91,12 +79,6 @@ def models() -> list[DemoRecord]:
         )
         for name, item, maker, model, english, family, months, components in _MODELS
     ]
-
-
-def sla_terms() -> list[DemoRecord]:
-    """Return the service levels: presets A, B and D. Source: handbook G2, G3, G4."""
-    fields = ("name", "name_en", "grade", "answer_minutes", "on_site_minutes", "solved_minutes", "solved_working_days")
-    return [DemoRecord("sla_term", name, dict(zip(fields, row, strict=True))) for name, *row in _TERMS]
 
 
 def _measure(key: str, zh: str, en: str, unit: str, low: str | None, high: str | None, beyond: str = "block") -> Item:

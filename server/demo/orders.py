@@ -7,52 +7,51 @@ from typing import Any, Final
 
 from server.demo.customers import customer_of, customers
 from server.demo.machines import site_of
-from server.demo.models import sla_terms
 from server.demo.records import DemoRecord, refer
 from server.domain.times import spell
 
 _ORDERS: Final = (
-    # number, service, channel, machine, engineer, centre, term, checklist, reported hours ago, visit in hours, symptom,
-    # alarms
-    ("GD260001", "repair", "hotline", "MC12-2403-0017", "wei", "pudong", "a-urgent", "mc12-repair", 2, 2,
+    # number, service, channel, machine, engineer, centre, grade, checklist, reported hours ago, visit in hours,
+    # symptom, alarms
+    ("GD260001", "repair", "hotline", "MC12-2403-0017", "wei", "pudong", "urgent", "mc12-repair", 2, 2,
      "开机后转速升到 8000 转即停机，有焦糊味。 / Stops at 8,000 r/min, smells of burning.", ("E05", "E11")),
-    ("GD260002", "maintenance", "account_manager", "HC20R-22-0045", "wei", "pudong", "a-general",
+    ("GD260002", "maintenance", "account_manager", "HC20R-22-0045", "wei", "pudong", "general",
      "hc20r-maintenance", 50, 26,
      "年度保养，地下室无网络。 / Yearly maintenance; no network in the cellar.", ()),
-    ("GD260003", "repair", "app", "BA400-23-0101", "lin", "pudong", "b-city", "ba400-repair", 6, 5,
+    ("GD260003", "repair", "app", "BA400-23-0101", "lin", "pudong", "urgent", "ba400-repair", 6, 5,
      "吸光度漂移，质控失控。 / Absorbance drifts, controls out of range.", ("W-21",)),
-    ("GD260004", "repair", "telemetry", "VM850-24-0006", "zhao", "suzhou", "d-urgent", "vm850-repair", 3, 1,
+    ("GD260004", "repair", "telemetry", "VM850-24-0006", "zhao", "suzhou", "urgent", "vm850-repair", 3, 1,
      "主轴温升报警停机。 / Stopped on spindle temperature.", ("ALM-401", "ALM-409")),
-    ("GD260005", "repair", "hotline", "TL360-23-0052", "zhao", "suzhou", "d-important", "visit-general", 30, -2,
+    ("GD260005", "repair", "hotline", "TL360-23-0052", "zhao", "suzhou", "important", "visit-general", 30, -2,
      "刀塔换刀不到位。 / The turret does not index fully.", ("ALM-2030",)),
-    ("GD260006", "installation", "account_manager", "TL360-26-0003", "zhao", "suzhou", "a-general",
+    ("GD260006", "installation", "account_manager", "TL360-26-0003", "zhao", "suzhou", "general",
      "tl360-installation", 70, 44,
      "新机安装调试与培训。 / Install and commission a new machine; training.", ()),
-    ("GD260007", "maintenance", "web", "AS900-22-0005", "qian", "hangzhou", "a-important", "as900-maintenance", 20, 22,
+    ("GD260007", "maintenance", "web", "AS900-22-0005", "qian", "hangzhou", "important", "as900-maintenance", 20, 22,
      "灵敏度下降，申请保养。 / Sensitivity has fallen.", ()),
-    ("GD260008", "repair", "hotline", "LC30-23-0009", "sun", "tianjin", "a-urgent", "lc30-repair", 28, -4,
+    ("GD260008", "repair", "hotline", "LC30-23-0009", "sun", "tianjin", "urgent", "lc30-repair", 28, -4,
      "泵压力波动，无法进样。 / Pump pressure fluctuates.", ("P-07",)),
-    ("GD260009", "repair", "wechat", "VM850-25-0023", "wu", "shenzhen", "d-urgent", "vm850-repair", 4, 4,
+    ("GD260009", "repair", "wechat", "VM850-25-0023", "wu", "shenzhen", "urgent", "vm850-repair", 4, 4,
      "X 轴伺服驱动器红灯。 / Red light on the X servo drive.", ("SV0411",)),
-    ("GD260010", "repair", "app", "VM850-23-0002", "zheng", "dongguan", "d-important", "vm850-repair", 16, 20,
+    ("GD260010", "repair", "app", "VM850-23-0002", "zheng", "dongguan", "important", "vm850-repair", 16, 20,
      "冷却液流量不足。 / Too little coolant.", ()),
-    ("GD260011", "repair", "wechat", "BA400-22-0066", None, "hangzhou", "b-remote", "ba400-repair", 1, None,
+    ("GD260011", "repair", "wechat", "BA400-22-0066", None, "hangzhou", "urgent", "ba400-repair", 1, None,
      "开机自检不过，加样针碰撞。 / Self-test fails, the needle collides.", ("E-33",)),
-    ("GD260012", "advice", "web", "MC12-2311-0440", None, "jinan", "a-general", None, 9, None,
+    ("GD260012", "advice", "web", "MC12-2311-0440", None, "jinan", "general", None, 9, None,
      "询问转子更换周期。 / Asks when to replace the rotor.", ()),
-    ("GD260013", "repair", "hotline", "AS900-25-0021", "sun", "tianjin", "a-important", "as900-maintenance", 75, -50,
+    ("GD260013", "repair", "hotline", "AS900-25-0021", "sun", "tianjin", "important", "as900-maintenance", 75, -50,
      "无信号，疑光电倍增管损坏。 / No signal; the photomultiplier is suspected.", ("L-02",)),
-    ("GD260014", "repair", "app", "BA400-24-0150", "lin", "pudong", "b-city", "ba400-repair", 250, -230,
+    ("GD260014", "repair", "app", "BA400-24-0150", "lin", "pudong", "urgent", "ba400-repair", 250, -230,
      "光源灯报警。 / Lamp alarm.", ("W-12",)),
-    ("GD260015", "repair", "telemetry", "VM850-24-0007", "zhao", "suzhou", "d-urgent", "vm850-repair", 4500, -4496,
+    ("GD260015", "repair", "telemetry", "VM850-24-0007", "zhao", "suzhou", "urgent", "vm850-repair", 4500, -4496,
      "Y 轴伺服驱动器报警。 / Y servo drive alarm.", ("SV0438",)),
-    ("GD260016", "repair", "hotline", "VM850-25-0022", "wu", "shenzhen", "d-urgent", "vm850-repair", 900, -890,
+    ("GD260016", "repair", "hotline", "VM850-25-0022", "wu", "shenzhen", "urgent", "vm850-repair", 900, -890,
      "Z 轴抖动。 / The Z axis trembles.", ("SV0410",)),
-    ("GD260017", "training", "email", "AS900-24-0015", "sun", "tianjin", "a-general", None, 400, -300,
+    ("GD260017", "training", "email", "AS900-24-0015", "sun", "tianjin", "general", None, 400, -300,
      "操作培训，客户改期后取消。 / Training, called off by the customer.", ()),
-    ("GD260018", "repair", "hotline", "MC12-2501-0102", "wei", "pudong", "a-urgent", "mc12-repair", 3000, -2995,
+    ("GD260018", "repair", "hotline", "MC12-2501-0102", "wei", "pudong", "urgent", "mc12-repair", 3000, -2995,
      "电机异响。 / The motor is noisy.", ("E05",)),
-    ("GD260019", "repair", "hotline", "MC12-2403-0017", "wei", "pudong", "a-important", "mc12-repair", 2190, -2180,
+    ("GD260019", "repair", "hotline", "MC12-2403-0017", "wei", "pudong", "important", "mc12-repair", 2190, -2180,
      "转速波动。 / The speed wanders.", ()),
 )  # fmt: skip
 
@@ -100,15 +99,16 @@ def checklist_of(number: str) -> str | None:
 
 def describe_order(
     now: datetime, number: str, service: str, channel: str, machine: str, engineer: str | None, centre: str,
-    term: str, checklist: str | None, reported_hours: int, visit: int | None, symptom: str, alarms: tuple[str, ...],
+    grade: str, checklist: str | None, reported_hours: int, visit: int | None, symptom: str, alarms: tuple[str, ...],
 ) -> DemoRecord:  # fmt: skip
-    """Return an order, with what follows from its machine and service terms."""
+    """Return an order, with what follows from its machine."""
     site = site_of(machine)
     customer = next(record for record in customers() if record.name == customer_of(site))
     values: dict[str, Any] = {
         "number": number,
         "status": "assigned" if engineer else "received",
         "service": service,
+        "grade": grade,
         "channel": channel,
         "customer_id": customer.id,
         "site_id": refer("site", site),
@@ -125,16 +125,4 @@ def describe_order(
         "needed_parts": [{"part_id": refer("part", name), "quantity": 1} for name in _NEEDED.get(number, ())] or None,
         "instructions": "出发前电话确认时间和现场条件。 / Call before leaving to confirm time and conditions.",
     }
-    return DemoRecord("work_order", number, values | _promises(now, term, reported_hours))
-
-
-def _promises(now: datetime, term: str, reported_hours: int) -> dict[str, Any]:
-    """Return grade and time limits by the service terms, counted from the report. Source: handbook G2-G4."""
-    found = next(record for record in sla_terms() if record.name == term)
-    on_site, solved = found.values["on_site_minutes"], found.values["solved_minutes"]
-    return {
-        "grade": found.values["grade"],
-        "sla_term_id": found.id,
-        "on_site_due_at": order_time(now, on_site / 60 - reported_hours) if on_site else None,
-        "solved_due_at": order_time(now, solved / 60 - reported_hours) if solved else None,
-    }
+    return DemoRecord("work_order", number, values)

@@ -16,17 +16,17 @@ from typing import Any, Final
 from sqlalchemy import Engine
 
 from schemas.problems import Refused
-from server.demo import customers, machines, manuals, models, orders, parts, people, stock, week
+from server.demo import customers, machines, manuals, models, orders, parts, people, service, stock, week
 from server.demo.handset import Handset, make_device_key
 from server.demo.records import DemoRecord, refer
 from server.demo.visits import VISITS, Act, Visit, acts_of
 from server.reception import Reception
+from server.services import service_clocks, warranty
 from server.services.accounts import find_account, open_account
 from server.services.blobs import BlobDesk
 from server.services.devices import read_epoch
 from server.services.manuals import file_manual
 from server.services.office import Office, organisations
-from server.services.warranty import renew
 from server.settings import Settings
 from server.store import records
 from server.store.database import reading, writing
@@ -52,7 +52,8 @@ def seed(engine: Engine, office: Office, settings: Settings, now: datetime) -> s
     seeding.write_customers(now)
     seeding.replay_visits(now)
     seeding.file_manuals()
-    renew(engine, office, seeding.organisation)
+    warranty.renew(engine, office, seeding.organisation)
+    service_clocks.renew(engine, office, seeding.organisation)
     seeding.open_accounts()
     return seeding.organisation
 
@@ -69,7 +70,9 @@ class _Seeding:
         with reading(self.engine) as connection:
             system = read_organisation(connection, self.organisation).office_person
         self._create(system, [*people.centres(), *people.people()])
-        self._create(refer("person", "gao"), [*models.models(), *models.sla_terms(), *models.checklists()])
+        self._create(
+            refer("person", "gao"), [*service.calendars(), *service.terms(), *models.models(), *models.checklists()]
+        )
         self._create(refer("person", "xu"), [*parts.suppliers(), *parts.parts(), *parts.batches()])
 
     def write_customers(self, now: datetime) -> None:

@@ -121,13 +121,20 @@ def _changes_of(visit: Visit) -> Iterator[tuple[str, list[Change]]]:
         report |= {"failed_component": visit.component} if visit.component else {}
         yield "order.report", [_update(visit, report, dict.fromkeys(report))]
     for state in visit.states[len(working) :]:
-        yield "order.move", [_move(visit, before, state)]
+        waits = [_pause(visit)] if state == "on_hold" else []
+        yield "order.move", [_move(visit, before, state), *waits]
 
 
 def _move(visit: Visit, before: str, after: str) -> Change:
     stamp = {"on_site": "arrived_at", "in_progress": "started_at", "finished": "finished_at"}.get(after)
     new, was = {"status": after}, {"status": before}
     return _update(visit, new | ({stamp: ""} if stamp else {}), was | ({stamp: None} if stamp else {}))
+
+
+def _pause(visit: Visit) -> Change:
+    """Return why an order waits. Source: handbook P5 (rare parts are bought on approval)."""
+    values = {"order_id": refer("work_order", visit.order), "reason": "part", "began_at": "", "with_hold": True}
+    return Change("clock_pause", refer("clock_pause", visit.order), "create", values, {})
 
 
 def _update(visit: Visit, new: Values, was: Values) -> Change:

@@ -14,25 +14,25 @@ from server.domain.timetable import PLACE_TIME
 FIRST_NUMBER: Final = 101
 """Behind those that are told one by one (`server/demo/orders.py`)."""
 
-# Engineer: centre, service terms, checklist, and the machines he visits. Wei's day is told in orders.py.
+# Engineer: centre, grade, checklist, and the machines he visits. Wei's day is told in orders.py.
 _ROUNDS: Final = {
     "lin": (
         "pudong",
-        "a-general",
+        "general",
         "ba400-repair",
         ("BA400-24-0150", "BA400-24-0151", "BA400-26-0260"),
     ),
-    "zhao": ("suzhou", "a-general", "vm850-repair", ("VM850-24-0007", "VM850-25-0019", "VM850-24-0006")),
-    "qian": ("hangzhou", "a-general", "as900-maintenance", ("AS900-24-0012", "LC30-24-0018")),
-    "sun": ("tianjin", "a-general", "lc30-repair", ("LC30-23-0010", "LC30-26-0040", "LC30-25-0028")),
-    "zhou": ("jinan", "a-general", "visit-general", ("MC12-2311-0440", "AS900-23-0008")),
-    "wu": ("shenzhen", "d-important", "vm850-repair", ("VM850-25-0022", "VM850-26-0001")),
-    "zheng": ("dongguan", "a-general", "visit-general", ("TL360-24-0060", "TL360-24-0061", "VM850-23-0002")),
-    "feng": ("pudong", "a-general", "visit-general", ("MC12-2501-0103", "BA400-25-0214")),
-    "chu": ("hangzhou", "a-general", "ba400-repair", ("BA400-22-0066", "AS900-24-0012")),
-    "jiang": ("tianjin", "a-general", "visit-general", ("AS900-24-0015", "AS900-25-0021")),
-    "shen": ("shenzhen", "a-general", "as900-maintenance", ("AS900-25-0017", "MC12-2505-0230")),
-    "han": ("suzhou", "a-general", "visit-general", ("TL360-23-0052", "VM850-25-0019")),
+    "zhao": ("suzhou", "general", "vm850-repair", ("VM850-24-0007", "VM850-25-0019", "VM850-24-0006")),
+    "qian": ("hangzhou", "general", "as900-maintenance", ("AS900-24-0012", "LC30-24-0018")),
+    "sun": ("tianjin", "general", "lc30-repair", ("LC30-23-0010", "LC30-26-0040", "LC30-25-0028")),
+    "zhou": ("jinan", "general", "visit-general", ("MC12-2311-0440", "AS900-23-0008")),
+    "wu": ("shenzhen", "important", "vm850-repair", ("VM850-25-0022", "VM850-26-0001")),
+    "zheng": ("dongguan", "general", "visit-general", ("TL360-24-0060", "TL360-24-0061", "VM850-23-0002")),
+    "feng": ("pudong", "general", "visit-general", ("MC12-2501-0103", "BA400-25-0214")),
+    "chu": ("hangzhou", "general", "ba400-repair", ("BA400-22-0066", "AS900-24-0012")),
+    "jiang": ("tianjin", "general", "visit-general", ("AS900-24-0015", "AS900-25-0021")),
+    "shen": ("shenzhen", "general", "as900-maintenance", ("AS900-25-0017", "MC12-2505-0230")),
+    "han": ("suzhou", "general", "visit-general", ("TL360-23-0052", "VM850-25-0019")),
 }
 _STARTS: Final = (time(9), time(13, 30), time(10, 30), time(15))
 _SYMPTOMS: Final = (
@@ -43,15 +43,15 @@ _SYMPTOMS: Final = (
     ("training", "新操作员培训。 / Training of new operators.", 120),
 )
 _WAITING: Final = (
-    # machine, centre, service, terms, reported hours ago, symptom
-    ("VM850-25-0019", "suzhou", "repair", "d-urgent", 1, "主轴异响，操作员已停机。 / Spindle noise; stopped."),
-    ("BA400-24-0151", "pudong", "repair", "b-city", 3, "比色杯清洗站漏液。 / The wash station leaks."),
-    ("LC30-25-0031", "pudong", "repair", "a-important", 2, "基线噪声大。 / Noisy baseline."),
-    ("TL360-24-0061", "dongguan", "repair", "d-important", 5, "卡盘夹紧力不足。 / Weak chuck."),
-    ("AS900-23-0008", "jinan", "maintenance", "a-general", 26, "年度校准到期。 / Yearly calibration is due."),
-    ("VM850-26-0001", "shenzhen", "installation", "a-general", 30, "移机后重新调平。 / Level after a move."),
-    ("HC20R-26-0120", "pudong", "repair", "a-urgent", 1, "腔体不制冷。 / The chamber does not cool."),
-    ("MC12-2505-0230", "shenzhen", "repair", "a-important", 4, "盖锁打不开。 / The lid lock is stuck."),
+    # machine, centre, service, grade, reported hours ago, symptom
+    ("VM850-25-0019", "suzhou", "repair", "urgent", 1, "主轴异响，操作员已停机。 / Spindle noise; stopped."),
+    ("BA400-24-0151", "pudong", "repair", "urgent", 3, "比色杯清洗站漏液。 / The wash station leaks."),
+    ("LC30-25-0031", "pudong", "repair", "important", 2, "基线噪声大。 / Noisy baseline."),
+    ("TL360-24-0061", "dongguan", "repair", "important", 5, "卡盘夹紧力不足。 / Weak chuck."),
+    ("AS900-23-0008", "jinan", "maintenance", "general", 26, "年度校准到期。 / Yearly calibration is due."),
+    ("VM850-26-0001", "shenzhen", "installation", "general", 30, "移机后重新调平。 / Level after a move."),
+    ("HC20R-26-0120", "pudong", "repair", "urgent", 1, "腔体不制冷。 / The chamber does not cool."),
+    ("MC12-2505-0230", "shenzhen", "repair", "important", 4, "盖锁打不开。 / The lid lock is stuck."),
 )
 _AWAY: Final = (("zhou", 2, 2, "training"), ("han", 3, 5, "leave"), ("qian", 1, 1, "sick"))
 """Who is away, from which of the working days ahead to which, and why."""
@@ -92,7 +92,7 @@ def _working_days(now: datetime) -> list[datetime]:
 
 def _visits(now: datetime) -> Iterator[tuple[str, dict[str, Any]]]:
     number, away = FIRST_NUMBER, {(name, day) for name, first, last, _ in _AWAY for day in range(first, last + 1)}
-    for place, (name, (centre, terms, checklist, machines)) in enumerate(_ROUNDS.items()):
+    for place, (name, (centre, grade, checklist, machines)) in enumerate(_ROUNDS.items()):
         for day, begins in enumerate(_working_days(now), start=1):
             visits = 0 if (name, day) in away else 2 if (place + day) % 3 == 0 else 1
             for turn in range(visits):
@@ -102,7 +102,7 @@ def _visits(now: datetime) -> Iterator[tuple[str, dict[str, Any]]]:
                     # Two at a time, as it happens when the customer moves one.
                     start, minutes = begins + timedelta(hours=9.5 + turn), 120
                 row = (f"GD26{number:04d}", service, "hotline", machines[(day + turn) % len(machines)], name, centre,
-                       terms, checklist if service == "repair" else None, 8 + 3 * place, None, symptom, ())  # fmt: skip
+                       grade, checklist if service == "repair" else None, 8 + 3 * place, None, symptom, ())  # fmt: skip
                 yield row[0], _plan(describe_order(now, *row).values, start, minutes)
                 number += 1
 
@@ -114,7 +114,7 @@ def _plan(values: dict[str, Any], start: datetime, minutes: int) -> dict[str, An
 
 
 def _waiting(now: datetime) -> Iterator[tuple[str, dict[str, Any]]]:
-    for place, (machine, centre, service, terms, reported, symptom) in enumerate(_WAITING):
+    for place, (machine, centre, service, grade, reported, symptom) in enumerate(_WAITING):
         number = f"GD26{FIRST_NUMBER + 99 + place:04d}"
-        row = (number, service, "hotline", machine, None, centre, terms, None, reported, None, symptom, ())
+        row = (number, service, "hotline", machine, None, centre, grade, None, reported, None, symptom, ())
         yield number, describe_order(now, *row).values | {"expected_minutes": 120}

@@ -2,7 +2,8 @@
 
 Rule 1: every clock starts with the report. A limit in minutes, hours or days counts day and night; one in working hours
         or working days counts what the calendar has open.
-Rule 2: of the terms' rows the one that says most holds; of several that say as much, the shortest.
+Rule 2: of the terms' rows the one that says most holds; of several that say as much, the shortest. Planned work has
+        the limits of the rows that name its kind, and is answered like all else.
 Rule 3: a pause adds to the limit what it took of the time the limit counts; time is paused once, however many reasons
         there are. A pause that begins when the limit has passed, or the clock has stopped, changes nothing.
 Rule 4: while a pause is open the clock has no limit; how much was left when it began is known.
@@ -18,6 +19,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from schemas.clocks import CLOCKS, PAUSES
+from schemas.service_terms import PLANNED_SERVICES
 from server.domain.calendar import Calendar
 from server.domain.sla_reasons import Reason
 
@@ -164,6 +166,7 @@ def choose_limit(terms: Terms, step: str, case: Case) -> Allowance | None:
         (-sum(weight for name, weight in _WEIGHTS if row.get(name)), _length(row), row["amount"], row["unit"])
         for row in terms.limits
         if row["step"] == step and all(not row.get(name) or row[name] == about[name] for name, _ in _WEIGHTS)
+        if row.get("service") or step == "answer" or case.service not in PLANNED_SERVICES
     ]
     return Allowance(*min(fitting)[2:]) if fitting else None
 

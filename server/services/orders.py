@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Table, func, select
@@ -12,10 +11,10 @@ from sqlalchemy import Connection, Engine, Table, func, select
 from schemas import kind_of
 from schemas.problems import Refused
 from server.clock import utc_now
-from server.domain.times import spell
 from server.keys import new_id
 from server.services.office import Office
 from server.services.orders_read import read_order
+from server.services.sla_case import limits_at_creation
 from server.services.verdicts import expect_taken_in
 from server.store import records
 from server.store.database import reading, transact
@@ -109,8 +108,9 @@ def complete(connection: Connection, organisation: str, given: Mapping[str, Any]
         machine = found[1]
         values |= {name: machine.get(name) for name in ("customer_id", "site_id")}
         values["checklist_id"] = _find_checklist(connection, organisation, machine["model_id"], given["service"])
-    values |= _find_limits(connection, organisation, given, now)
-    return {name: value for name, value in (values | dict(given)).items() if value is not None}
+    values |= dict(given)
+    values = limits_at_creation(connection, organisation, values) | values
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def propose_number(connection: Connection, organisation: str, now: str) -> str:
@@ -130,18 +130,6 @@ def _find_checklist(connection: Connection, organisation: str, model_id: str, se
         if (body.get("family"), body.get("service")) == (family, service) and not body.get("retired")
     ]
     return max(fitting)[1] if fitting else None
-
-
-def _find_limits(connection: Connection, organisation: str, given: Mapping[str, Any], now: str) -> Values:
-    term = records.body_of(connection, organisation, given["sla_term_id"]) if given.get("sla_term_id") else None
-    if term is None:
-        return {}
-    names = {"on_site_minutes": "on_site_due_at", "solved_minutes": "solved_due_at"}
-    return {due: _after(now, term[1][minutes]) for minutes, due in names.items() if term[1].get(minutes)}
-
-
-def _after(now: str, minutes: int) -> str:
-    return spell(datetime.fromisoformat(now).astimezone(UTC) + timedelta(minutes=minutes))
 
 
 def _list_numbers(connection: Connection, organisation: str, start: str) -> Iterator[str]:

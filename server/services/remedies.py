@@ -161,7 +161,7 @@ def _follow_up(case: _Case) -> list[Change]:
     order = case.order
     assert order is not None, "offered where there is an order"
     now, body = utc_now(), order.body
-    kept = ("customer_id", "site_id", "machine_id", "centre_id", "contact", "phone", "sla_term_id")
+    kept = ("customer_id", "site_id", "machine_id", "centre_id", "contact", "phone", "sla_term_id", "service_terms_id")
     values = {name: body[name] for name in kept if body.get(name)}
     values |= {
         "number": propose_number(case.store.connection, case.store.organisation, now),

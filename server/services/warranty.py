@@ -7,44 +7,38 @@ a change never waits for it. A round that is cut off, or made twice, changes not
 
 from __future__ import annotations
 
-import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Table, select, text
+from sqlalchemy import Connection, Engine, text
 
-from schemas.base import UUID_PATTERN
 from schemas.warranty import day_of
 from server.domain.trace import Fact, Span
 from server.domain.warranty import Basis, NewPart, Repair, work_out
+from server.services import log_following
+from server.services.log_following import follow, is_id
 from server.services.office import Office
 from server.services.trace import spans_in
 from server.services.verdicts import expect_taken_in
-from server.store import bulk, json_text, records
-from server.store.database import reading, transact
+from server.store import json_text, records
+from server.store.database import reading
 from server.store.devices import read_organisation
-from server.store.tables import LogEntry, Organisation, Watermark
-from sync import codec
-from sync.chain import Sealed
 from sync.changeset import CHANGES_MAX, Change
 
 NAMESPACE: Final = uuid.UUID("0b6f1b0e-2f5d-5a0e-9a53-6f2e8d7c4b19")
 """A warranty's id follows from its machine's, so that there is never a second one."""
 
 NAME: Final = "warranty"
-ENTRIES_AT_ONCE: Final = 500
-"""Log entries looked through between two writings, half a megabyte of them."""
-
 MACHINES_AT_ONCE: Final = 50
 """Machines read in one transaction: each has some hundred facts."""
 
 DONE_STATES: Final = ("finished", "closed")
 
 _PARTS: Final = ("part_fitted", "part_removed", "withdrawal")
-_KINDS: Final = tuple(f'"{kind}"'.encode() for kind in ("machine", "model", "work_order", *_PARTS))
-"""What a line must hold to be worth reading."""
+_KINDS: Final = ("machine", "model", "work_order", *_PARTS)
+"""What the log must speak of for a warranty to depend on it."""
 
 _MACHINE_FIELDS: Final = frozenset({"accepted_on", "warranty_months", "model_id"})
 _MODEL_FIELDS: Final = frozenset({"warranty_months", "component_terms"})
@@ -53,9 +47,6 @@ _ORDER_FIELDS: Final = frozenset({
 })  # fmt: skip
 """What a warranty stands on. The status counts when it becomes, or was, one of a done order."""
 
-_LOG: Table = LogEntry.__table__  # type: ignore[assignment]
-_MARKS: Table = Watermark.__table__  # type: ignore[assignment]
-_ORGANISATIONS: Table = Organisation.__table__  # type: ignore[assignment]
 _ORDERS_OF: Final = text(
     "SELECT r.id, r.body FROM links l JOIN records r ON r.organisation = l.organisation AND r.id = l.id"
     " WHERE l.organisation = :organisation AND l.parent = :machine AND r.kind = 'work_order' AND NOT r.deleted"
@@ -69,17 +60,9 @@ def warranty_id(machine: str) -> str:
     return str(uuid.uuid5(NAMESPACE, machine))
 
 
-def read_positions(engine: Engine) -> dict[str, int]:
-    """Return the end of every organisation's log."""
-    with reading(engine) as connection:
-        columns = (_ORGANISATIONS.c.organisation, _ORGANISATIONS.c.position)
-        return {row.organisation: row.position for row in connection.execute(select(*columns))}
-
-
 def count_unfollowed(engine: Engine, organisation: str) -> int:
     """Return how many entries of an organisation's log its warranties do not follow yet."""
-    with reading(engine) as connection:
-        return _read_end(connection, organisation) - _read_mark(connection, organisation)
+    return log_following.count_unfollowed(engine, organisation, NAME)
 
 
 def renew(engine: Engine, office: Office, organisation: str) -> int:
@@ -87,18 +70,13 @@ def renew(engine: Engine, office: Office, organisation: str) -> int:
 
     Raises Refused with `database_busy` or `disk_full`; what was written stays, and the next round goes on.
     """
-    written = 0
-    with reading(engine) as connection:
-        mark = _read_mark(connection, organisation)
-        end = _read_end(connection, organisation)
-    while mark < end:
+
+    def renew_by(changes: Sequence[Change]) -> int | None:
         with reading(engine) as connection:
-            until, machines = _look_through(connection, organisation, mark)
-        written += renew_machines(engine, office, organisation, machines)
-        mark = until
-        if machines or mark >= end:
-            _keep_mark(engine, organisation, mark)
-    return written
+            machines = _find_machines(connection, organisation, changes)
+        return renew_machines(engine, office, organisation, machines) if machines else None
+
+    return follow(engine, organisation, NAME, _KINDS, renew_by)
 
 
 def renew_machines(engine: Engine, office: Office, organisation: str, machines: Iterable[str]) -> int:
@@ -149,26 +127,20 @@ def _compare(connection: Connection, organisation: str, machines: Iterable[str])
             yield Change("warranty", warranty_id(machine_id), "update", moved, was)
 
 
-def _look_through(connection: Connection, organisation: str, mark: int) -> tuple[int, set[str]]:
-    """Return how far the log was read, and the machines whose warranty may have changed by what it says."""
-    where = (_LOG.c.organisation == organisation, _LOG.c.position > mark)
-    statement = select(_LOG.c.position, _LOG.c.sealed).where(*where).order_by(_LOG.c.position).limit(ENTRIES_AT_ONCE)
+def _find_machines(connection: Connection, organisation: str, changes: Iterable[Change]) -> set[str]:
+    """Return the machines whose warranty may have changed by what the log says."""
     machines: set[str] = set()
     models: set[str] = set()
     orders: dict[str, bool] = {}
-    for row in connection.execute(statement):
-        mark = row.position
-        line = bytes(row.sealed)
-        if any(kind in line for kind in _KINDS):
-            for change in codec.decode_again(Sealed(line).payload, json_text.load).changes:
-                _take_note(change, machines, models, orders)
+    for change in changes:
+        _take_note(change, machines, models, orders)
     named = records.bodies_of(connection, organisation, orders)
     counting = [body for order, (_, body) in named.items() if orders[order] or _is_done(body)]
     machines |= {body["machine_id"] for body in counting if body.get("machine_id")}
     if models:
         every = records.bodies_of_kind(connection, organisation, "machine")
         machines |= {machine_id for machine_id, body in every if body.get("model_id") in models}
-    return mark, machines
+    return machines
 
 
 def _take_note(change: Change, machines: set[str], models: set[str], orders: dict[str, bool]) -> None:
@@ -182,14 +154,9 @@ def _take_note(change: Change, machines: set[str], models: set[str], orders: dic
         # The order's machine before and after: both have this repair in their past, or had it. An order that is not
         # done, and was not, is in nobody's past.
         orders[change.id] = orders.get(change.id, False) or change.op == "delete" or _is_done(change.was)
-        machines.update(filter(_is_id, (change.was.get("machine_id"),)))
-    elif change.kind in _PARTS and _is_id(change.set.get("machine_id")):
+        machines.update(filter(is_id, (change.was.get("machine_id"),)))
+    elif change.kind in _PARTS and is_id(change.set.get("machine_id")):
         machines.add(change.set["machine_id"])
-
-
-def _is_id(value: object) -> bool:
-    """Tell whether a value can name a record: a refused set, and what a device says it saw, may hold anything."""
-    return isinstance(value, str) and re.match(UUID_PATTERN, value) is not None
 
 
 def _is_done(order: Mapping[str, Any]) -> bool:
@@ -229,20 +196,3 @@ def _read_parts(connection: Connection, organisation: str, machine_id: str) -> I
 
 def _still_in(span: Span) -> Fact | None:
     return span.fitted if span.removed is None and span.withdrawn is None else None
-
-
-def _read_mark(connection: Connection, organisation: str) -> int:
-    where = (_MARKS.c.organisation == organisation, _MARKS.c.name == NAME)
-    return connection.execute(select(_MARKS.c.position).where(*where)).scalar() or 0
-
-
-def _read_end(connection: Connection, organisation: str) -> int:
-    where = _ORGANISATIONS.c.organisation == organisation
-    return connection.execute(select(_ORGANISATIONS.c.position).where(where)).scalar() or 0
-
-
-def _keep_mark(engine: Engine, organisation: str, mark: int) -> None:
-    def work(connection: Connection) -> None:
-        bulk.upsert(connection, _MARKS, [(organisation, NAME, mark)])
-
-    transact(engine, work, is_repeatable=True)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table
 
 from schemas import KINDS
+from schemas.clocks import next_limit
 from schemas.evidence import BLOB_FIELDS
+from schemas.lifecycle import ENDED_STATES
 from server.domain.request_match import fold_email, fold_phone
+from server.domain.times import spell
 from server.domain.trace import comparable, fold
 from server.store import catalogue, plan_rows
 from server.store.bulk import delete_keys, upsert
@@ -138,7 +142,16 @@ def _board_row(organisation: str, record: Record) -> Row:
         body.get("customer_id"),
         body.get("machine_id"),
         body.get("solved_due_at") or body.get("appointment_at"),
+        *_next_clock(body),
     )
+
+
+def _next_clock(body: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:
+    if body["status"] in ENDED_STATES:
+        return None, None, None
+    limit = next_limit(body)
+    due_at = spell(datetime.fromisoformat(limit.due_at)) if limit else None
+    return limit.clock if limit else None, due_at, body.get("paused_by")
 
 
 def _request_row(organisation: str, record: Record) -> Row:

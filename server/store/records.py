@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, and_, select
 
 from server.store import json_text
 from server.store.bulk import select_among
-from server.store.tables import RecordRow
+from server.store.stored_record import Record
+from server.store.tables import Link, RecordRow
 
 Body = dict[str, Any]
 _TABLE: Table = RecordRow.__table__  # type: ignore[assignment]
+_LINKS: Table = Link.__table__  # type: ignore[assignment]
 
 
 def body_of(connection: Connection, organisation: str, record_id: str) -> tuple[str, Body] | None:
@@ -24,6 +26,27 @@ def bodies_of(connection: Connection, organisation: str, ids: Iterable[str]) -> 
     """Return kind and body of the records that exist among `ids`, by id."""
     rows = select_among(connection, _TABLE, ("id", "kind", "body", "deleted"), "id", organisation, set(ids))
     return {row.id: (row.kind, json_text.load(row.body)) for row in rows if not row.deleted}
+
+
+def stamped(connection: Connection, organisation: str, ids: Iterable[str]) -> dict[str, Record]:
+    """Return the records that exist among `ids` with who last wrote each of their fields, by id."""
+    columns = ("id", "kind", "body", "stamps", "position", "deleted")
+    rows = select_among(connection, _TABLE, columns, "id", organisation, set(ids))
+    return {row.id: Record.read(row) for row in rows if not row.deleted}
+
+
+def stamped_followers(
+    connection: Connection, organisation: str, parents: Iterable[str], kinds: Iterable[str]
+) -> dict[str, list[Record]]:
+    """Return the records of some kinds that follow records, by whom they follow, oldest id first."""
+    columns = (_LINKS.c.parent, *(_TABLE.c[name] for name in ("id", "kind", "body", "stamps", "position", "deleted")))
+    joined = and_(_LINKS.c.organisation == _TABLE.c.organisation, _LINKS.c.id == _TABLE.c.id)
+    statement = select(*columns).join(_TABLE, joined).where(_LINKS.c.organisation == organisation)
+    statement = statement.where(_LINKS.c.parent.in_(list(parents)), _TABLE.c.kind.in_(list(kinds)))
+    found: dict[str, list[Record]] = {}
+    for row in connection.execute(statement.where(_TABLE.c.deleted.is_(False)).order_by(_LINKS.c.id)):
+        found.setdefault(row.parent, []).append(Record.read(row))
+    return found
 
 
 def position_of(connection: Connection, organisation: str, record_id: str) -> int:

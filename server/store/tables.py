@@ -176,7 +176,11 @@ class SignedOrder(db.Model):  # type: ignore[name-defined]
 
 
 class BoardRow(db.Model):  # type: ignore[name-defined]
-    """What the dispatcher's list of orders shows and filters by."""
+    """What the dispatcher's list of orders shows and filters by.
+
+    `next_due_at` is the next limit of an order that has not ended, spelled to the millisecond, so that texts are in the
+    order of time, and `next_clock` what it is for; `paused_by` the reason of a pause that is open.
+    """
 
     __tablename__ = "order_board"
     organisation: Mapped[str] = _key()
@@ -188,9 +192,21 @@ class BoardRow(db.Model):  # type: ignore[name-defined]
     customer: Mapped[str | None] = mapped_column(String(UUID_LENGTH))
     machine: Mapped[str | None] = mapped_column(String(UUID_LENGTH))
     due_at: Mapped[str | None] = mapped_column(String(24))
+    next_clock: Mapped[str | None] = mapped_column(String(20))
+    next_due_at: Mapped[str | None] = mapped_column(String(24))
+    paused_by: Mapped[str | None] = mapped_column(String(20))
     __table_args__ = (
         Index("board_by_status", "organisation", "status", "due_at"),
         Index("board_by_number", "organisation", "number"),
+        # The clocks that run are looked at all day, and are few beside the orders of years.
+        Index(
+            "board_by_clock",
+            "organisation",
+            "next_due_at",
+            "id",
+            sqlite_where=text("next_due_at IS NOT NULL"),
+            postgresql_where=text("next_due_at IS NOT NULL"),
+        ),
     )
 
 

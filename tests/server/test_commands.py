@@ -12,6 +12,7 @@ import sys
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ def test_orders_are_listed_in_the_language_asked_for(run: Run) -> None:
 
 
 def test_an_order_is_created_with_what_follows_from_its_machine(run: Run) -> None:
-    asked = ("--machine", "mc12-2403-0018", "--grade", "urgent", "--engineer", "wei", "--term", "Standard, urgent")
+    asked = ("--machine", "mc12-2403-0018", "--grade", "urgent", "--engineer", "wei", "--term", "Key equipment (E)")
     run("orders", "create", "--by", "dana", *asked, "--symptom", "rotor shakes", "contact=Chen")
 
     number = read_json(run("orders", "--json"))[-1]["number"]
@@ -120,7 +121,8 @@ def test_an_order_is_created_with_what_follows_from_its_machine(run: Run) -> Non
     assert (body["status"], body["service"], body["symptom"]) == ("assigned", "repair", "rotor shakes")
     assert body["checklist_id"] == refer("checklist", "mc12-repair")
     assert body["customer_id"] == refer("customer", "renhe") and body["contact"] == "Chen"
-    assert body["on_site_due_at"] > body["reported_at"]
+    on_site, reported = (datetime.fromisoformat(body[name]) for name in ("on_site_due_at", "reported_at"))
+    assert (on_site - reported, body["service_terms_id"]) == (timedelta(hours=2), refer("service_terms", "key"))
 
 
 def test_two_orders_get_two_numbers(run: Run) -> None:

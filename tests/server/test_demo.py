@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from schemas import KINDS
 from schemas.lifecycle import ORDER_STATES
-from server.demo import machines, models, parts, people
+from server.demo import machines, models, parts, people, service
 from server.demo.records import gtin, refer
 from server.demo.seeding import PASSWORD, seed
 from server.keys import open_office_key
@@ -65,8 +65,9 @@ def test_the_company_has_everything_a_user_looks_for(seeded: tuple[Server, str])
 
     counts = {kind: len(server.bodies(organisation, kind)) for kind in KINDS}
     wanted = {"service_centre": 10, "person": 19, "customer": 12, "site": 12, "model": 6, "machine": 40, "part": 30}
-    wanted |= {"supplier": 6, "batch": 40, "checklist": 8, "sla_term": 8, "work_order": 80}
+    wanted |= {"supplier": 6, "batch": 40, "checklist": 8, "work_order": 80}
     wanted |= {"absence": 3, "part_fitted": 6}
+    wanted |= {"service_terms": 5, "working_calendar": 1, "clock_pause": 1}
     assert {kind: counts[kind] for kind in wanted if counts[kind] < wanted[kind]} == {}
 
 
@@ -177,7 +178,7 @@ def test_gtins_have_the_check_digit_of_gs1(item: int, expected: str) -> None:
 
 def test_every_text_has_chinese_and_what_people_choose_from_has_english() -> None:
     chinese = re.compile("[\u4e00-\u9fff]")
-    named = [*people.centres(), *people.people(), *models.models(), *models.checklists(), *models.sla_terms()]
+    named = [*people.centres(), *people.people(), *models.models(), *models.checklists(), *service.terms()]
     named += [*parts.suppliers(), *parts.parts()]
     items = [item for checklist in models.checklists() for item in checklist.values["items"]]
 

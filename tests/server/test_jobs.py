@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, Table, select, update
 
 from server.clock import unix_ms
-from server.jobs import Rounds, Tidied, Warranties, tidy
+from server.jobs import Followers, Rounds, Tidied, tidy
 from server.services import enrolment
 from server.services.blobs import BlobDesk, Owner
 from server.services.office import Office
@@ -165,12 +165,12 @@ def test_warranties_follow_the_log_by_themselves(
     firm: Firm, engine: Engine, office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("server.jobs.RENEW_EVERY_S", 0.01)
-    warranties = Warranties(engine, office)
+    followers = Followers(engine, office)
 
-    warranties.start()
+    followers.start()
     machine = firm.add_machine()
     wait_for(lambda: firm.has(warranty_id(machine)))
-    warranties.stop()
+    followers.stop()
 
     assert firm.body(warranty_id(machine))["doubts"] == ["acceptance_unknown"]
 
@@ -179,19 +179,19 @@ def test_trouble_with_one_organisation_holds_up_no_other(
     firm: Firm, other_firm: Firm, engine: Engine, office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine, other_machine = firm.add_machine(), other_firm.add_machine()
-    warranties = Warranties(engine, office)
+    followers = Followers(engine, office)
 
     def fail_for_one(engine: Engine, office: Office, organisation: str) -> int:
         if organisation == firm.id:
             raise ZeroDivisionError
         return renew(engine, office, organisation)
 
-    monkeypatch.setattr("server.jobs.renew", fail_for_one)
-    warranties.renew()
+    monkeypatch.setattr("server.services.warranty.renew", fail_for_one)
+    followers.renew()
     monkeypatch.undo()
     unmended = firm.has(warranty_id(machine))
     firm.add_machine()
-    warranties.renew()
+    followers.renew()
 
     assert (unmended, other_firm.has(warranty_id(other_machine))) == (False, True)
     assert firm.has(warranty_id(machine)), "it is tried again as soon as there is more to look at"
@@ -210,24 +210,24 @@ def test_a_round_of_warranties_that_fails_is_not_the_last(
 
     with monkeypatch.context() as failing:
         failing.setattr("server.jobs.read_positions", fail)
-        warranties = Warranties(engine, office)
-        warranties.start()
+        followers = Followers(engine, office)
+        followers.start()
         wait_for(lambda: len(failures) > 1)
     wait_for(lambda: firm.has(warranty_id(machine)))
-    warranties.stop()
+    followers.stop()
 
 
 def test_warranties_are_written_by_one_process_at_a_time_and_only_when_the_log_grew(
     firm: Firm, engine: Engine, office: Office, database_url: str
 ) -> None:
     other = open_engine(database_url)
-    warranties = Warranties(engine, office)
-    warranties.renew()
+    followers = Followers(engine, office)
+    followers.renew()
     machine = firm.add_machine()
 
-    with sole(other, "warranties"):
-        meanwhile = warranties.renew()
+    with sole(other, "followers"):
+        meanwhile = followers.renew()
     other.dispose()
 
     assert (meanwhile, firm.has(warranty_id(machine))) == (0, False)
-    assert (warranties.renew(), warranties.renew()) == (1, 0)
+    assert (followers.renew(), followers.renew()) == (1, 0)

@@ -144,7 +144,7 @@ def test_it_travels_with_its_machine_and_no_device_may_write_it(firm: Firm, mach
 
 
 def test_a_round_that_was_cut_off_is_made_again(firm: Firm, machine: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = "server.services.warranty._keep_mark"
+    module = "server.services.log_following._keep_mark"
     monkeypatch.setattr(module, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         renew(firm.engine, firm.office, firm.id)

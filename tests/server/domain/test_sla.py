@@ -62,7 +62,8 @@ SEVEN_WORKING_DAYS = (datetime(2026, 11, 25, 9, 30, tzinfo=UTC) - MONDAY) / HOUR
         ("d", case(), {"answer": 1, "on_site": 10, "solved": 24}),
         ("d", case(grade="important"), {"answer": 1, "on_site": 10, "solved": 168}),
         ("d", case(grade="general"), {"answer": 1, "on_site": 10, "solved": 48}),
-        ("d", case(service="installation", grade="general"), {"answer": 1, "on_site": 10, "solved": 168}),
+        ("d", case(service="installation", grade="general"), {"answer": 1, "solved": 168}),
+        ("a", case(service="maintenance", grade="general"), {"answer": 24}),
         ("key", case(), {"answer": 4, "on_site": 2, "solved": 24}),
     ],
 )
