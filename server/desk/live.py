@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from schemas.problems import Refused
 from server.event_log import EVENTS
-from server.services.warranty import read_positions
+from server.services.log_following import read_positions
 
 STREAMS_MAX: Final = 64
 """Open pages that listen to one process: each holds a thread beside those that answer requests."""

@@ -9,7 +9,7 @@ ended, or for which no terms hold, is left as it is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, Engine
 
@@ -20,7 +20,7 @@ from server.domain.times import spell
 from server.services.corrected_times import LogTimes
 from server.services.log_following import follow, is_id
 from server.services.office import Office
-from server.services.sla_case import Standing, TermsBook, read_standings, read_terms_book
+from server.services.sla_case import Standing, TermsBook, limits_of, read_standings, read_terms_book
 from server.services.verdicts import expect_taken_in
 from server.store import order_clocks, records
 from server.store.database import reading
@@ -70,15 +70,6 @@ def renew_orders(engine: Engine, office: Office, organisation: str, orders: Iter
             expect_taken_in(office.write(organisation, system, "clocks.renew", changes[first : first + CHANGES_MAX]))
         written += len(changes)
     return written
-
-
-def limits_of(standing: Standing) -> dict[str, Any]:
-    """Return the fields of an order that its clocks decide, None where a clock has no limit."""
-    clocks = standing.run()
-    values: dict[str, Any] = {
-        DUE_FIELDS[clock.name]: spell(clock.due_at) if clock.due_at is not None else None for clock in clocks
-    }
-    return values | {"paused_by": next((clock.paused_by for clock in clocks if clock.paused_by), None)}
 
 
 def _compare(connection: Connection, organisation: str, ids: Sequence[str], book: TermsBook) -> Iterator[Change]:

@@ -21,7 +21,7 @@ from server.domain.steps import Duty, Whereabouts, find_duty
 from server.domain.times import spell
 from server.services.corrected_times import LogTimes
 from server.services.orders_read import find_order
-from server.services.sla_case import Standing, read_standings, read_terms_book
+from server.services.sla_case import Standing, limits_of, read_standings, read_terms_book
 from server.store import order_clocks
 from server.store.stored_record import Record
 
@@ -134,7 +134,8 @@ def describe(connection: Connection, organisation: str, called: str, now: str) -
     moment = datetime.fromisoformat(now)
     clocks = tuple(_view(_tell_corrections(clock, standing), moment) for clock in standing.run())
     found = find_next((view.clock for view in clocks), moment)
-    promise, order = standing.promise, standing.order.body
+    # As they are by what is known at this moment; what stands in the order may be two seconds behind.
+    promise, order = standing.promise, standing.order.body | limits_of(standing)
     calendar = promise.calendar if promise else book.default_calendar
     terms = promise.terms if promise else Terms()
     around = _look_around(standing, times)

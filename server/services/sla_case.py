@@ -114,6 +114,15 @@ def read_standings(connection: Connection, organisation: str, ids: Iterable[str]
     return [_stand(order, followers.get(order.id, []), around, times, book) for order in orders]
 
 
+def limits_of(standing: Standing) -> dict[str, Any]:
+    """Return the fields of an order that its clocks decide, None where a clock has no limit."""
+    clocks = standing.run()
+    values: dict[str, Any] = {
+        DUE_FIELDS[clock.name]: spell(clock.due_at) if clock.due_at is not None else None for clock in clocks
+    }
+    return values | {"paused_by": next((clock.paused_by for clock in clocks if clock.paused_by), None)}
+
+
 def limits_at_creation(connection: Connection, organisation: str, order: Body) -> dict[str, str]:
     """Return the limits of an order that is being created, by the names of their fields; none of what is no order."""
     checks = KINDS["work_order"].checks
