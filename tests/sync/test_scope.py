@@ -90,10 +90,10 @@ def test_history_travels_with_order_and_machine() -> None:
     assert followed_ids(KINDS["customer"], {}) == ()
 
 
-def test_orders_and_vans_are_roots() -> None:
-    assert [name for name, kind in KINDS.items() if is_root(kind)] == ["work_order", "van"]
+def test_orders_vans_and_questions_are_roots() -> None:
+    assert [name for name, kind in KINDS.items() if is_root(kind)] == ["work_order", "van", "inquiry"]
     assert {"machine", "site", "customer"} == CARRIED_KINDS
-    assert {"work_order", "machine", "van"} == FOLLOWED_KINDS
+    assert {"work_order", "machine", "van", "request", "inquiry"} == FOLLOWED_KINDS
 
 
 @given(st.sampled_from(sorted(ORDER.fields)), WIRE_VALUES)
