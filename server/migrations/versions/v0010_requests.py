@@ -75,7 +75,5 @@ def _add_outbox() -> None:
         sa.Column("problem", sa.String(300)),
     )
     going = sa.text("state IN ('waiting', 'sending')")
-    op.create_index(
-        "outbox_due", "outbox", ["organisation", "due_at"], sqlite_where=going, postgresql_where=going
-    )
+    op.create_index("outbox_due", "outbox", ["organisation", "due_at"], sqlite_where=going, postgresql_where=going)
     op.create_index("outbox_by_thread", "outbox", ["organisation", "thread"])
