@@ -31,10 +31,11 @@ _STOCK: Final = text(
     " WHERE organisation = :organisation AND place IN :places AND part IN :parts GROUP BY place, part"
 ).bindparams(bindparam("places", expanding=True), bindparam("parts", expanding=True))
 _RELEASED: Final = text(
-    "SELECT f.id, r.body, f.position FROM (SELECT id, position, organisation FROM feed"
+    "SELECT f.id, r.body, r.position, l.received_at FROM (SELECT id, position, organisation FROM feed"
     " WHERE organisation = :organisation AND holder = :person AND gone ORDER BY position DESC LIMIT :looked_at) f"
     " JOIN records r ON r.organisation = f.organisation AND r.id = f.id"
-    " WHERE r.kind = 'work_order' AND NOT r.deleted ORDER BY f.position DESC"
+    " JOIN log l ON l.organisation = r.organisation AND l.position = r.position"
+    " WHERE r.kind = 'work_order' AND NOT r.deleted AND l.received_at > :since ORDER BY f.position DESC"
 )
 
 
@@ -104,8 +105,9 @@ def read_stock(
 def list_of_person(connection: Connection, organisation: str, person: str, since: str, most: int) -> Sequence[Row[Any]]:
     """Return up to `most` visits of a person that end after `since`, by their end, with the orders' bodies."""
     statement = text(
-        "SELECT p.id, p.slot, p.starts_at, p.ends_at, p.status, r.body, r.position"
+        "SELECT p.id, p.slot, p.starts_at, p.ends_at, r.body, r.position, l.received_at"
         " FROM plans p JOIN records r ON r.organisation = p.organisation AND r.id = p.id"
+        " JOIN log l ON l.organisation = r.organisation AND l.position = r.position"
         " WHERE p.organisation = :organisation AND p.person = :person AND p.ends_at > :since AND p.slot <> 'absence'"
         " ORDER BY p.ends_at, p.id LIMIT :most"
     )
@@ -113,7 +115,7 @@ def list_of_person(connection: Connection, organisation: str, person: str, since
     return connection.execute(statement, given).all()
 
 
-def list_released(connection: Connection, organisation: str, person: str) -> Sequence[Row[Any]]:
-    """Return the orders among what last left a person's devices, the last ones first, with their bodies."""
-    given = {"organisation": organisation, "person": person, "looked_at": RELEASED_LOOKED_AT}
+def list_released(connection: Connection, organisation: str, person: str, since: str) -> Sequence[Row[Any]]:
+    """Return the orders among what last left a person's devices, changed after `since`, the last ones first."""
+    given = {"organisation": organisation, "person": person, "since": since, "looked_at": RELEASED_LOOKED_AT}
     return connection.execute(_RELEASED, given).all()
