@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "sheet": ("sheets", "sheet", "打印服务报告 / print an order's job sheet"),
     "check-sheet": ("sheets", "check_sheet", "核对纸质服务报告 / check a job sheet on paper by its code"),
     "add-manual": ("filing", "add_manual", "登记手册 / file a manual for the engineers"),
+    "webhook-secret": ("telling", "webhook_secret", "显示通知的签名密钥 / show the secret of a webhook"),
     "label": ("labelling", "label", "打印设备标签 / print a machine's label"),
 }
 

@@ -15,7 +15,7 @@ from server.desk.app import register_desk
 from server.durable import make_folder
 from server.event_log import open_event_log
 from server.garbage import spare_the_collector
-from server.jobs import Followers, Rounds
+from server.jobs import Correspondence, Followers, Rounds
 from server.keys import OfficeKey, open_office_key
 from server.metrics import Metrics, share_counts
 from server.reception import Reception
@@ -119,6 +119,7 @@ def wsgi() -> Flask:
     # Daemons: a round cut off by the end of the process is made again by whoever comes next.
     Rounds(parts.engine, parts.files, settings.journal_days).start()
     Followers(parts.engine, parts.office).start()
+    Correspondence(parts.engine, parts.office, parts.files, settings).start()
     spare_the_collector()
     return app
 

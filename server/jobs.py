@@ -1,4 +1,4 @@
-"""What time itself brings about: what has expired is cleared away, and warranties and clocks follow the log.
+"""What time itself brings about: what expired is cleared away, warranties and clocks follow the log, mails come and go.
 
 Every process has the rounds in mind, and whichever comes first does one; that a round is missed or done twice
 changes nothing. `gongdan-server tidy` does one of the hourly rounds, for those who prefer a timer of the system's.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from time import monotonic
 from typing import Final
 
 from sqlalchemy import Engine
@@ -17,13 +18,20 @@ from schemas.problems import Refused
 from server.clock import spell_instant, unix_ms
 from server.event_log import EVENTS
 from server.services import service_clocks, warranty
-from server.services.blobs import clear_uploads
+from server.services.blobs import BlobDesk, clear_uploads
 from server.services.enrolment import remove_expired_codes
 from server.services.invitations import remove_expired_links
 from server.services.journal import JOURNAL_DAYS, forget_old_entries
 from server.services.log_following import read_positions
+from server.services.mail_taking import Taker
+from server.services.mailbox import MailboxAway, look
+from server.services.names import find_organisation
+from server.services.notices import Teller
 from server.services.office import Office
+from server.services.outgoing import send_due
+from server.settings import Settings
 from server.store.blob_files import BlobFiles
+from server.store.database import reading
 from server.store.ownership import sole
 
 ROUND_EVERY_S: Final = 3600.0
@@ -31,6 +39,10 @@ ROUND_EVERY_S: Final = 3600.0
 
 RENEW_EVERY_S: Final = 2.0
 """How long warranties and clocks may be behind the log. A look at the end of each log is one short query."""
+
+
+TELL_EVERY_S: Final = 2.0
+"""How long a customer may wait for what is written to him, beside what the mail takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +158,98 @@ class Followers:
                 if written:
                     EVENTS.info("followed", extra={"facts": {"count": written}})
             self._stopped.wait(RENEW_EVERY_S)
+
+
+@dataclass(slots=True)
+class Correspondence:
+    """Looks into the mailbox, writes what the log brings about, and sends what waits, until told to stop."""
+
+    engine: Engine
+    office: Office
+    files: BlobFiles
+    settings: Settings
+    _organisation: str = ""
+    _followed: int = -1
+    """how far this process has seen to it that somebody was told"""
+    _looked_at: float = float("-inf")
+    _stopped: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread = threading.Thread(target=self._run, name="correspondence", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Make no further round, and return when the one at work is done."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def look(self) -> dict[str, int]:
+        """Look into the mailbox once and return how many mails became what; none where another process is at it.
+
+        Raises MailboxAway, or Refused as taking in does.
+        """
+        mail = self.settings.mail
+        if mail.mailbox is None:
+            return {}
+        organisation = self._find_organisation()
+        with sole(self.engine, "mailbox") as is_ours:
+            if not is_ours:
+                return {}
+            limits = (self.settings.blob_bytes_max, self.settings.upload_hours)
+            desk = BlobDesk(self.engine, self.files, *limits, quotas=self.settings.upload_quotas)
+            return look(Taker(self.engine, self.office, desk, organisation, mail.sender), mail.mailbox).outcomes
+
+    def tell(self) -> int:
+        """Write what the log brings about; return how many notices. Raises Refused as transactions do.
+
+        Also where nothing can be sent: who is told later is not told of what was before.
+        """
+        organisation, settings = self._find_organisation(), self.settings
+        end = read_positions(self.engine)[organisation]
+        if self._followed == end:
+            return 0
+        teller = Teller(self.engine, self.office.key, settings.mail, settings.base_url, organisation)
+        written = teller.follow()
+        self._followed = end
+        return written
+
+    def send(self) -> int:
+        """Send what is due; return how much went. Raises Refused as transactions do."""
+        return send_due(self.engine, self.office.key, self.settings.mail, self._find_organisation()).sent
+
+    def _find_organisation(self) -> str:
+        """Return whose customers these are: address, mailbox and webhooks are one company's."""
+        if not self._organisation:
+            with reading(self.engine) as connection:
+                self._organisation = find_organisation(connection, self.settings.mail.organisation)
+        return self._organisation
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            self._try("told", self.tell)
+            self._try("sent", self.send)
+            if monotonic() - self._looked_at >= self.settings.mail.every_s:
+                self._looked_at = monotonic()
+                self._try("mails_taken", self.look)
+            self._stopped.wait(TELL_EVERY_S)
+
+    def _try(self, event: str, work: Callable[[], int | dict[str, int]]) -> None:
+        """Do one thing; what goes wrong with it is told in the log and holds up nothing else."""
+        try:
+            done = work()
+        except (Refused, OSError, MailboxAway) as error:
+            # A server of several companies, or of none yet, has nobody to write for until one is named.
+            if isinstance(error, Refused) and error.code == "not_found" and not self.settings.mail.is_used:
+                return
+            EVENTS.warning("correspondence_delayed", extra={"facts": {"at": event, "why": str(error)}})
+        except Exception:
+            EVENTS.exception("failed")
+        else:
+            if done:
+                EVENTS.info(event, extra={"facts": done if isinstance(done, dict) else {"count": done}})
 
 
 def tidy(engine: Engine, files: BlobFiles, journal_days: int = JOURNAL_DAYS) -> Tidied | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 Network = IPv4Network | IPv6Network
@@ -54,6 +54,14 @@ OPTIONS: Final = (
     Option("GONGDAN_BLOBS_REGION", "us-east-1", "Region of the bucket."),
     Option("GONGDAN_BLOBS_KEY_ID", "", "Access key of the bucket."),
     Option("GONGDAN_BLOBS_SECRET", "", "Secret key of the bucket."),
+    Option("GONGDAN_CUSTOMER_ORGANISATION", "", "Organisation that takes requests in; empty means the only one."),
+    Option("GONGDAN_MAILBOX", "", "URL of the mailbox whose mails become requests; empty means none."),
+    Option("GONGDAN_MAILBOX_PASSWORD", "", "Password of the mailbox."),
+    Option("GONGDAN_MAIL_RELAY", "", "URL of the server that takes mails to customers; empty means none are sent."),
+    Option("GONGDAN_MAIL_RELAY_PASSWORD", "", "Password of the relay."),
+    Option("GONGDAN_MAIL_FROM", "", "Address that mails come from and are answered to: that of the mailbox."),
+    Option("GONGDAN_MAIL_EVERY_S", "20", "Seconds between two looks into the mailbox."),
+    Option("GONGDAN_WEBHOOKS", "", "URLs that are told of what becomes of requests, with spaces between."),
     Option("GONGDAN_BLOBS_TIMEOUT_S", "20", "Seconds to wait for one answer of the bucket."),
 )
 
@@ -81,6 +89,46 @@ class BucketAddress:
         if self.is_virtual_hosted:
             return self.endpoint
         return f"{self.endpoint or f'https://s3.{self.region}.amazonaws.com'}/{self.bucket}"
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where mail is fetched or handed over; `security` is ``tls``, ``starttls`` or ``none``."""
+
+    security: str
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    folder: str = "INBOX"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A URL that is told by webhook: of everything, or of what concerns one customer or engineer."""
+
+    url: str
+    concerns: str | None = None
+    """``customer`` or ``engineer``"""
+    subject: str | None = None
+    """the id of that customer or engineer"""
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    """How requests come and answers go."""
+
+    organisation: str | None
+    mailbox: MailServer | None
+    relay: MailServer | None
+    sender: str
+    every_s: float
+    webhooks: tuple[Endpoint, ...]
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything comes or goes."""
+        return bool(self.mailbox or self.relay or self.webhooks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +189,7 @@ class Settings:
     bucket: BucketAddress | None
     journal_days: int
     providers: tuple[OidcProvider, ...]
+    mail: MailSettings
 
     @property
     def is_sqlite(self) -> bool:
@@ -189,6 +238,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         bucket=_read_bucket(values),
         journal_days=int(values["GONGDAN_JOURNAL_DAYS"]),
         providers=_read_providers(values["GONGDAN_OIDC_FILE"]),
+        mail=_read_mail(values),
     )
 
 
@@ -228,6 +278,43 @@ def _read_zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise ValueError(f"GONGDAN_TIMEZONE is {name!r}; it must be one of the IANA database") from error
+
+
+_MAIL_SCHEMES: Final = {
+    "imaps": ("tls", 993), "imap+starttls": ("starttls", 143), "imap": ("none", 143),
+    "smtps": ("tls", 465), "smtp+starttls": ("starttls", 587), "smtp": ("none", 25),
+}  # fmt: skip
+
+
+def _read_mail(values: Mapping[str, str]) -> MailSettings:
+    mailbox = _read_mail_server("GONGDAN_MAILBOX", "imap", values)
+    relay = _read_mail_server("GONGDAN_MAIL_RELAY", "smtp", values)
+    sender = values["GONGDAN_MAIL_FROM"]
+    if relay is not None and not re.fullmatch(r"[!-?A-~]{1,60}@[0-9A-Za-z.-]{1,59}", sender):
+        raise ValueError("GONGDAN_MAIL_RELAY needs GONGDAN_MAIL_FROM, an address such as service@example.com")
+    webhooks = tuple(_read_endpoint(entry) for entry in values["GONGDAN_WEBHOOKS"].split())
+    organisation = values["GONGDAN_CUSTOMER_ORGANISATION"] or None
+    return MailSettings(organisation, mailbox, relay, sender, float(values["GONGDAN_MAIL_EVERY_S"]), webhooks)
+
+
+def _read_mail_server(variable: str, protocol: str, values: Mapping[str, str]) -> MailServer | None:
+    if not values[variable]:
+        return None
+    address = urlsplit(values[variable])
+    if address.scheme not in _MAIL_SCHEMES or not address.scheme.startswith(protocol) or not address.hostname:
+        raise ValueError(f"{variable} is {protocol}s://user@host:port, or with {protocol}+starttls or {protocol}")
+    security, port = _MAIL_SCHEMES[address.scheme]
+    folder = unquote(address.path.strip("/")) or "INBOX"
+    user, password = unquote(address.username or ""), values[f"{variable}_PASSWORD"]
+    return MailServer(security, address.hostname, address.port or port, user, password, folder)
+
+
+def _read_endpoint(entry: str) -> Endpoint:
+    concerns, _, url = entry.partition("=") if entry.startswith(("customer:", "engineer:")) else ("", "", entry)
+    if not url.startswith(("https://", "http://")) or not urlsplit(url).hostname:
+        raise ValueError("GONGDAN_WEBHOOKS holds URLs, each perhaps after customer:ID= or engineer:ID=")
+    kind, _, subject = concerns.partition(":")
+    return Endpoint(url, kind or None, subject or None)
 
 
 def _read_networks(spelled: str) -> tuple[Network, ...]:

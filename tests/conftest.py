@@ -5,7 +5,7 @@ import os
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.postgres", "tests.radosgw"]
+pytest_plugins = ["tests.mail_servers", "tests.postgres", "tests.radosgw"]
 
 # A shared machine makes single examples slow without anything being wrong, so no deadline. The checked run
 # must give the same verdict twice; to look for more, run `pytest --hypothesis-profile=explore`.

@@ -97,6 +97,7 @@ BANNED_STARTS = {
 }
 # Names that a library looks for.
 NOT_OURS = {"process_bind_param", "process_result_value", "get_command"}
+NOT_OURS |= {"handle_starttag", "handle_endtag", "handle_data", "handle_RCPT", "handle_DATA"}
 NOT_OURS |= {"handleError", "do_GET", "do_HEAD", "do_PATCH", "do_POST", "do_PUT"}
 
 CATCH_ALL_FILES = ("server/web/errors.py", "server/reception.py", "server/jobs.py")

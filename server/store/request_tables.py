@@ -48,19 +48,21 @@ class FollowLink(db.Model):  # type: ignore[name-defined]
 
 
 class MailTaken(db.Model):  # type: ignore[name-defined]
-    """That a mail was taken in, by the digest of its Message-ID, and what became of it."""
+    """That a mail was taken in, by the digest of its Message-ID, and what became of it; answers name the Message-ID."""
 
     __tablename__ = "mails_taken"
     organisation: Mapped[str] = mapped_column(String(UUID_LENGTH), primary_key=True)
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     request: Mapped[str | None] = mapped_column(String(UUID_LENGTH))
     outcome: Mapped[str] = mapped_column(String(20))
+    message_id: Mapped[str | None] = mapped_column(String(300))
     taken_at: Mapped[str] = mapped_column(String(24))
 
 
 class OutboxRow(db.Model):  # type: ignore[name-defined]
     """A mail or webhook that is to go out, or has; written with what it tells of, in one transaction.
 
+    `turn` is the log position of what it tells of: what is told goes out in that order.
     `state` is ``waiting``, ``sending`` (handed over, the answer is not known), ``sent`` or ``failed``.
     """
 
@@ -72,6 +74,7 @@ class OutboxRow(db.Model):  # type: ignore[name-defined]
     subject: Mapped[str] = mapped_column(String(300))
     content: Mapped[str] = mapped_column(Text)
     thread: Mapped[str | None] = mapped_column(String(UUID_LENGTH))
+    turn: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[str] = mapped_column(String(10))
     tries: Mapped[int] = mapped_column(BigInteger)
     due_at: Mapped[str] = mapped_column(String(24))

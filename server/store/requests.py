@@ -57,12 +57,6 @@ def find_of_order(connection: Connection, organisation: str, order: str) -> list
     return list(connection.execute(select(_BOARD.c.id).where(*where).order_by(_BOARD.c.received)).scalars())
 
 
-def first_received(connection: Connection, organisation: str) -> int | None:
-    """Return the log position of the oldest request, None when there is none."""
-    where = _BOARD.c.organisation == organisation
-    return connection.execute(select(func.min(_BOARD.c.received)).where(where)).scalar()
-
-
 def list_numbers(connection: Connection, organisation: str, start: str) -> Iterator[str]:
     """Yield the numbers that begin with `start`, longest first and then last first."""
     number = _BOARD.c.number
@@ -90,8 +84,20 @@ def find_mail(connection: Connection, organisation: str, digest: str) -> tuple[s
 
 
 def keep_mail(
-    connection: Connection, organisation: str, digest: str, request: str | None, outcome: str, now: str
+    connection: Connection,
+    organisation: str,
+    digest: str,
+    request: str | None,
+    outcome: str,
+    message_id: str | None,
+    now: str,
 ) -> None:
     """Note that a mail was taken in."""
-    values = {"organisation": organisation, "digest": digest, "request": request, "outcome": outcome, "taken_at": now}
-    connection.execute(insert(_MAILS).values(**values))
+    values = {"organisation": organisation, "digest": digest, "request": request, "outcome": outcome}
+    connection.execute(insert(_MAILS).values(**values, message_id=message_id, taken_at=now))
+
+
+def list_message_ids(connection: Connection, organisation: str, request: str) -> list[str]:
+    """Return the Message-IDs of the customer's mails about a request, the oldest first."""
+    where = (_MAILS.c.organisation == organisation, _MAILS.c.request == request, _MAILS.c.message_id.is_not(None))
+    return list(connection.execute(select(_MAILS.c.message_id).where(*where).order_by(_MAILS.c.taken_at)).scalars())

@@ -19,6 +19,9 @@ from server.store.database import open_engine
 from server.store.migrate import upgrade
 from tests.postgres import PostgresServer
 from tests.server.builders import Firm, open_firm
+from tests.server.counter import counter, listener
+
+__all__ = ["counter", "listener"]
 
 
 @pytest.fixture(scope="session")

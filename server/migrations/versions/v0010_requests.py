@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(64), primary_key=True),
         sa.Column("request", sa.String(36)),
         sa.Column("outcome", sa.String(20), nullable=False),
+        sa.Column("message_id", sa.String(300)),
         sa.Column("taken_at", sa.String(24), nullable=False),
     )
     _add_outbox()
@@ -67,6 +68,7 @@ def _add_outbox() -> None:
         sa.Column("subject", sa.String(300), nullable=False),
         sa.Column("content", sa.Text, nullable=False),
         sa.Column("thread", sa.String(36)),
+        sa.Column("turn", sa.BigInteger, nullable=False),
         sa.Column("state", sa.String(10), nullable=False),
         sa.Column("tries", sa.BigInteger, nullable=False),
         sa.Column("due_at", sa.String(24), nullable=False),
