@@ -10,9 +10,9 @@ from flask import Blueprint
 
 from pages.language import gettext
 from schemas.people import OFFICE_ROLES
-from server.desk.pages import entry, live, orders
+from server.desk.pages import entry, live, orders, reconcile
 
-BLUEPRINTS: Final[tuple[Blueprint, ...]] = (entry.blueprint, live.blueprint, orders.blueprint)
+BLUEPRINTS: Final[tuple[Blueprint, ...]] = (entry.blueprint, live.blueprint, orders.blueprint, reconcile.blueprint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,4 +25,7 @@ class Destination:
     roles: frozenset[str] = frozenset(OFFICE_ROLES)
 
 
-NAVIGATION: Final[tuple[Destination, ...]] = (Destination("/desk/orders", lambda: gettext("Orders"), "o"),)
+NAVIGATION: Final[tuple[Destination, ...]] = (
+    Destination("/desk/orders", lambda: gettext("Orders"), "o"),
+    Destination("/desk/reconcile", lambda: gettext("Reconcile"), "r", REVIEWING_ROLES),
+)
