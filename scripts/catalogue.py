@@ -50,9 +50,13 @@ def read_sentences(tree: Path) -> set[Sentence]:
 
 
 def _name_page(tree: Path, path: Path) -> str:
-    """Return the page that a file belongs to: every page has a module; the rest is the shell around them."""
+    """Return the page that a file belongs to: every page has a module, and its name begins those of its other files.
+
+    The rest is the shell around them.
+    """
     stem = path.stem.lstrip("_")
-    return stem if (tree / "pages" / f"{stem}.py").exists() else SHELL
+    pages = sorted((page.stem for page in (tree / "pages").glob("*.py")), key=len, reverse=True)
+    return next((page for page in pages if stem == page or stem.startswith(f"{page}_")), SHELL)
 
 
 def update(tree: Path, language: str) -> int:

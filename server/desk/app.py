@@ -11,6 +11,7 @@ from pages import assets
 from pages.assets import OWN_CONFIG, static_address
 from pages.language import CATALOGUE_CONFIG, LANGUAGES, choose_language, gettext, ngettext
 from pages.wording import spell_bytes, spell_price, spell_span
+from schemas.shown_text import show_text
 from server.desk.live import Listeners
 from server.desk.pages import BLUEPRINTS, NAVIGATION
 from server.desk.visit import answer_refusals, send_policy, speech, take_words
@@ -44,7 +45,7 @@ def _speak(app: Flask) -> None:
     environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.filters.update(
-        ago=spell_ago, moment=spell_moment, size=spell_bytes, price=spell_price, minutes=spell_span
+        ago=spell_ago, moment=spell_moment, size=spell_bytes, price=spell_price, minutes=spell_span, shown=show_text
     )
     environment.globals.update(
         language=choose_language, LANGUAGES=LANGUAGES, static=static_address, words=take_words, say=speech

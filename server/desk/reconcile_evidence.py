@@ -1,4 +1,4 @@
-"""What speaks for and against an exception: the facts with their change-set, where the part was, photos of the order."""
+"""What speaks for and against an exception: the fact in question, where the part was, photos of the order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 
 from schemas import kind_of
 from schemas.problems import Refused
-from server.services.provenance import Origin, read_origins
 from server.services.trace import trace_number
 from server.store import board, records
 
@@ -23,11 +22,10 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The fact or record in question with its change-set, the spans of its serial or batch number, and photos."""
+    """The fact or record in question, the spans of its serial or batch number, and photos."""
 
     kind: str
     subject: Body
-    origin: Origin | None
     spans: list[Body]
     photos: list[Body]
     names: dict[str, Body]
@@ -40,17 +38,14 @@ def read_evidence(connection: Connection, organisation: str, review_id: str) -> 
         raise Refused("not_found", what=review_id)
     body = found[1]
     subject = (records.body_of(connection, organisation, body["subject_id"]) or ("", {}))[1]
-    position = records.position_of(connection, organisation, body["subject_id"])
-    origin = read_origins(connection, organisation, [position]).get(position)
     order = body.get("order_id")
     photos = board.list_followers_of_kind(connection, organisation, order, "photo")[-PHOTOS_MOST:] if order else []
     kind = kind_of(body["subject_kind"])
     wanted = {subject[name] for name in (kind.references if kind else ()) if isinstance(subject.get(name), str)}
-    wanted |= {origin.actor, origin.device} if origin else set()
     names = {key: named for key, (_, named) in records.bodies_of(connection, organisation, wanted).items()}
     told = {name: value for name, value in subject.items() if not isinstance(value, str) or len(value) <= LATEST_MOST}
     spans = _trace(connection, organisation, body["subject_kind"], subject)
-    return Evidence(body["subject_kind"], told, origin, spans, photos, names)
+    return Evidence(body["subject_kind"], told, spans, photos, names)
 
 
 def _trace(connection: Connection, organisation: str, kind: str, subject: Body) -> list[Body]:

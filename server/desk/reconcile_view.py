@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pages.language import gettext
 from schemas import KINDS, kind_of
-from schemas.base import SHA256_PATTERN
+from schemas.base import SHA256_PATTERN, UUID_PATTERN
 from schemas.problems import Refused
 from schemas.review import EXCEPTION_LABELS
 from schemas.shown_text import show_text
@@ -28,6 +28,7 @@ MARKED_LEAST: Final = 12
 """Characters from which on a difference is looked for with marks; shorter texts are read at a glance."""
 
 _IS_FILE: Final = re.compile(SHA256_PATTERN).match
+_ID: Final = re.compile(UUID_PATTERN.removesuffix(r"\Z"))
 
 Names = Mapping[str, Mapping[str, Any]]
 
@@ -93,6 +94,12 @@ def call(body: Mapping[str, Any] | None) -> str:
     if speech().language != "zh" and body.get("name_en"):
         return show_text(str(body["name_en"]))
     return show_text(str(body.get("number") or body.get("serial") or body.get("name") or body.get("part_name") or "?"))
+
+
+def spell_detail(detail: str | None, names: Names) -> str:
+    """Return what an exception says for the eye, with names for the ids in it."""
+    told = _ID.sub(lambda found: call(names[found[0]]) if found[0] in names else found[0], detail or "")
+    return show_text(told)
 
 
 def name_kind(kind: str) -> str:

@@ -1,4 +1,4 @@
-"""What differs between two texts, in pieces that a page can mark: words of Latin letters, and other characters singly."""
+"""What differs between two texts, in pieces that a page can mark: Latin words whole, other characters singly."""
 
 from __future__ import annotations
 

@@ -5,12 +5,14 @@ A page of it takes a handful of statements, however much waits.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table
 
+from schemas.base import UUID_PATTERN
 from server.clock import spell_instant, unix_ms, utc_now
 from server.domain.disagreement import Suggestion, suggest
 from server.services.decisions import spell_seen, standing_value
@@ -237,6 +239,7 @@ def _read_stamped(
     return {r.id: (r.kind, json_text.load(r.body), json_text.load(r.stamps)) for r in rows if not r.deleted}
 
 
+_IDS: Final = re.compile(UUID_PATTERN.removesuffix(r"\Z")).findall
 _NAMED: Final = ("machine_id", "site_id", "customer_id", "engineer_id", "part_id", "model_id", "same_as_id")
 
 
@@ -258,6 +261,7 @@ def _read_names(
         }
         values = (entry.body.get("base"), entry.office, entry.body.get("incoming"))
         wanted |= {value for value in values if isinstance(value, str) and len(value) == 36}
+        wanted |= set(_IDS(entry.body.get("detail") or ""))
         if entry.options is not None:
             wanted |= {*entry.options.twins, entry.options.removal.machine if entry.options.removal else None}
     for _kind, body, _stamps in around.values():

@@ -60,6 +60,8 @@ JUDGES: Final = _office("dispatcher", "manager", "admin")
 REVIEWERS: Final = _office("dispatcher", "manager", "admin", "auditor")
 ENROLLERS: Final = _office("dispatcher", "admin")
 PAGE_READERS: Final = _page(*OFFICE_ROLES)
+PAGE_REVIEWERS: Final = _page("dispatcher", "manager", "admin", "auditor")
+PAGE_JUDGES: Final = _page("dispatcher", "manager", "admin")
 
 ACCESS: Final[dict[str, Access]] = {
     "GET /health/live": ANYBODY,
@@ -106,6 +108,16 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /desk/language": ANYBODY,
     "GET /desk/live": PAGE_READERS,
     "GET /desk/orders": PAGE_READERS,
+    "GET /desk/reconcile": PAGE_REVIEWERS,
+    "GET /desk/reconcile/list": PAGE_REVIEWERS,
+    "GET /desk/reconcile/<review_id>/evidence": PAGE_REVIEWERS,
+    "POST /desk/reconcile/<review_id>/decision": PAGE_JUDGES,
+    "POST /desk/reconcile/safe": PAGE_JUDGES,
+    "POST /desk/reconcile/<review_id>/undo": PAGE_JUDGES,
+    "POST /desk/reconcile/<review_id>/later": PAGE_JUDGES,
+    "POST /desk/reconcile/<review_id>/question": PAGE_JUDGES,
+    "POST /desk/reconcile/<review_id>/remedy": PAGE_JUDGES,
+    "POST /desk/reconcile/looking": PAGE_JUDGES,
 }
 
 

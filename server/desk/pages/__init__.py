@@ -27,5 +27,5 @@ class Destination:
 
 NAVIGATION: Final[tuple[Destination, ...]] = (
     Destination("/desk/orders", lambda: gettext("Orders"), "o"),
-    Destination("/desk/reconcile", lambda: gettext("Reconcile"), "r", REVIEWING_ROLES),
+    Destination("/desk/reconcile", lambda: gettext("Reconcile"), "r", reconcile.READERS),
 )

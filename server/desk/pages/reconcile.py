@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, jsonify, render_template, request
 
@@ -23,6 +24,7 @@ from server.desk.reconcile_view import (
     name_kind,
     read_moment,
     read_typed,
+    spell_detail,
     spell_value,
 )
 from server.desk.visit import finish, is_local, speech
@@ -42,6 +44,9 @@ from server.web.wiring import wired
 HERE: Final = "/desk/reconcile"
 SHOWS: Final = ("open", "later", "settled")
 KINDS_SHOWN: Final = ("conflict", "exception")
+READERS: Final = frozenset({"dispatcher", "manager", "admin", "auditor"})
+"""An auditor looks on."""
+
 WORKDAY_BEGINS_H: Final = 9
 
 blueprint = Blueprint("reconcile", __name__, url_prefix=HERE)
@@ -65,7 +70,7 @@ def show_evidence(review_id: str) -> str:
     who = require_person()
     with reading(wired().engine) as connection:
         evidence = read_evidence(connection, who.organisation, review_id)
-    return render_template("desk/_evidence.html", evidence=evidence, call=call, spell_value=spell_value)
+    return render_template("desk/_reconcile_evidence.html", evidence=evidence, call=call, spell_value=spell_value)
 
 
 @blueprint.post("/<review_id>/decision")
@@ -174,12 +179,14 @@ def _words(found: Inbox) -> dict[str, Any]:
     """Return what the templates say things with."""
     return {
         "page_size": PAGE_REVIEWS,
+        "page_address": lambda page: f"{HERE}?{urlencode({**request.args, 'page': page})}",
         "may_decide": bool(require_person().roles & {"dispatcher", "manager", "admin"}),
         "cells_of": cells_of,
         "name_field": name_field,
         "name_kind": name_kind,
         "named": lambda record_id: call(found.names.get(record_id or "")),
         "spell": lambda kind, field, value: spell_value(kind, field, value, found.names),
+        "detail": lambda entry: spell_detail(entry.body.get("detail"), found.names),
         "describe_input": describe_input,
         "engineers": lambda entry, case: list_engineers(entry, case, found),
         "mark_of": mark_of,
