@@ -62,7 +62,7 @@ SERVER_MAY_IMPORT = {
 
 PURE = ("sync", "server/domain")
 PURE_MODULES = {"__future__", "abc", "base64", "binascii", "bisect", "calendar", "collections", "copy"}
-PURE_MODULES |= {"dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "hashlib", "heapq"}
+PURE_MODULES |= {"dataclasses", "datetime", "decimal", "difflib", "enum", "fractions", "functools", "hashlib", "heapq"}
 PURE_MODULES |= {"hmac", "itertools", "json", "math", "operator", "re", "statistics", "string", "struct"}
 PURE_MODULES |= {"types", "typing", "unicodedata", "uuid", "zlib", "zoneinfo", "schemas", "sync"}
 PURE_MODULES |= {"sys", "compression", "backports", "marshmallow"}

@@ -15,8 +15,8 @@ def test_the_pieces_are_the_texts_and_what_is_not_marked_is_the_same(one: str, o
     here, there = mark_differences(one, other)
 
     assert "".join(text for text, _ in here) == one and "".join(text for text, _ in there) == other
-    common = ["".join(text for text, is_marked in side if not is_marked) for side in (here, there)]
-    assert common[0] == common[1]
+    alike = ["".join(text for text, is_marked in side if not is_marked) for side in (here, there)]
+    assert alike[0] == alike[1]
     assert (one == other) == (not any(is_marked for _, is_marked in (*here, *there)))
 
 
@@ -27,7 +27,7 @@ def test_words_and_characters_are_marked_as_people_read_them() -> None:
     assert there == [("更换 bearing ", False), ("6205", True), ("，已试机", False)]
 
 
-def test_texts_too_long_to_compare_are_marked_between_their_common_ends() -> None:
+def test_texts_too_long_to_compare_are_marked_between_their_like_ends() -> None:
     long = int(COMPARED_MOST**0.5) + 1
 
     here, there = mark_differences(f"始{'甲' * long}终", f"始{'乙' * long}终")
