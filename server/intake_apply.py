@@ -41,8 +41,8 @@ def apply_changes(store: Workspace, arrival: Arrival) -> tuple[Verdict, tuple[Ch
             _raise_exception(store, arrival, change, finding)
         if change.kind == "withdrawal":
             _mark_exceptions(store, arrival, change)
-        store.take_step(change.id, change.kind)
         verdicts.append(_apply(store, arrival, change, settled.get(change.id, frozenset())))
+        store.take_step(change)
     device = arrival.changeset.device
     store.scope.settle(store.position, None if device == store.office_device else arrival.changeset.actor)
     return worst([verdict.verdict for verdict in verdicts]), tuple(verdicts)

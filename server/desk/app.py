@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from flask import Blueprint, Flask
 
@@ -15,7 +16,8 @@ from schemas.shown_text import show_text
 from server.desk.live import Listeners
 from server.desk.pages import BLUEPRINTS, NAVIGATION
 from server.desk.visit import answer_refusals, send_policy, speech, take_words
-from server.desk.wording import spell_ago, spell_moment
+from server.desk.wording import name_urgency, spell_ago, spell_left, spell_moment
+from server.services.order_page import find_marks
 from server.web.auth import PersonIdentity, find_person
 from server.web.wiring import Wiring
 
@@ -45,7 +47,16 @@ def _speak(app: Flask) -> None:
     environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.filters.update(
-        ago=spell_ago, moment=spell_moment, size=spell_bytes, price=spell_price, minutes=spell_span, shown=show_text
+        ago=spell_ago,
+        left=spell_left,
+        urgency=name_urgency,
+        moment=spell_moment,
+        size=spell_bytes,
+        price=spell_price,
+        minutes=spell_span,
+        shown=show_text,
+        query=urlencode,
+        marks_of=find_marks,
     )
     environment.globals.update(
         language=choose_language, LANGUAGES=LANGUAGES, static=static_address, words=take_words, say=speech

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from jinja2 import Undefined
 
@@ -11,7 +12,8 @@ from pages.wording import spell_span
 from server.clock import unix_ms
 from server.web.wiring import wired
 
-MINUTE_MS = 60_000
+MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 3_600_000
 
 
 def spell_ago(instant: str | Undefined | None) -> str:
@@ -38,3 +40,9 @@ def spell_moment(instant: str | Undefined | None) -> str:
     if at.date() == today.date():
         return f"{at:%H:%M}"
     return f"{at:%m-%d %H:%M}" if at.year == today.year else f"{at:%Y-%m-%d %H:%M}"
+
+
+def name_urgency(instant: str) -> str:
+    """Return how a limit is to be shown: ``late``, ``soon`` within the hour, or nothing."""
+    left = round(datetime.fromisoformat(instant).timestamp() * 1000) - unix_ms()
+    return "late" if left < 0 else "soon" if left < HOUR_MS else ""

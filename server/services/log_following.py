@@ -11,7 +11,6 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, Table, select
 
-from schemas.base import UUID_PATTERN
 from server.store import bulk, json_text
 from server.store.database import reading, transact
 from server.store.tables import LogEntry, Organisation, Watermark
@@ -62,11 +61,6 @@ def follow(engine: Engine, organisation: str, name: str, kinds: Sequence[str], r
         if renewed is not None or mark >= end:
             _keep_mark(engine, organisation, name, mark)
     return written
-
-
-def is_id(value: object) -> bool:
-    """Tell whether a value can name a record: a refused set, and what a device says it saw, may hold anything."""
-    return isinstance(value, str) and re.match(UUID_PATTERN, value) is not None
 
 
 def _read_on(

@@ -15,10 +15,11 @@ from sqlalchemy import Connection, Engine
 
 from schemas.clocks import DUE_FIELDS
 from schemas.lifecycle import ENDED_STATES
+from server.domain.ids import is_id
 from server.domain.sla import Pause
 from server.domain.times import spell
 from server.services.corrected_times import LogTimes
-from server.services.log_following import follow, is_id
+from server.services.log_following import follow
 from server.services.office import Office
 from server.services.sla_case import Standing, TermsBook, limits_of, read_standings, read_terms_book
 from server.services.verdicts import expect_taken_in

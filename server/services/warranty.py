@@ -15,10 +15,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, text
 
 from schemas.warranty import day_of
+from server.domain.ids import is_id
 from server.domain.trace import Fact, Span
 from server.domain.warranty import Basis, NewPart, Repair, work_out
 from server.services import log_following
-from server.services.log_following import follow, is_id
+from server.services.log_following import follow
 from server.services.office import Office
 from server.services.trace import spans_in
 from server.services.verdicts import expect_taken_in

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, and_, select, tuple_
+from sqlalchemy import Connection, Select, Table, and_, select, tuple_, update
 
 from server.store import json_text
+from server.store.projections import words_of_order
 from server.store.tables import BoardRow, Link, RecordRow, ReviewRow
 
 _BOARD: Table = BoardRow.__table__  # type: ignore[assignment]
@@ -87,3 +88,11 @@ def list_reviews(
         statement = statement.where(tuple_(table.opened, table.id) > tuple_(*after))
     rows = connection.execute(statement.order_by(table.opened, table.id).limit(limit))
     return [dict(row._mapping) for row in rows]
+
+
+def fill_words(connection: Connection) -> None:
+    """Write by what every order is found, into a board that was made without it."""
+    orders = select(_RECORDS.c.organisation, _RECORDS.c.id, _RECORDS.c.body).where(_RECORDS.c.kind == "work_order")
+    for row in connection.execute(orders).all():
+        where = (_BOARD.c.organisation == row.organisation, _BOARD.c.id == row.id)
+        connection.execute(update(_BOARD).where(*where).values(words=words_of_order(json_text.load(row.body))))

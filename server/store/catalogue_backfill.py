@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, text
 
 from server.domain.catalogue import ENTRIES
+from server.domain.ids import is_id
 from server.store import catalogue
 from server.store.stored_record import Record
 from sync import chain, codec, receipt
@@ -46,7 +47,10 @@ def _read(connection: Connection, statement: Any, facts: dict[str, Any], by: str
 
 
 def _changed(entry: Row[Any]) -> Iterator[str]:
-    """Yield the ids of the records of master data that an entry changed, or tried to."""
+    """Yield the ids of master data that an entry changed, or tried to, and of the orders that it had to do with."""
     if receipt.load(entry.receipt).verdict != "refused":
-        changes = codec.decode(chain.Sealed(bytes(entry.sealed)).payload).changes
-        yield from (change.id for change in changes if change.kind in ENTRIES)
+        for change in codec.decode(chain.Sealed(bytes(entry.sealed)).payload).changes:
+            if change.kind in ENTRIES or change.kind == "work_order":
+                yield change.id
+            elif is_id(order := change.set.get("order_id")):
+                yield order

@@ -40,7 +40,7 @@ class CatalogueTerm(db.Model):  # type: ignore[name-defined]
 
 
 class CatalogueTrail(db.Model):  # type: ignore[name-defined]
-    """That the log entry at a position changed a record of master data."""
+    """That the log entry at a position changed a record of master data, or something of an order."""
 
     __tablename__ = "catalogue_trail"
     organisation: Mapped[str] = key()

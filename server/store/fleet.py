@@ -41,6 +41,17 @@ def list_devices(connection: Connection, organisation: str, after: Rank, most: i
     return connection.execute(text(PAGE), {"organisation": organisation, "most": most, **place}).all()
 
 
+def count_silent(connection: Connection, organisation: str, since: str) -> int:
+    """Return how many devices in service have not been heard of since a moment."""
+    statement = text(
+        "SELECT count(*) FROM devices d JOIN organisations o ON o.organisation = d.organisation"
+        " LEFT JOIN contacts c ON c.organisation = d.organisation AND c.device = d.device"
+        " WHERE d.organisation = :organisation AND d.device <> o.office_device AND d.state <> 'revoked'"
+        " AND COALESCE(c.contacted_at, '') < :since"
+    )
+    return int(connection.execute(statement, {"organisation": organisation, "since": since}).scalar_one())
+
+
 def rank_of(row: Row[Any]) -> Rank:
     """Return the rank of a device that was listed."""
     return int(row.state == "revoked"), row.contacted_at or "", row.device

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table
 
+from schemas.clocks import next_limit
+from schemas.lifecycle import ENDED_STATES
 from server.domain.times import spell
 from server.store.bulk import delete_keys, upsert
 from server.store.plan_tables import PlanRow
@@ -56,7 +58,8 @@ def rows_of(organisation: str, kind: str, record_id: str, body: Mapping[str, Any
     starts_at, ends_at = window_of(body)
     engineer, companion = body.get("engineer_id"), body.get("companion_id")
     on_site, solved = body.get("on_site_due_at"), body.get("solved_due_at")
-    due_at = min((due for due in (None if body.get("arrived_at") else on_site, solved) if due), default=NEVER)
+    limit = None if body["status"] in ENDED_STATES else next_limit(body)
+    due_at = spell(datetime.fromisoformat(limit.due_at)) if limit else NEVER
     waits = body["status"] in WAITING_STATES and not (engineer and starts_at)
     shown = (body["number"], body["status"], body["grade"], body["service"], body.get("customer_id"))
     shown += (body.get("site_id"), body.get("machine_id"), on_site, solved, due_at)

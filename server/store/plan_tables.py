@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.store.base import UUID_LENGTH, db, key
+
+IS_OPEN: Final = "slot = 'engineer' AND status NOT IN ('closed', 'cancelled')"
 
 
 class PlanRow(db.Model):  # type: ignore[name-defined]
@@ -43,6 +47,15 @@ class PlanRow(db.Model):  # type: ignore[name-defined]
             "id",
             sqlite_where=text("waits"),
             postgresql_where=text("waits"),
+        ),
+        # What is open is little as well, and is listed by what is due first.
+        Index(
+            "plans_open",
+            "organisation",
+            "due_at",
+            "id",
+            sqlite_where=text(IS_OPEN),
+            postgresql_where=text(IS_OPEN),
         ),
     )
 

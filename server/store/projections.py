@@ -12,6 +12,7 @@ from schemas import KINDS
 from schemas.clocks import next_limit
 from schemas.evidence import BLOB_FIELDS
 from schemas.lifecycle import ENDED_STATES
+from server.domain.catalogue import fold as fold_text
 from server.domain.request_match import fold_email, fold_phone
 from server.domain.times import spell
 from server.domain.trace import comparable, fold
@@ -40,6 +41,10 @@ _FILE_FIELDS: Final = {
     name: tuple(field for field in BLOB_FIELDS if field in kind.fields) for name, kind in KINDS.items()
 }
 """The fields of each kind that name files; another kind's field of the same name is any unknown value."""
+
+
+_SEARCHED: Final = ("number", "contact", "phone", "customer_name", "machine_name", "site_address")
+WORDS_MOST: Final = 400
 
 
 def write(connection: Connection, organisation: str, records: Iterable[Record], find: Find) -> None:
@@ -143,6 +148,7 @@ def _board_row(organisation: str, record: Record) -> Row:
         body.get("machine_id"),
         body.get("solved_due_at") or body.get("appointment_at"),
         *_next_clock(body),
+        words_of_order(body),
     )
 
 
@@ -152,6 +158,12 @@ def _next_clock(body: Mapping[str, Any]) -> tuple[str | None, str | None, str | 
     limit = next_limit(body)
     due_at = spell(datetime.fromisoformat(limit.due_at)) if limit else None
     return limit.clock if limit else None, due_at, body.get("paused_by")
+
+
+def words_of_order(body: Mapping[str, Any]) -> str:
+    """Return by what an order is found beside its customer, machine and engineer, folded."""
+    said = " ".join(str(body[name]) for name in _SEARCHED if body.get(name))
+    return "".join(fold_text(said).split("\0"))[:WORDS_MOST]
 
 
 def _request_row(organisation: str, record: Record) -> Row:

@@ -25,6 +25,7 @@ from server.store.access_tables import Wipe as Wipe
 from server.store.base import UUID_LENGTH, db
 from server.store.base import Base as Base
 from server.store.base import key as _key
+from server.store.desk_tables import SavedView as SavedView
 from server.store.plan_tables import CalendarLink as CalendarLink
 from server.store.plan_tables import PlanRow as PlanRow
 
@@ -195,6 +196,7 @@ class BoardRow(db.Model):  # type: ignore[name-defined]
     next_clock: Mapped[str | None] = mapped_column(String(20))
     next_due_at: Mapped[str | None] = mapped_column(String(24))
     paused_by: Mapped[str | None] = mapped_column(String(20))
+    words: Mapped[str] = mapped_column(String(400), server_default="")
     __table_args__ = (
         Index("board_by_status", "organisation", "status", "due_at"),
         Index("board_by_number", "organisation", "number"),

@@ -17,6 +17,7 @@ from schemas import kind_of
 from schemas.problems import Fault
 from server.domain.arrival import Arrival
 from server.domain.catalogue import ENTRIES
+from server.domain.ids import is_id
 from server.store import catalogue, projections
 from server.store.bulk import delete_keys, select_among, upsert
 from server.store.database import lock_organisation
@@ -25,6 +26,7 @@ from server.store.kept import Kept, Shelf
 from server.store.scope_book import ScopeBook, ScopeRows
 from server.store.stored_record import Record
 from server.store.tables import DeviceHead, HeldSet, KeptAside, LogEntry, RecordRow
+from sync.changeset import Change
 from sync.ledger import Head
 from sync.scope import CARRIED_KINDS, may_restructure, structure
 from sync.transparency import Frontier, leaf_hash, log_entry
@@ -166,10 +168,18 @@ class Workspace:
         self._dirty[record.id] = record
         self.scope.touch(record, before)
 
-    def take_step(self, record_id: str, kind: str) -> None:
-        """Remember that the entry being written changes a record of master data, or tried to."""
-        if kind in ENTRIES:
-            self._trail.add((record_id, self.position))
+    def take_step(self, change: Change) -> None:
+        """Remember that the entry being written changes a record of master data or something of an order, or tried to.
+
+        Once the change was made: of an edit, its record tells to which order it belongs.
+        """
+        if change.kind in ENTRIES or change.kind == "work_order":
+            self._trail.add((change.id, self.position))
+            return
+        record = self.records.get(change.id)
+        order = (record.body if record else change.set).get("order_id")
+        if is_id(order):
+            self._trail.add((order, self.position))
 
     def device(self, device: str) -> DeviceState | None:
         """Return a device's state, or None when the organisation has no such device."""

@@ -126,6 +126,13 @@ REQUESTS: Final[dict[str, Request]] = {
     "POST /desk/language": Request("/desk/language", Form(language="en")),
     "GET /desk/live": Request("/desk/live"),
     "GET /desk/orders": Request("/desk/orders"),
+    "GET /desk/orders/attention": Request("/desk/orders/attention"),
+    "GET /desk/orders/find": Request("/desk/orders/find?q=x"),
+    "POST /desk/orders/views": Request("/desk/orders/views", Form(name="mine", q="x")),
+    "GET /desk/orders/<called>": Request("/desk/orders/<order>", names_ours=True),
+    "POST /desk/orders/<order_id>/decision": Request(
+        "/desk/orders/<order>/decision", Form(decision="accept", seen="assigned"), names_ours=True
+    ),
 }
 
 STREAMS: Final = frozenset({"GET /desk/live"})

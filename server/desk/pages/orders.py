@@ -1,15 +1,100 @@
-"""The orders: what needs somebody, the list, one order with everything about it."""
+"""The orders: what needs somebody, the list found by anything, one order with everything about it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, redirect, render_template, request
+
+from pages.language import gettext
+from pages.wording import name_intent
+from schemas.lifecycle import STATE_LABELS
+from schemas.problems import Refused
+from server.clock import unix_ms
+from server.desk.visit import finish, is_by_script, speech
+from server.services import order_list, order_page, orders_read
+from server.services.order_list import FILTERS, NOBODY, now_utc
+from server.store.database import reading, writing
+from server.store.order_list import forget_view, list_views
+from server.web.auth import require_person
+from server.web.wiring import wired
 
 blueprint = Blueprint("orders", __name__, url_prefix="/desk/orders")
 
 
 @blueprint.get("")
 def list_orders() -> Any:
-    """Show the orders."""
-    return render_template("desk/orders.html")
+    """Show the orders by what is due first; to a script, the table alone."""
+    who, now = require_person(), now_utc(unix_ms())
+    asked = {name: request.args.get(name, "").strip() for name in FILTERS}
+    with reading(wired().engine) as connection:
+        found = order_list.list_orders(connection, who.organisation, asked, request.args.get("after"), now)
+        views = list_views(connection, who.organisation, who.person)
+    page = "desk/_order_rows.html" if is_by_script() else "desk/orders.html"
+    return render_template(page, found=found, asked=asked, views=views, states=STATE_LABELS, nobody=NOBODY)
+
+
+@blueprint.get("/attention")
+def show_attention() -> Any:
+    """Show how much needs somebody now: a strip that every page of orders has."""
+    who = require_person()
+    with reading(wired().engine) as connection:
+        attention = order_list.count_attention(connection, who.organisation, now_utc(unix_ms()))
+    return render_template("desk/_attention.html", attention=attention)
+
+
+@blueprint.post("/views")
+def keep_view() -> Any:
+    """Save the list that is shown under a name, or forget one."""
+    who = require_person()
+    asked = {name: request.form.get(name, "") for name in FILTERS}
+    if forgotten := request.form.get("forget"):
+        with writing(wired().engine) as connection:
+            forget_view(connection, who.organisation, who.person, forgotten)
+        return finish("/desk/orders", gettext("The view is forgotten."))
+    with writing(wired().engine) as connection:
+        order_list.keep_view(connection, who.organisation, who.person, request.form.get("name", ""), asked)
+    return finish(request.form.get("back") or "/desk/orders", gettext("The view is saved."))
+
+
+@blueprint.get("/<called>")
+def show_order(called: str) -> Any:
+    """Show one order, by id or number; to a script, what may have changed of it."""
+    who = require_person()
+    with reading(wired().engine) as connection:
+        order = order_page.tell_order(connection, who.organisation, called)
+    page = "desk/_order.html" if is_by_script() else "desk/order.html"
+    return render_template(page, order=order, intent=name_intent, say=speech)
+
+
+@blueprint.get("/find")
+def find_order() -> Any:
+    """Go to the order of a number, or to the list of what is found otherwise."""
+    who, sought = require_person(), request.args.get("q", "").strip()
+    try:
+        with reading(wired().engine) as connection:
+            order_id, _ = orders_read.find_order(connection, who.organisation, sought)
+    except Refused:
+        return redirect(f"/desk/orders?{request.query_string.decode('ascii', 'ignore')}", 303)
+    return redirect(f"/desk/orders/{order_id}", 303)
+
+
+@blueprint.post("/<order_id>/decision")
+def decide(order_id: str) -> Any:
+    """Accept finished work or send it back."""
+    who, parts = require_person(), wired()
+    wish, note, seen = (request.form.get(name, "") for name in ("decision", "note", "seen"))
+    if wish not in ("accept", "send_back"):
+        raise Refused("value_invalid", field="decision", detail="accept, send_back")
+    order_page.decide(
+        parts.engine,
+        parts.office,
+        who.organisation,
+        who.person,
+        order_id,
+        "accept" if wish == "accept" else "send_back",
+        note,
+        seen,
+    )
+    said = gettext("The work is accepted.") if wish == "accept" else gettext("The order is sent back to the engineer.")
+    return finish(f"/desk/orders/{order_id}", said)
