@@ -5,7 +5,6 @@ A round that is cut off, or made twice, changes nothing: who follows writes only
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Final
 

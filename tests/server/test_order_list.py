@@ -15,7 +15,7 @@ from server.store.order_list import forget_view, list_views
 from tests.server.builders import Firm, create, update
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
-LATE, SOON, LATER = "2026-11-21T07:59:00Z", "2026-11-21T08:59:00Z", "2026-11-22T08:00:00Z"
+LATE, SOON, LATER = "2026-11-21T07:59:00.000Z", "2026-11-21T08:59:00.000Z", "2026-11-22T08:00:00.000Z"
 
 
 def find(firm: Firm, after: str | None = None, **asked: str) -> OrderList:
