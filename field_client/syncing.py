@@ -12,7 +12,7 @@ from field_client.patience import Patience
 from field_client.runner import Progress, SyncReport, SyncRun
 from field_client.telling import read_device_report
 from field_client.transport import Caller, Transport
-from field_client.wiping import wipe
+from field_client.wiping import confirm_wipe, sign_confirmation, wipe
 from sync.device_report import spell_report
 
 
@@ -63,7 +63,9 @@ def sync_desk(desk: Desk, progress: Callable[[Progress], None] = lambda _: None,
 def destroy_desk(desk: Desk, ordered_at: str) -> int:
     """Destroy the device as the office ordered; return how many files were never sent and are lost."""
     unsent = desk.store.row("SELECT count(*) FROM blobs WHERE state = 'kept'") or (0,)
+    confirmation = sign_confirmation(desk.store, desk.outbox, desk.keyring.sign, ordered_at)
     desk.store.close()
     tell("wiped", ordered_at=ordered_at, files=unsent[0])
-    wipe(desk.settings, ordered_at)
+    wipe(desk.settings, ordered_at, confirmation)
+    confirm_wipe(desk.settings)
     return int(unsent[0])

@@ -40,6 +40,14 @@ ABSENCE_LABELS = {
 
 CLOCK_PATTERN = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]\Z"
 
+ROLE_LABELS = {
+    "engineer": ("工程师", "Engineer"),
+    "dispatcher": ("派工员", "Dispatcher"),
+    "stock_keeper": ("库管员", "Stock keeper"),
+    "auditor": ("审计员", "Auditor"),
+    "manager": ("主管", "Manager"),
+    "admin": ("管理员", "Administrator"),
+}
 OFFICE_ROLES = ("dispatcher", "stock_keeper", "auditor", "manager", "admin")
 """Roles that sign in at the office; an engineer writes through a device only."""
 

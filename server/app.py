@@ -21,7 +21,9 @@ from server.metrics import Metrics, share_counts
 from server.reception import Reception
 from server.scribe_line import find_scribe
 from server.services.contacts import Contacts
+from server.services.journal import Journal
 from server.services.office import Office
+from server.services.oidc import Providers
 from server.services.readiness import Readiness
 from server.settings import Settings, read_settings
 from server.store.database import engine_options, prepare_engine
@@ -39,6 +41,7 @@ from server.web.file_lane import FileLane
 from server.web.fleet_api import fleet
 from server.web.health import health
 from server.web.lines import watch_lines
+from server.web.looks import note_look
 from server.web.openapi import configure_document, cookie_name, write_document
 from server.web.people_api import office
 from server.web.session_api import sessions
@@ -80,6 +83,8 @@ def create_app(settings: Settings) -> Flask:
     app.before_request(admit)
     headers = _security_headers(settings)
     _send_headers(app, headers)
+    # Before the headers, which whatever it answers instead gets too.
+    app.after_request(note_look)
     api = configure_document(app, settings.base_url, version("gongdan"))
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
@@ -104,6 +109,8 @@ def make_parts(settings: Settings, engine: Engine, key: OfficeKey, metrics: Metr
         files,
         Readiness(settings, engine, files),
         FileLane(settings.threads),
+        Journal(engine),
+        Providers(settings.providers, settings.base_url),
     )
 
 
@@ -116,6 +123,7 @@ def wsgi() -> Flask:
     app = create_app(settings)
     parts: Wiring = app.extensions[EXTENSION]
     parts.contacts.start()
+    parts.journal.start()
     # Daemons: a round cut off by the end of the process is made again by whoever comes next.
     Rounds(parts.engine, parts.files, settings.journal_days).start()
     Followers(parts.engine, parts.office).start()

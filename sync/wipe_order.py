@@ -39,6 +39,14 @@ def spell_order(question: WipeQuestion, ordered_at: str) -> bytes:
     return "".join(f"{line}\n" for line in (*lines, question.seq, question.digest, ordered_at)).encode("ascii")
 
 
+def spell_confirmation(organisation: str, device: str, ordered_at: str) -> bytes:
+    """Return the bytes by which a device says that its keys are destroyed.
+
+    It signs them while it still has the key and sends them when it has not: only a device that was ordered can.
+    """
+    return "".join(f"{line}\n" for line in ("gongdan-wiped", organisation, device, ordered_at)).encode("ascii")
+
+
 def read_order(answer: dict[str, Any], question: WipeQuestion, server_key: str, verify: Verify) -> str:
     """Return when the office gave the order.
 

@@ -9,10 +9,11 @@ from typing import NoReturn
 import click
 
 from field_client.bundle import export_bundle, import_receipts
-from field_client.commands.desk import opened_desk
+from field_client.commands.desk import load_settings, opened_desk
 from field_client.desk import Desk
 from field_client.runner import Progress, SyncReport
 from field_client.syncing import destroy_desk, sync_desk
+from field_client.wiping import confirm_wipe
 from pages.speech import Speech
 from schemas.problems import Refused
 from sync.trace_context import shorten
@@ -31,6 +32,7 @@ STEPS = {
 @click.pass_obj
 def sync(pin_file: Path | None, progress: bool | None) -> None:
     """与服务器同步：先提交，再接收，最后上传照片。 / Send what waits, fetch what changed, then send photos."""
+    confirm_wipe(load_settings()[0])
     with opened_desk(pin_file) as desk:
         is_shown = sys.stderr.isatty() if progress is None else progress
         meter = _Meter(desk.say)

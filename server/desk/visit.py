@@ -28,6 +28,7 @@ REFUSAL_HEADER: Final = "X-Gongdan-Refusal"
 """Tells scripts, and tests, the code of a refusal."""
 
 SIGN_IN: Final = "/desk/sign-in"
+ACCOUNT: Final = "/desk/account"
 PAGE_POLICY: Final = "; ".join(
     (
         "default-src 'none'",
@@ -104,6 +105,10 @@ def show_refusal(fault: Fault) -> Response:
     notes().problem = fault.code
     if fault.code == "not_signed_in":
         answer = _ask_to_sign_in()
+    elif fault.code == "second_factor_required":
+        # Whatever he wanted, this comes first; the page says why.
+        say(fault.sentence(choose_language()), "warning")
+        answer = finish(ACCOUNT)
     else:
         sentence = fault.sentence(choose_language())
         page = "desk/_refusal.html" if is_by_script() else "desk/problem.html"

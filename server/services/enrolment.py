@@ -30,6 +30,8 @@ from sync.device_certificate import DeviceFacts, is_certified, spell_certificate
 CODE_CHARACTERS: Final = 20
 """100 random bits: nobody guesses one, whatever the rate."""
 
+LISTED_MAX: Final = 50
+
 CODE_HOURS: Final = 24
 """Long enough to hand a printed code to an engineer the next morning."""
 
@@ -75,6 +77,42 @@ def issue_code(connection: Connection, organisation: str, person: str, base_url:
     code, expires_at = new_code(CODE_CHARACTERS), utc_after(CODE_HOURS)
     enrolments.store_code(connection, IssuedCode(organisation, _hash_of(code), person, expires_at, None, None))
     return Invitation(code, f"gongdan-enrol:{base_url}#{code}", expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A code that was handed out, and what became of it."""
+
+    reference: str
+    """Names the code without being it: its SHA-256"""
+    person: str
+    person_name: str
+    expires_at: str
+    device: str | None
+    device_name: str | None
+
+
+def list_issued(connection: Connection, organisation: str, reference: str = "") -> list[Issued]:
+    """Return the newest codes of an organisation, or the one that is named."""
+    codes = enrolments.list_codes(connection, organisation, LISTED_MAX)
+    codes = [code for code in codes if reference in ("", code.code_hash)]
+    wanted = {code.person for code in codes} | {code.device for code in codes if code.device}
+    bodies = records.bodies_of(connection, organisation, wanted)
+
+    def name_of(record: str | None) -> str | None:
+        return bodies[record][1].get("name") if record in bodies else None
+
+    return [
+        Issued(
+            code.code_hash, code.person, name_of(code.person) or "", code.expires_at, code.device, name_of(code.device)
+        )
+        for code in codes
+    ]
+
+
+def refer_to(code: str) -> str:
+    """Return what names a code without being it."""
+    return _hash_of(code)
 
 
 def remove_expired_codes(engine: Engine, now: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,10 +14,13 @@ from schemas.fleet import Reason
 from schemas.problems import Refused
 from server.clock import spell_instant
 from server.domain.fleet import Fare, find_reasons
-from server.store import fleet, records
+from server.store import fleet, records, wipes
+from server.store.wipes import KnownWipe
 
 PAGE_DEVICES_MAX: Final = 500
 """About 400 KB of JSON."""
+
+ASIDE_MAX: Final = 20
 
 _TOLD: Final = ("contacted_at", "synced_at", "failed_at", "problem", "told_at", "waiting_sets", "oldest_at")
 _TOLD_FILES: Final = ("waiting_files", "waiting_bytes", "offset_ms", "free_bytes", "schema_version", "client")
@@ -29,6 +33,10 @@ class FleetDevice:
 
     row: dict[str, Any]
     reasons: list[Reason]
+    put_aside: int = 0
+    """change-sets of which nothing took effect, and which are kept"""
+    wipe: KnownWipe | None = None
+    enrolled_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +54,29 @@ def list_fleet(connection: Connection, organisation: str, after: str | None, lim
     """
     rows = fleet.list_devices(connection, organisation, _read_after(after), limit + 1)
     more, rows = len(rows) > limit, rows[:limit]
+    found = _describe(connection, organisation, rows, now_ms)
+    return FleetPage(found, "~".join(map(str, fleet.rank_of(rows[-1]))) if more else None)
+
+
+def find_fleet_device(connection: Connection, organisation: str, device: str, now_ms: int) -> FleetDevice:
+    """Return one device. Raises Refused with `not_found`."""
+    row = fleet.read_device(connection, organisation, device)
+    if row is None:
+        raise Refused("not_found", what=device)
+    return _describe(connection, organisation, [row], now_ms)[0]
+
+
+def list_put_aside(connection: Connection, organisation: str, device: str) -> list[tuple[str, str]]:
+    """Return why and when the newest sets of a device were put aside."""
+    return fleet.list_kept_aside(connection, organisation, device, ASIDE_MAX)
+
+
+def _describe(connection: Connection, organisation: str, rows: Sequence[Row[Any]], now_ms: int) -> list[FleetDevice]:
     ids = [row.device for row in rows]
     held = fleet.count_held(connection, organisation, ids) if ids else {}
+    aside = fleet.count_kept_aside(connection, organisation, ids) if ids else {}
     uploads = fleet.count_uploads(connection, organisation, ids, spell_instant(now_ms)) if ids else {}
+    wiped = wipes.list_wipes(connection, organisation, ids) if ids else {}
     bodies = records.bodies_of(connection, organisation, {*ids, *(row.person for row in rows)})
 
     def describe(row: Row[Any]) -> FleetDevice:
@@ -67,9 +95,10 @@ def list_fleet(connection: Connection, organisation: str, after: str | None, lim
             "open_upload_bytes": uploads.get(row.device, (0, 0))[1],
             **told,
         }
-        return FleetDevice(known, find_reasons(_fare_of(row, held.get(row.device, 0)), now_ms))
+        reasons = find_reasons(_fare_of(row, held.get(row.device, 0)), now_ms)
+        return FleetDevice(known, reasons, aside.get(row.device, 0), wiped.get(row.device), device.get("enrolled_at"))
 
-    return FleetPage([describe(row) for row in rows], "~".join(map(str, fleet.rank_of(rows[-1]))) if more else None)
+    return [describe(row) for row in rows]
 
 
 def _fare_of(row: Row[Any], held_sets: int) -> Fare:

@@ -35,6 +35,12 @@ def find_code(connection: Connection, code_hash: str) -> IssuedCode | None:
     return IssuedCode(*row) if row else None
 
 
+def list_codes(connection: Connection, organisation: str, most: int) -> list[IssuedCode]:
+    """Return the newest codes of an organisation, used or not."""
+    statement = select(_TABLE).where(_TABLE.c.organisation == organisation).order_by(_TABLE.c.expires_at.desc())
+    return [IssuedCode(*row) for row in connection.execute(statement.limit(most))]
+
+
 def claim_code(connection: Connection, code: IssuedCode, device: str, public_key: str) -> bool:
     """Bind an unused code to a device and its key; return False when somebody else was first."""
     where = (

@@ -6,7 +6,7 @@ Rule 2: the organisation is always that of the device or person who calls, never
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from schemas.people import OFFICE_ROLES
@@ -37,6 +37,8 @@ class Access:
     """A revoked device may call: what it hands in is kept aside and it is told so."""
     is_form: bool = False
     """A write is a form of the office's pages, and no JSON."""
+    before_factor: bool = False
+    """Whoever has yet to set up the second factor that his role asks for may call."""
 
 
 ANYBODY: Final = Access("anybody")
@@ -62,6 +64,11 @@ ENROLLERS: Final = _office("dispatcher", "admin")
 PAGE_READERS: Final = _page(*OFFICE_ROLES)
 PAGE_REVIEWERS: Final = _page("dispatcher", "manager", "admin", "auditor")
 PAGE_JUDGES: Final = _page("dispatcher", "manager", "admin")
+PAGE_FLEET: Final = _page("dispatcher", "manager", "admin")
+PAGE_ENROLLERS: Final = _page("dispatcher", "admin")
+PAGE_ADMINS: Final = _page("admin")
+PAGE_AUDITORS: Final = _page("auditor", "admin")
+OWN_ACCOUNT: Final = replace(PAGE_READERS, before_factor=True)
 
 ACCESS: Final[dict[str, Access]] = {
     "GET /health/live": ANYBODY,
@@ -70,11 +77,12 @@ ACCESS: Final[dict[str, Access]] = {
     "GET /docs": ANYBODY,
     "POST /enrol": ANYBODY,
     "POST /session": ANYBODY,
-    "GET /session": READERS,
+    "GET /session": replace(READERS, before_factor=True),
     "DELETE /session": ANYBODY,
     "POST /token": DEVICE,
     "POST /push": Access("device", body_bytes_max=PUSH_BODY_BYTES_MAX, revoked_too=True),
     "POST /wipe": Access("device", revoked_too=True),
+    "POST /wipe/confirmation": ANYBODY,
     "GET /pull": DEVICE,
     "GET /receipts": DEVICE,
     "POST /scope/buckets": DEVICE,
@@ -106,6 +114,34 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /desk/sign-in": ANYBODY,
     "POST /desk/sign-out": ANYBODY,
     "POST /desk/language": ANYBODY,
+    "GET /desk/sign-in/code": ANYBODY,
+    "POST /desk/sign-in/code": ANYBODY,
+    "GET /desk/oidc/<name>": ANYBODY,
+    "GET /desk/oidc/<name>/back": ANYBODY,
+    "GET /desk/oidc/<name>/out": ANYBODY,
+    "GET /desk/password/<secret>": ANYBODY,
+    "POST /desk/password/<secret>": ANYBODY,
+    "GET /desk/account": OWN_ACCOUNT,
+    "POST /desk/account/second-factor": OWN_ACCOUNT,
+    "POST /desk/account/second-factor/removal": OWN_ACCOUNT,
+    "POST /desk/account/recovery-codes": OWN_ACCOUNT,
+    "POST /desk/account/sessions": OWN_ACCOUNT,
+    "GET /desk/accounts": PAGE_ADMINS,
+    "GET /desk/accounts/<uuid:person>": PAGE_ADMINS,
+    "POST /desk/accounts/<uuid:person>/invitation": PAGE_ADMINS,
+    "POST /desk/accounts/<uuid:person>/roles": PAGE_ADMINS,
+    "POST /desk/accounts/<uuid:person>/disabled": PAGE_ADMINS,
+    "POST /desk/accounts/<uuid:person>/sessions": PAGE_ADMINS,
+    "POST /desk/accounts/<uuid:person>/second-factor": PAGE_ADMINS,
+    "POST /desk/accounts/rules": PAGE_ADMINS,
+    "GET /desk/journal": PAGE_AUDITORS,
+    "GET /desk/fleet": PAGE_FLEET,
+    "GET /desk/fleet/<uuid:device>": PAGE_FLEET,
+    "GET /desk/fleet/enrolments": PAGE_ENROLLERS,
+    "GET /desk/fleet/enrolments/<code>": PAGE_ENROLLERS,
+    "POST /desk/fleet/enrolments": PAGE_ENROLLERS,
+    "POST /desk/fleet/<uuid:device>/revocation": PAGE_ENROLLERS,
+    "POST /desk/fleet/<uuid:device>/thaw": PAGE_ENROLLERS,
     "GET /desk/live": PAGE_READERS,
     "GET /desk/orders": PAGE_READERS,
     "GET /desk/reconcile": PAGE_REVIEWERS,

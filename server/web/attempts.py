@@ -34,6 +34,15 @@ There is no limit for a login alone: whoever has enough addresses could then kee
 SIGN_INS_PER_ADDRESS: Final = Limit("sign-in address", 100)
 """An office of fifty behind one address signs in within five minutes in the morning, some of them twice."""
 
+CODES_PER_PERSON: Final = Limit("second factor", 10)
+"""Of a million codes three count at a time: a guesser who has the password needs months, and is seen in the journal."""
+
+PROOFS_PER_PERSON: Final = Limit("proof", 10)
+"""Who is signed in and types his password again; a passer-by at an open screen guesses no more than at the door."""
+
+LINKS_PER_ADDRESS: Final = Limit("password link", 60)
+"""A link has 256 bits; this only spares the server the hashing of passwords."""
+
 ENROLMENTS_PER_ADDRESS: Final = Limit("enrol address", 60)
 """A training room enrols thirty devices at once; a code has 100 bits, so guessing is hopeless anyway."""
 

@@ -21,14 +21,16 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from schemas.problems import Refused
 from server.clock import unix_now, utc_now
+from server.domain.access_rules import AccessRules
 from server.services import accounts, devices
 from server.services.accounts import SignedIn
+from server.services.rights import read_access_rules
 from server.store import sessions
 from server.store.database import reading, writing
 from server.store.devices import KnownDevice
 from server.store.feed import FeedEnd
 from server.store.sessions import KnownSession
-from server.web.access import Access, access_of
+from server.web.access import OWN_ACCOUNT, Access, access_of
 from server.web.addresses import find_caller
 from server.web.call import Call, flask_call
 from server.web.notes import notes
@@ -40,6 +42,9 @@ TOKEN_LIFE_S: Final = 900
 
 SESSION_HOURS: Final = 12
 """A working day: whoever signs in in the morning is not asked again before the evening."""
+
+PROOF_LIFE_S: Final = 600
+"""Whoever has left his desk for longer shows again who he is before he does what cannot be undone."""
 
 SESSION_SECRET_BYTES: Final = 32
 
@@ -75,6 +80,13 @@ class PersonIdentity:
     person: str
     name: str
     roles: frozenset[str]
+    method: str = "password"
+    """How he showed who he is: one of `server.domain.access_rules.METHOD_LABELS`"""
+    proved_at: int = 0
+    """When he last did, in seconds since 1970"""
+    login: str = ""
+    needs_factor: bool = False
+    """He has yet to set up the second factor that his role asks for."""
 
 
 def admit() -> None:
@@ -124,6 +136,12 @@ def find_person() -> PersonIdentity | None:
     return person
 
 
+def recognise_person() -> PersonIdentity:
+    """Return who is signed in where anybody may call. Raises Refused with `not_signed_in`."""
+    g.person = _identify_person(OWN_ACCOUNT)
+    return require_person()
+
+
 def caller_organisation() -> str:
     """Return the organisation of the device or person that calls."""
     device: DeviceIdentity | None = g.get("device")
@@ -142,14 +160,33 @@ def issue_token(device: DeviceIdentity) -> str:
     return token
 
 
-def open_session(signed_in: SignedIn) -> None:
+def require_proof() -> PersonIdentity:
+    """Return the person who calls, who has shown who he is within PROOF_LIFE_S. Raises Refused with `proof_needed`."""
+    person = require_person()
+    if unix_now() - person.proved_at > PROOF_LIFE_S:
+        raise Refused("proof_needed")
+    return person
+
+
+def renew_proof(method: str) -> None:
+    """Write down that whoever is signed in has just shown again who he is."""
+    with writing(wired().engine) as connection:
+        sessions.renew_proof(connection, session["organisation"], session_digest(), method, unix_now())
+
+
+def session_digest() -> str:
+    """Return the digest under which the session of this request is stored."""
+    return _digest(session["secret"])
+
+
+def open_session(signed_in: SignedIn, method: str = "password") -> None:
     """Sign a person in on the answer of this request, under a secret that no session had before."""
     close_session()
     secret, now = secrets.token_hex(SESSION_SECRET_BYTES), unix_now()
     with writing(wired().engine) as connection:
         sessions.delete_ended(connection, signed_in.organisation, now)
         ends_at = now + SESSION_HOURS * 3600
-        opened = KnownSession(signed_in.person, "password", now)
+        opened = KnownSession(signed_in.person, method, now)
         sessions.insert_session(connection, signed_in.organisation, _digest(secret), opened, ends_at)
     session.permanent = True
     session["organisation"] = signed_in.organisation
@@ -253,15 +290,20 @@ def _identify_person(access: Access) -> PersonIdentity:
     with reading(wired().engine) as connection:
         opened = sessions.find_session(connection, organisation, _digest(session["secret"]), unix_now())
         found = accounts.find_signed_in(connection, organisation, opened.person) if opened else None
-    if found is None or not hmac.compare_digest(found.account_stamp, session["stamp"]):
+        rules = read_access_rules(connection, organisation) if found else AccessRules()
+    if opened is None or found is None or not hmac.compare_digest(found.account_stamp, session["stamp"]):
         raise Refused("not_signed_in")
     if access.roles and not found.roles & access.roles:
         raise Refused("role_not_allowed")
+    needs_factor = rules.needs_factor(found.roles, opened.method)
+    if needs_factor and not access.before_factor:
+        raise Refused("second_factor_required")
     if request.method not in _READING:
         refuse_foreign_page(is_form=access.is_form)
     noted = notes()
     noted.organisation, noted.person = found.organisation, found.person
-    return PersonIdentity(found.organisation, found.person, found.name, found.roles)
+    told = (found.organisation, found.person, found.name, found.roles)
+    return PersonIdentity(*told, opened.method, opened.proved_at, found.login, needs_factor)
 
 
 def _token_serializer(parts: Wiring) -> URLSafeSerializer:

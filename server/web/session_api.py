@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from server.web import shapes
 from server.web.auth import close_session, refuse_foreign_page, require_person
 from server.web.openapi import about, blueprint
 from server.web.signing_in import sign_in_by_password
 
+_PROBLEMS: Final = (
+    "sign_in_failed",
+    "second_factor_needed",
+    "second_factor_wrong",
+    "role_not_allowed",
+    "not_signed_in",
+    "too_many_attempts",
+)
+
 sessions = blueprint("session")
 
 
 @sessions.post("/session")
 @sessions.arguments(shapes.SignIn)
-@sessions.doc(**about("登录", "sign_in_failed", "role_not_allowed", "not_signed_in", "too_many_attempts"))
+@sessions.doc(**about("登录", *_PROBLEMS))
 @sessions.alt_response(200, schema=shapes.Me)
 def sign_in(body: dict[str, Any]) -> dict[str, Any]:
     """Sign in with login and password; the answer sets the session cookie."""
     refuse_foreign_page()
-    found = sign_in_by_password(body["login"], body["password"])
+    found = sign_in_by_password(body["login"], body["password"], body.get("code") or "")
     return {"person": found.person, "name": found.name, "roles": sorted(found.roles)}
 
 

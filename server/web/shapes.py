@@ -8,6 +8,7 @@ from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validat
 
 from schemas.base import (
     DAY_PATTERN,
+    INSTANT_PATTERN,
     KEY_PATTERN,
     SHA256_PATTERN,
     UUID_PATTERN,
@@ -40,6 +41,7 @@ _REVIEW_KINDS: Final = ("conflict", "exception")
 _STATES: Final = ("open", "settled")
 _CERTIFICATE_TEXT: Final = r"gongdan-device\n<organisation>\n<device>\n<person>\n<public_key>\n"
 _WIPE_TEXT: Final = r"gongdan-wipe\n<organisation>\n<device>\n<nonce>\n<seq>\n<digest>\n<ordered_at>\n"
+_WIPED_TEXT: Final = r"gongdan-wiped\n<organisation>\n<device>\n<ordered_at>\n"
 _AFTER: Final = "上一页的 after / The page before's `after`"
 TOLD: Final = "终端自报状态 / What the device tells of itself; see docs/protocol.md, Being watched over"
 
@@ -88,6 +90,7 @@ class SignIn(Request):
 
     login = text("用户名", "Login", most=120, least=1, required=True)
     password = text("密码", "Password", most=1000, required=True)
+    code = text("验证码或恢复码", "Code of the second factor, or recovery code", most=40)
 
 
 class Me(Answer):
@@ -333,6 +336,21 @@ class WipeOrder(Answer):
 
     ordered_at = fields.String()
     signature = fields.String(metadata={"description": f"Ed25519 over `{_WIPE_TEXT}`, in hexadecimal"})
+
+
+class WipeConfirmation(Request):
+    """That a device has destroyed its keys, signed before it did."""
+
+    organisation = pattern("组织", "Organisation", UUID_PATTERN, required=True)
+    device = pattern("终端", "Device", UUID_PATTERN, required=True)
+    ordered_at = pattern("命令时间", "When the order was given", INSTANT_PATTERN, required=True)
+    signature = pattern("签名", f"Ed25519 over `{_WIPED_TEXT}`, in hexadecimal", r"[0-9a-f]{128}\Z", required=True)
+
+
+class WipeConfirmed(Answer):
+    """That it is written down."""
+
+    confirmed = fields.Boolean()
 
 
 class Problem(Answer):

@@ -18,7 +18,7 @@ from schemas.problems import Refused
 from server.clock import utc_now
 from server.services import devices, wiping
 from server.store import feed
-from server.store.database import reading
+from server.store.database import reading, writing
 from server.web import shapes
 from server.web.access import PUSH_BODY_BYTES_MAX
 from server.web.auth import TOKEN_LIFE_S, DeviceIdentity, issue_token, require_device
@@ -159,9 +159,20 @@ def ask_to_wipe() -> dict[str, Any]:
     device, parts = require_device(), wired()
     asked = _read_json(shapes.Wipe)
     question = WipeQuestion(device.organisation, device.device, asked["nonce"], asked["seq"], asked["digest"])
-    with reading(parts.engine) as connection:
+    with writing(parts.engine) as connection:
         ordered_at, signature = wiping.order_wipe(connection, parts.key, question)
     return {"ordered_at": ordered_at, "signature": signature}
+
+
+@sync.post("/wipe/confirmation")
+@sync.arguments(shapes.WipeConfirmation)
+@sync.doc(**about("确认已销毁", "bad_signature", "device_not_revoked"))
+@sync.alt_response(200, schema=shapes.WipeConfirmed)
+def confirm_wipe(body: dict[str, Any]) -> dict[str, Any]:
+    """Say, with a signature made before, that the keys of a device are destroyed; may be repeated."""
+    with writing(wired().engine) as connection:
+        wiping.confirm_wipe(connection, body["organisation"], body["device"], body["ordered_at"], body["signature"])
+    return {"confirmed": True}
 
 
 @sync.post("/token")

@@ -12,7 +12,9 @@ from server.metrics import Metrics
 from server.reception import Reception
 from server.services.blobs import BlobDesk
 from server.services.contacts import Contacts
+from server.services.journal import Journal
 from server.services.office import Office
+from server.services.oidc import Providers
 from server.services.readiness import Readiness
 from server.settings import Settings
 from server.store.blob_files import BlobFiles
@@ -38,6 +40,8 @@ class Wiring:
     files: BlobFiles
     readiness: Readiness
     file_lane: FileLane
+    journal: Journal
+    providers: Providers
     signers: dict[tuple[str, str], KnownDevice] = field(default_factory=dict)
     """Devices by organisation and id whose key made a signature before; a key never changes, their state may."""
 

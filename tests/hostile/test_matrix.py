@@ -1,7 +1,7 @@
 """Every route, called by everybody there can be: the answer is the one the table of access gives, and nothing leaks.
 
-The routes come from the application itself, the callers from the roles there are; a new route has to say here what a
-request to it looks like, and in `server/web/access.py` who may make it.
+The routes come from the application itself, the callers from the roles there are; a new route has to say in
+`honest_requests.py` what a request to it looks like, and in `server/web/access.py` who may make it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 import pytest
@@ -30,8 +30,8 @@ from server.web.access import ACCESS, PREFIX, access_of
 from sync import chain, zstd
 from sync.changeset import Change
 from tests.cast import PASSWORD, Company, Device, accept
+from tests.hostile.honest_requests import BYTES, FILE, REQUESTS, Form, Request
 from tests.server.web.conftest import DocumentedClient, House, make_settings, problem_of
-from tests.sync.made_up import FIRST, seal
 
 NAMES: Final = {
     **{f"{role} of ours": role for role in ROLES},
@@ -44,96 +44,6 @@ PAGES: Final = ("/desk", "/static", "/favicon.ico")
 
 SENTINEL: Final = "SENTINEL-7f3a"
 """Stands in every text of our company that a stranger must not see."""
-
-TUS: Final = {"Tus-Resumable": "1.0.0"}
-BYTES: Final = {**TUS, "Content-Type": "application/offset+octet-stream"}
-FILE: Final = b"a photo of ours"
-
-
-class Form(dict[str, str]):
-    """The fields of a form of our pages, as a browser sends it that says where it comes from."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What an honest request to a route looks like; names in angle brackets stand for ids of our company."""
-
-    path: str
-    body: Any = None
-    """A text or dictionary for JSON, bytes as they are, or a Form."""
-    headers: dict[str, str] = field(default_factory=dict)
-    names_ours: bool = False
-    """It names something of our company, which to anybody else is not there."""
-
-
-REQUESTS: Final[dict[str, Request]] = {
-    "GET /health/live": Request("/health/live"),
-    "GET /health/ready": Request("/health/ready"),
-    "GET /openapi.json": Request("/openapi.json"),
-    "GET /docs": Request("/docs"),
-    "POST /enrol": Request("/enrol", {"code": "A" * 20, "public_key": "00" * 32, "name": "x"}),
-    "POST /session": Request("/session", {"login": "nobody", "password": "wrong"}),
-    "GET /session": Request("/session"),
-    "DELETE /session": Request("/session"),
-    "POST /token": Request("/token"),
-    "POST /push": Request("/push", seal(FIRST).line + b"\n"),
-    "POST /wipe": Request("/wipe", {"nonce": "00" * 32, "seq": 0, "digest": chain.FIRST_PREV}),
-    "GET /pull": Request("/pull?since=0&epoch="),
-    "GET /receipts": Request("/receipts?from_seq=1"),
-    "POST /scope/buckets": Request("/scope/buckets"),
-    "POST /scope/records": Request("/scope/records", {"buckets": list(range(256))}),
-    "POST /scope/fetch": Request("/scope/fetch", {"ids": ["<order>", "<machine>", "<chen>"]}),
-    "OPTIONS /blobs/uploads": Request("/blobs/uploads"),
-    "OPTIONS /blobs/uploads/<upload>": Request("/blobs/uploads/<upload>"),
-    "POST /blobs/uploads": Request("/blobs/uploads", None, {**TUS, "Upload-Length": "5"}),
-    "POST /blobs/uploads/<upload>": Request(
-        "/blobs/uploads/<upload>", None, {**BYTES, "X-HTTP-Method-Override": "HEAD"}, names_ours=True
-    ),
-    "PATCH /blobs/uploads/<upload>": Request(
-        "/blobs/uploads/<upload>", b"", {**BYTES, "Upload-Offset": "0"}, names_ours=True
-    ),
-    "HEAD /blobs/uploads/<upload>": Request("/blobs/uploads/<upload>", None, TUS, names_ours=True),
-    "DELETE /blobs/uploads/<upload>": Request("/blobs/uploads/<upload>", None, TUS, names_ours=True),
-    "POST /blobs/states": Request("/blobs/states", {"sha256": ["<file>"]}),
-    "GET /blobs/<sha256>": Request("/blobs/<file>", names_ours=True),
-    "GET /orders": Request("/orders"),
-    "GET /orders/<order_id>": Request("/orders/<order>", names_ours=True),
-    "GET /orders/<order_id>/sheet.pdf": Request("/orders/<order>/sheet.pdf", names_ours=True),
-    "POST /changes": Request(
-        "/changes",
-        {
-            "intent": "order.note",
-            "changes": [
-                {"kind": "work_order", "id": "<order>", "op": "update", "set": {"phone": "1"}, "was": {"phone": None}}
-            ],
-        },
-        names_ours=True,
-    ),
-    "GET /reviews": Request("/reviews"),
-    "POST /reviews/<review_id>/settlement": Request(
-        "/reviews/<review>/settlement", {"choice": "office"}, names_ours=True
-    ),
-    "GET /trace": Request("/trace?number=SENTINEL-7f3a-serial", names_ours=True),
-    "GET /fleet": Request("/fleet"),
-    "GET /log/checkpoint": Request("/log/checkpoint"),
-    "POST /enrolments": Request("/enrolments", {"person": "<wei>"}, names_ours=True),
-    "GET /static/<path:name>": Request("/static/desk.css"),
-    "GET /favicon.ico": Request("/favicon.ico"),
-    "GET /desk": Request("/desk"),
-    "GET /desk/sign-in": Request("/desk/sign-in"),
-    "POST /desk/sign-in": Request("/desk/sign-in", Form(login="nobody", password="wrong")),
-    "POST /desk/sign-out": Request("/desk/sign-out", Form()),
-    "POST /desk/language": Request("/desk/language", Form(language="en")),
-    "GET /desk/live": Request("/desk/live"),
-    "GET /desk/orders": Request("/desk/orders"),
-    "GET /desk/orders/attention": Request("/desk/orders/attention"),
-    "GET /desk/orders/find": Request("/desk/orders/find?q=x"),
-    "POST /desk/orders/views": Request("/desk/orders/views", Form(name="mine", q="x")),
-    "GET /desk/orders/<called>": Request("/desk/orders/<order>", names_ours=True),
-    "POST /desk/orders/<order_id>/decision": Request(
-        "/desk/orders/<order>/decision", Form(decision="accept", seen="assigned"), names_ours=True
-    ),
-}
 
 STREAMS: Final = frozenset({"GET /desk/live"})
 SIGNS_OUT: Final = frozenset({"DELETE /session", "POST /desk/sign-out"})
@@ -247,7 +157,7 @@ def furnish(house: House) -> dict[str, str]:
     assert file
     sha256 = hashlib.sha256(FILE).hexdigest()
     company = {name: getattr(ours, name) for name in ("organisation", "wei", "lin", "dana", "chen", "machine", "order")}
-    return company | {"review": review["id"], "upload": unfinished, "file": sha256}
+    return company | {"review": review["id"], "upload": unfinished, "file": sha256, "device": wei.id}
 
 
 def start_upload(house: House, device: Device, data: bytes, length: int | None = None) -> TestResponse:

@@ -5,6 +5,7 @@ It is killed in the middle of destroying them, and the next command goes on.
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from sqlalchemy import select
 
 from scripts.demo_stage import Stage
 from server.store.database import open_engine, reading
-from server.store.tables import KeptAside
+from server.store.tables import KeptAside, Wipe
 from tests.source_tree import ROOT
 
 ORDER = ("--machine", "MC12-2403-0018", "--grade", "urgent", "--engineer", "wei", "--term", "标准服务 · 紧急")
@@ -63,6 +64,15 @@ def read_aside(stage: Stage) -> list[tuple[str, bytes]]:
     return [(row.code, row.sealed) for row in rows]
 
 
+def list_confirmed(stage: Stage) -> list[str]:
+    """Return the devices that said that their keys are gone."""
+    engine = open_engine(f"sqlite:///{stage.folder / 'server' / 'gongdan.sqlite'}")
+    with reading(engine) as connection:
+        rows = connection.execute(select(Wipe.__table__)).all()
+    engine.dispose()
+    return [row.device for row in rows if row.confirmed_at is not None]
+
+
 def sync_until(stage: Stage, step: str) -> None:
     """Sync on Wei's device, which is killed where `step` would begin."""
     program = [sys.executable, "-c", KILLED.format(step=step)]
@@ -87,3 +97,5 @@ def test_a_lost_device_hands_in_its_work_and_destroys_its_keys(stage: Stage) -> 
     assert "[device_wiped]" in stage.device("today", status=1)
     ((code, sealed),) = read_aside(stage)
     assert code == "device_revoked" and b'"in_progress"' in sealed
+    assert list_confirmed(stage) == [device], "signed before the key was destroyed, sent by the sync after that"
+    assert json.loads((stage.folder / "wei" / "wiped.json").read_text()).keys() == {"ordered_at"}

@@ -10,9 +10,21 @@ from flask import Blueprint
 
 from pages.language import gettext
 from schemas.people import OFFICE_ROLES
-from server.desk.pages import entry, live, orders, reconcile
+from server.desk.pages import account, accounts, entry, fleet, journal, live, oidc, orders, password, reconcile
+from server.web.access import PAGE_ADMINS, PAGE_AUDITORS, PAGE_FLEET
 
-BLUEPRINTS: Final[tuple[Blueprint, ...]] = (entry.blueprint, live.blueprint, orders.blueprint, reconcile.blueprint)
+BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
+    entry.blueprint,
+    live.blueprint,
+    orders.blueprint,
+    reconcile.blueprint,
+    fleet.blueprint,
+    account.blueprint,
+    accounts.blueprint,
+    journal.blueprint,
+    oidc.blueprint,
+    password.blueprint,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,4 +40,7 @@ class Destination:
 NAVIGATION: Final[tuple[Destination, ...]] = (
     Destination("/desk/orders", lambda: gettext("Orders"), "o"),
     Destination("/desk/reconcile", lambda: gettext("Reconcile"), "r", reconcile.READERS),
+    Destination("/desk/fleet", lambda: gettext("Fleet"), "f", PAGE_FLEET.roles),
+    Destination("/desk/accounts", lambda: gettext("Accounts"), "a", PAGE_ADMINS.roles),
+    Destination("/desk/journal", lambda: gettext("Journal"), "l", PAGE_AUDITORS.roles),
 )

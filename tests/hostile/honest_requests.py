@@ -1,0 +1,146 @@
+"""What an honest request to each route looks like; `test_matrix.py` makes it as everybody there can be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sync import chain
+from tests.sync.made_up import FIRST, seal
+
+TUS: Final = {"Tus-Resumable": "1.0.0"}
+BYTES: Final = {**TUS, "Content-Type": "application/offset+octet-stream"}
+FILE: Final = b"a photo of ours"
+
+
+class Form(dict[str, str]):
+    """The fields of a form of our pages, as a browser sends it that says where it comes from."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What an honest request to a route looks like; names in angle brackets stand for ids of our company."""
+
+    path: str
+    body: Any = None
+    """A text or dictionary for JSON, bytes as they are, or a Form."""
+    headers: dict[str, str] = field(default_factory=dict)
+    names_ours: bool = False
+    """It names something of our company, which to anybody else is not there."""
+
+
+REQUESTS: Final[dict[str, Request]] = {
+    "GET /health/live": Request("/health/live"),
+    "GET /health/ready": Request("/health/ready"),
+    "GET /openapi.json": Request("/openapi.json"),
+    "GET /docs": Request("/docs"),
+    "POST /enrol": Request("/enrol", {"code": "A" * 20, "public_key": "00" * 32, "name": "x"}),
+    "POST /session": Request("/session", {"login": "nobody", "password": "wrong"}),
+    "GET /session": Request("/session"),
+    "DELETE /session": Request("/session"),
+    "POST /token": Request("/token"),
+    "POST /push": Request("/push", seal(FIRST).line + b"\n"),
+    "POST /wipe": Request("/wipe", {"nonce": "00" * 32, "seq": 0, "digest": chain.FIRST_PREV}),
+    "GET /pull": Request("/pull?since=0&epoch="),
+    "GET /receipts": Request("/receipts?from_seq=1"),
+    "POST /scope/buckets": Request("/scope/buckets"),
+    "POST /scope/records": Request("/scope/records", {"buckets": list(range(256))}),
+    "POST /scope/fetch": Request("/scope/fetch", {"ids": ["<order>", "<machine>", "<chen>"]}),
+    "OPTIONS /blobs/uploads": Request("/blobs/uploads"),
+    "OPTIONS /blobs/uploads/<upload>": Request("/blobs/uploads/<upload>"),
+    "POST /blobs/uploads": Request("/blobs/uploads", None, {**TUS, "Upload-Length": "5"}),
+    "POST /blobs/uploads/<upload>": Request(
+        "/blobs/uploads/<upload>", None, {**BYTES, "X-HTTP-Method-Override": "HEAD"}, names_ours=True
+    ),
+    "PATCH /blobs/uploads/<upload>": Request(
+        "/blobs/uploads/<upload>", b"", {**BYTES, "Upload-Offset": "0"}, names_ours=True
+    ),
+    "HEAD /blobs/uploads/<upload>": Request("/blobs/uploads/<upload>", None, TUS, names_ours=True),
+    "DELETE /blobs/uploads/<upload>": Request("/blobs/uploads/<upload>", None, TUS, names_ours=True),
+    "POST /blobs/states": Request("/blobs/states", {"sha256": ["<file>"]}),
+    "GET /blobs/<sha256>": Request("/blobs/<file>", names_ours=True),
+    "GET /orders": Request("/orders"),
+    "GET /orders/<order_id>": Request("/orders/<order>", names_ours=True),
+    "GET /orders/<order_id>/sheet.pdf": Request("/orders/<order>/sheet.pdf", names_ours=True),
+    "POST /changes": Request(
+        "/changes",
+        {
+            "intent": "order.note",
+            "changes": [
+                {"kind": "work_order", "id": "<order>", "op": "update", "set": {"phone": "1"}, "was": {"phone": None}}
+            ],
+        },
+        names_ours=True,
+    ),
+    "GET /reviews": Request("/reviews"),
+    "POST /reviews/<review_id>/settlement": Request(
+        "/reviews/<review>/settlement", {"choice": "office"}, names_ours=True
+    ),
+    "GET /trace": Request("/trace?number=SENTINEL-7f3a-serial", names_ours=True),
+    "GET /fleet": Request("/fleet"),
+    "GET /log/checkpoint": Request("/log/checkpoint"),
+    "POST /enrolments": Request("/enrolments", {"person": "<wei>"}, names_ours=True),
+    "GET /static/<path:name>": Request("/static/desk.css"),
+    "GET /favicon.ico": Request("/favicon.ico"),
+    "GET /desk": Request("/desk"),
+    "GET /desk/sign-in": Request("/desk/sign-in"),
+    "POST /desk/sign-in": Request("/desk/sign-in", Form(login="nobody", password="wrong")),
+    "POST /desk/sign-out": Request("/desk/sign-out", Form()),
+    "POST /desk/language": Request("/desk/language", Form(language="en")),
+    "POST /wipe/confirmation": Request(
+        "/wipe/confirmation",
+        {
+            "organisation": "<organisation>",
+            "device": "<device>",
+            "ordered_at": "2026-11-21T00:00:00Z",
+            "signature": "00" * 64,
+        },
+    ),
+    "GET /desk/sign-in/code": Request("/desk/sign-in/code"),
+    "POST /desk/sign-in/code": Request("/desk/sign-in/code", Form(code="000000")),
+    "GET /desk/oidc/<name>": Request("/desk/oidc/work"),
+    "GET /desk/oidc/<name>/back": Request("/desk/oidc/work/back?state=x&code=x"),
+    "GET /desk/oidc/<name>/out": Request("/desk/oidc/work/out"),
+    "GET /desk/password/<secret>": Request("/desk/password/guessed"),
+    "POST /desk/password/<secret>": Request("/desk/password/guessed", Form(password="x" * 20, again="x" * 20)),
+    "GET /desk/account": Request("/desk/account"),
+    "POST /desk/account/second-factor": Request("/desk/account/second-factor", Form(code="000000")),
+    "POST /desk/account/second-factor/removal": Request("/desk/account/second-factor/removal", Form()),
+    "POST /desk/account/recovery-codes": Request("/desk/account/recovery-codes", Form()),
+    "POST /desk/account/sessions": Request("/desk/account/sessions", Form()),
+    "GET /desk/accounts": Request("/desk/accounts"),
+    "GET /desk/accounts/<uuid:person>": Request("/desk/accounts/<wei>", names_ours=True),
+    "POST /desk/accounts/<uuid:person>/invitation": Request(
+        "/desk/accounts/<dana>/invitation", Form(login="dana-anew"), names_ours=True
+    ),
+    "POST /desk/accounts/<uuid:person>/roles": Request(
+        "/desk/accounts/<wei>/roles", Form(seen="engineer", roles="engineer"), names_ours=True
+    ),
+    "POST /desk/accounts/<uuid:person>/disabled": Request(
+        "/desk/accounts/<chen>/disabled", Form(confirmed="yes", disabled="no"), names_ours=True
+    ),
+    "POST /desk/accounts/<uuid:person>/sessions": Request("/desk/accounts/<chen>/sessions", Form()),
+    "POST /desk/accounts/<uuid:person>/second-factor": Request(
+        "/desk/accounts/<wei>/second-factor", Form(confirmed="yes")
+    ),
+    "POST /desk/accounts/rules": Request("/desk/accounts/rules", Form(admins_least="1")),
+    "GET /desk/journal": Request("/desk/journal"),
+    "GET /desk/fleet": Request("/desk/fleet"),
+    "GET /desk/fleet/<uuid:device>": Request("/desk/fleet/<device>", names_ours=True),
+    "GET /desk/fleet/enrolments": Request("/desk/fleet/enrolments"),
+    "GET /desk/fleet/enrolments/<code>": Request("/desk/fleet/enrolments/x"),
+    "POST /desk/fleet/enrolments": Request("/desk/fleet/enrolments", Form(person="<wei>"), names_ours=True),
+    "POST /desk/fleet/<uuid:device>/revocation": Request(
+        "/desk/fleet/<device>/revocation", Form(confirmed=""), names_ours=True
+    ),
+    "POST /desk/fleet/<uuid:device>/thaw": Request("/desk/fleet/<device>/thaw", Form(confirmed="yes"), names_ours=True),
+    "GET /desk/live": Request("/desk/live"),
+    "GET /desk/orders": Request("/desk/orders"),
+    "GET /desk/orders/attention": Request("/desk/orders/attention"),
+    "GET /desk/orders/find": Request("/desk/orders/find?q=x"),
+    "POST /desk/orders/views": Request("/desk/orders/views", Form(name="mine", q="x")),
+    "GET /desk/orders/<called>": Request("/desk/orders/<order>", names_ours=True),
+    "POST /desk/orders/<order_id>/decision": Request(
+        "/desk/orders/<order>/decision", Form(decision="accept", seen="assigned"), names_ours=True
+    ),
+}
