@@ -59,6 +59,8 @@ def count_silent(connection: Connection, organisation: str, since: str) -> int:
         " AND COALESCE(c.contacted_at, '') < :since"
     )
     return int(connection.execute(statement, {"organisation": organisation, "since": since}).scalar_one())
+
+
 def read_device(connection: Connection, organisation: str, device: str) -> Row[Any] | None:
     """Return one device as `list_devices` does, or None."""
     return connection.execute(_ONE, {"organisation": organisation, "device": device}).first()
