@@ -14,6 +14,7 @@ from field_client.notices import Notice
 from field_client.outbox import Edit, Outbox, make_id, parse_instant, spell_instant
 from field_client.store import Record, Store, Values
 from field_client.work_facts import find_standing
+from schemas.clocks import next_limit
 from schemas.job_sheet import SIGNED_ORDER_FIELDS
 from schemas.lifecycle import ENDED_STATES, ENGINEER, ORDER_STATES, allows
 from schemas.problems import Refused
@@ -111,7 +112,7 @@ def list_today(bench: Workbench, most: int | None = LIST_MOST) -> tuple[list[Ord
     with its machine and stands on the machine's card; it is no work of this person's.
     """
     found = bench.store.find_by("work_order", "status", *OPEN_STATES)
-    orders = sorted((order for order in found if _is_ours(bench, order)), key=_urgency)
+    orders = sorted((order for order in found if _is_ours(bench, order)), key=lambda order: _urgency(bench, order))
     return [describe_order(bench, order) for order in orders[:most]], len(orders)
 
 
@@ -120,7 +121,7 @@ def describe_order(bench: Workbench, order: Record) -> OrderLine:
     values, store = order.values, bench.store
     machine = store.values_of(values.get("machine_id"))
     site = store.values_of(values.get("site_id") or machine.get("site_id"))
-    due_at = next_limit(values)
+    due_at = _next_due(bench, order)
     return OrderLine(
         id=order.id,
         number=values["number"],
@@ -138,12 +139,19 @@ def describe_order(bench: Workbench, order: Record) -> OrderLine:
     )
 
 
-def next_limit(order: Values) -> str | None:
-    """Return the next limit of time an order runs against: on site, then solved. Source: handbook G1-G5."""
-    limits = [order.get("solved_due_at")]
-    if not order.get("arrived_at"):
-        limits.append(order.get("on_site_due_at"))
-    return min((limit for limit in limits if limit), default=None)
+def find_pauses(bench: Workbench, order: Record) -> list[Record]:
+    """Return what an order on hold waits for, as far as it was recorded, oldest first."""
+    if order.values.get("status") != "on_hold":
+        return []
+    pauses = bench.store.find_by("clock_pause", "order_id", order.id)
+    return [pause for pause in pauses if not pause.values.get("ended_at") and not pause.values.get("disallowed")]
+
+
+def _next_due(bench: Workbench, order: Record) -> str | None:
+    """Return the next limit of time an order runs against; a pause counts before the office has heard of it."""
+    pauses = find_pauses(bench, order)
+    limit = next_limit(order.values, pauses[0].values["reason"] if pauses else None)
+    return limit.due_at if limit else None
 
 
 def find_machine(bench: Workbench, serial: str, gtin: str | None = None) -> Record:
@@ -291,22 +299,29 @@ def _is_ours(bench: Workbench, order: Record) -> bool:
     return order.is_local or order.values.get("engineer_id") in (None, bench.outbox.identity.person)
 
 
-def _urgency(order: Record) -> tuple[bool, str, int, str]:
+def _urgency(bench: Workbench, order: Record) -> tuple[bool, str, int, str]:
     values = order.values
     return (
         values["status"] not in UNDER_WAY,
-        values.get("appointment_at") or next_limit(values) or NO_TIME,
+        values.get("appointment_at") or _next_due(bench, order) or NO_TIME,
         GRADE_ORDER.get(values["grade"], len(GRADE_ORDER)),
         values["number"],
     )
 
 
-def move_order(bench: Workbench, order: Record, intent: str, values: Values) -> Done:
-    """Bring an order into the `status` among `values`; raises Refused with `move_not_allowed` or `value_invalid`."""
+def move_order(bench: Workbench, order: Record, intent: str, values: Values, beside: Iterable[Edit] = ()) -> Done:
+    """Bring an order into the `status` among `values`, with what else the act writes.
+
+    An order that goes off hold waits for nothing more. Raises Refused with `move_not_allowed` or `value_invalid`.
+    """
     before, after = order.values["status"], values["status"]
     if not allows(before, after, frozenset({ENGINEER})):
         raise Refused("move_not_allowed", before=before, after=after)
-    set_id = bench.outbox.write(intent, [Edit("work_order", order.id, values)])
+    waits = find_pauses(bench, order) if after != before else []
+    ends = [
+        Edit("clock_pause", pause.id, {"ended_at": bench.now()}) for pause in waits if pause.values.get("with_hold")
+    ]
+    set_id = bench.outbox.write(intent, [Edit("work_order", order.id, values), *ends, *beside])
     notices = (Notice("grade_changed", {"grade": values["grade"]}),) if _regrades(order, values) else ()
     return Done(find_order(bench, order.id), set_id, notices)
 

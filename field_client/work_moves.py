@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from field_client.outbox import Edit
 from field_client.work import Done, Workbench, find_order, move_order, open_order, start
+from schemas.clocks import PAUSE_REASONS
 from schemas.problems import Refused
 
 
@@ -25,12 +27,23 @@ def arrive(bench: Workbench, name: str | None = None) -> Done:
     return done
 
 
-def hold(bench: Workbench, reason: str, name: str | None = None) -> Done:
-    """Put an order on hold; raises Refused with `field_missing` without a reason, or `move_not_allowed`."""
+def hold(bench: Workbench, reason: str, name: str | None = None, waits_for: str | None = None) -> Done:
+    """Put an order on hold; `waits_for`, a reason of `schemas/clocks.py`, pauses the clocks that it holds.
+
+    Raises Refused with `field_missing` without a reason, `value_invalid` for another `waits_for`, or
+    `move_not_allowed`.
+    """
     reason = reason.strip()
     if not reason:
         raise Refused("field_missing", field="hold_reason")
-    return move_order(bench, find_order(bench, name), "order.hold", {"status": "on_hold", "hold_reason": reason})
+    if waits_for is not None and waits_for not in PAUSE_REASONS:
+        raise Refused("value_invalid", field="reason", detail=", ".join(PAUSE_REASONS))
+    order = find_order(bench, name)
+    pauses = []
+    if waits_for is not None:
+        values = {"order_id": order.id, "reason": waits_for, "note": reason, "began_at": bench.now(), "with_hold": True}
+        pauses.append(Edit("clock_pause", bench.make_id(), values, is_new=True))
+    return move_order(bench, order, "order.hold", {"status": "on_hold", "hold_reason": reason}, pauses)
 
 
 def resume(bench: Workbench, name: str | None = None) -> Done:

@@ -35,7 +35,8 @@ REASONS: Final = {"zh": "撤销", "en": "Taken back"}
 class Undoable:
     """The act that would be taken back: its set, what kind of act it was, and what it changed.
 
-    `before` and `after` are the fields of the order; `facts` the (kind, id) of facts made, withdrawals among them.
+    `before` and `after` are the fields of the order; `facts` the (kind, id) of facts made, withdrawals among them;
+    `beside` what brings back what else the act wrote: what the order waits for.
     """
 
     seq: int
@@ -44,6 +45,7 @@ class Undoable:
     before: dict[str, Any]
     after: dict[str, Any]
     facts: tuple[tuple[str, str], ...] = ()
+    beside: tuple[Edit, ...] = ()
 
 
 def find_undoable(bench: Workbench, name: str | None = None) -> Undoable | None:
@@ -72,7 +74,7 @@ def undo(bench: Workbench, seq: int, name: str | None = None, language: str = "z
     if found is None or found.seq != seq:
         raise Refused("nothing_to_undo")
     if found.before:
-        set_id = bench.outbox.write(UNDO, [Edit("work_order", order.id, found.before)])
+        set_id = bench.outbox.write(UNDO, [Edit("work_order", order.id, found.before), *found.beside])
     elif found.facts[0][0] == "withdrawal":
         subjects = [bench.store.values_of(record_id)["subject_id"] for _, record_id in found.facts]
         set_id = bring_back(bench, *subjects, intent=UNDO).set_id
@@ -89,19 +91,28 @@ def _belongs(changes: Iterable[Change], order_id: str) -> bool:
 def _read_act(bench: Workbench, sent: SentSet, standing: dict[str, Any]) -> Undoable | None:
     kinds = {change.kind for change in sent.changes}
     facts = tuple((change.kind, change.id) for change in sent.changes)
-    if kinds == {"work_order"} and [change.op for change in sent.changes] == ["update"]:
-        (change,) = sent.changes
+    moves = [change for change in sent.changes if change.kind == "work_order"]
+    if kinds <= {"work_order", "clock_pause"} and [change.op for change in moves] == ["update"]:
+        (change,) = moves
         before, after = dict(change.was), dict(change.set)
         if any(standing.get(name) != value for name, value in after.items()):
             return None
         if "status" in after and not allows(after["status"], before["status"], frozenset({ENGINEER})):
             return None
-        return Undoable(sent.seq, sent.intent, sent.captured_at, before, after)
+        beside = tuple(_take_back_pause(change) for change in sent.changes if change.kind == "clock_pause")
+        return Undoable(sent.seq, sent.intent, sent.captured_at, before, after, beside=beside)
     if kinds == {"withdrawal"}:
         return Undoable(sent.seq, sent.intent, sent.captured_at, {}, {}, facts)
     if not kinds <= set(WITHDRAWABLE) or any(_is_withdrawn(bench, record_id) for _, record_id in facts):
         return None
     return Undoable(sent.seq, sent.intent, sent.captured_at, {}, {}, facts)
+
+
+def _take_back_pause(change: Change) -> Edit:
+    """Return what takes a pause, or its end, back: one that was begun by mistake took no time."""
+    if change.op == "create":
+        return Edit("clock_pause", change.id, {"ended_at": change.set["began_at"]})
+    return Edit("clock_pause", change.id, dict(change.was))
 
 
 def _is_withdrawn(bench: Workbench, fact_id: str) -> bool:

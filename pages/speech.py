@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 from typing import Any, Final
 
 from schemas import kind_of
+from schemas.clocks import CLOCK_LABELS, LINE_LABELS, PAUSE_LABELS
 from schemas.evidence import PHOTO_PURPOSE_LABELS
 from schemas.job_sheet import OUTCOME_LABELS, VERDICT_LABELS
 from schemas.lifecycle import STATE_LABELS
@@ -23,6 +24,9 @@ LABELS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "verdict": VERDICT_LABELS,
     "outcome": OUTCOME_LABELS,
     "destination": DESTINATION_LABELS,
+    "paused_by": PAUSE_LABELS,
+    "clock": CLOCK_LABELS,
+    "line": LINE_LABELS,
     "yes_no": {"yes": ("是", "Yes"), "no": ("否", "No")},
 }
 """field name, or type of a check item -> value -> what people say in Chinese and English"""

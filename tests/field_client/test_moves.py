@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from field_client import work
+from field_client.store import Record
 from field_client.work import Workbench
 from field_client.work_checks import check
 from field_client.work_facts import find_standing
@@ -21,6 +22,8 @@ from schemas.problems import Refused
 from tests.field_client.office import Office
 from tests.field_client.scope import ORDER, Tablet
 from tests.field_client.test_work import STROKES, last_set, picture
+
+LATER = "2026-12-24T00:00:00.000Z"
 
 
 def status_of(tablet: Tablet) -> str:
@@ -173,3 +176,38 @@ def test_only_the_act_that_was_shown_is_taken_back(tablet: Tablet) -> None:
     with pytest.raises(Refused, match="nothing_to_undo"):
         undo(tablet.bench, shown.seq, ORDER)
     assert status_of(tablet) == "on_site"
+
+
+def pauses_of(tablet: Tablet) -> list[dict[str, object]]:
+    return [dict(pause.values) for pause in tablet.store.find_by("clock_pause", "order_id", ORDER)]
+
+
+def test_what_an_order_waits_for_pauses_its_limit_until_it_goes_on(tablet: Tablet) -> None:
+    work.start(tablet.bench, ORDER)
+    held = hold(tablet.bench, "等客户开机房", ORDER, "customer").order
+    (pause,) = pauses_of(tablet)
+
+    due = work.describe_order(tablet.bench, Record(ORDER, "work_order", held.values | {"solved_due_at": LATER}, True))
+    resume(tablet.bench, ORDER)
+
+    assert (pause["reason"], pause["note"], pause["with_hold"]) == ("customer", "等客户开机房", True)
+    assert (due.due_at, due.is_overdue) == (None, False)
+    (ended,) = pauses_of(tablet)
+    assert str(pause["began_at"]) < str(ended["ended_at"])
+    with pytest.raises(Refused, match="value_invalid"):
+        hold(tablet.bench, "想休息", ORDER, "tired")
+
+
+def test_a_hold_that_waits_and_its_end_are_taken_back_with_their_pause(tablet: Tablet) -> None:
+    work.start(tablet.bench, ORDER)
+    hold(tablet.bench, "等备件", ORDER, "part")
+    resume(tablet.bench, ORDER)
+
+    take_back(tablet)
+    held, (waiting,) = status_of(tablet), pauses_of(tablet)
+    take_back(tablet)
+
+    assert (held, waiting["ended_at"]) == ("on_hold", None)
+    (pause,) = pauses_of(tablet)
+    assert (status_of(tablet), pause["ended_at"]) == ("in_progress", pause["began_at"])
+    assert work.find_pauses(tablet.bench, work.find_order(tablet.bench, ORDER)) == []

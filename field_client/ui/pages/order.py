@@ -8,7 +8,7 @@ from flask import Blueprint, render_template, request
 
 from field_client.ui.pages.sheet import describe_sheet
 from field_client.ui.visit import finish, open_desk
-from field_client.work import find_missing, find_order, record_findings, start
+from field_client.work import find_missing, find_order, find_pauses, record_findings, start
 from field_client.work import finish as finish_order
 from field_client.work_choices import list_components
 from field_client.work_machine import read_machine
@@ -18,6 +18,7 @@ from field_client.work_readiness import check_readiness
 from field_client.work_undo import find_undoable, undo
 from pages.language import choose_language, gettext
 from pages.wording import name_intent
+from schemas.clocks import PAUSE_REASONS
 from schemas.lifecycle import ENGINEER, next_states
 from schemas.problems import Refused
 from schemas.warranty import EXCLUSION_LABELS
@@ -72,6 +73,8 @@ def show(order_id: str) -> str:
         next_state=NEXT.get(status),
         others=[state for state in moves if state in MOVES and state != NEXT.get(status)],
         can_hold="on_hold" in moves,
+        pauses=find_pauses(desk.bench, find_order(desk.bench, order_id)),
+        pause_reasons=PAUSE_REASONS,
         missing=find_missing(desk.bench, order_id) if status == "in_progress" else (),
         latest=find_undoable(desk.bench, order_id),
         name_act=name_act,
@@ -92,7 +95,8 @@ def move(order_id: str) -> Any:
 @blueprint.post("/<order_id>/hold")
 def put_on_hold(order_id: str) -> Any:
     """Put the order on hold, for a reason."""
-    done = hold(open_desk().bench, request.form.get("reason", ""), order_id)
+    waits_for = request.form.get("waits_for") or None
+    done = hold(open_desk().bench, request.form.get("reason", ""), order_id, waits_for)
     return _finish(done.order.id, _tell_status(done.order.values), done.notices)
 
 
