@@ -7,6 +7,7 @@ import click
 from server.commands.desk import Desk, at_desk
 from server.keys import new_id
 from server.services.accounts import open_account
+from server.services.rules_of_service import write_presets
 from server.services.verdicts import expect_taken_in
 from server.store.database import reading, writing
 from server.store.devices import read_organisation
@@ -28,6 +29,7 @@ def found(desk: Desk, name: str, admin: str, login: str, password: str) -> None:
     values = {"name": admin, "roles": ["admin"], "active": True}
     change = Change("person", person, "create", values, {})
     expect_taken_in(desk.office.write(organisation, founder, "person.create", [change]))
+    write_presets(desk.office, organisation, founder)
     with writing(desk.engine) as connection:
         open_account(connection, organisation, person, login, password)
     desk.voice.say(

@@ -38,11 +38,15 @@ def test_a_visit_goes_step_by_step_and_every_step_can_be_taken_back(
     expect(phone.locator(".chip.status")).to_have_text("处理中")
 
     phone.get_by_text("其他操作").click()
+    phone.get_by_label("等待").first.select_option(label="等待客户")
     phone.get_by_label("暂停原因").fill("等待停机窗口")
+    accessible(phone)
     press(phone, "暂停")
     expect(phone.locator("main")).to_contain_text("等待停机窗口")
+    expect(phone.locator("main .caution").first).to_contain_text("等待客户")
     press(phone, "继续处理")
     expect(phone.locator(".chip.status")).to_have_text("处理中")
+    expect(phone.locator("main")).not_to_contain_text("等待停机窗口")
 
 
 def test_a_button_of_an_old_page_is_refused_in_place(phone: Page, tablet: Tablet) -> None:
