@@ -191,8 +191,16 @@ class Outbox:
         return [values for values in conflicts if (values["subject_id"], values["field"]) in disputed]
 
     def close_disputes(self) -> None:
-        """Take contested sets as settled once a person has settled every conflict they opened."""
+        """Take contested sets as settled once a person has settled every conflict they opened.
+
+        They are contested again while a decision is undone.
+        """
         with self.store.transaction():
+            reopened = "UPDATE outbox SET state = 'contested' WHERE position = ? AND state = 'settled'"
+            for conflict in self.store.of_kind("conflict"):
+                came = conflict.values.get("incoming_provenance") or {}
+                if conflict.values["state"] == "open" and came.get("device_id") == self.identity.device:
+                    self.store.db.execute(reopened, (came.get("position"),))
             for sent in list(self.sets("contested")):
                 conflicts = self.conflicts_of(sent)
                 if conflicts and all(values["state"] == "settled" for values in conflicts):

@@ -67,6 +67,7 @@ def name_intent(intent: str) -> str:
         "stock.move": gettext("Van stock moved"),
         "photo.add": gettext("Photo taken"),
         "photo.remark": gettext("Photo marked"),
+        "inquiry.answer": gettext("Question of the office answered"),
         "fact.withdraw": gettext("Entry withdrawn"),
         "fact.bring_back": gettext("Entry brought back"),
     }.get(intent, intent)

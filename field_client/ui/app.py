@@ -23,6 +23,8 @@ from field_client.ui.wording import (
 from pages.assets import OWN_CONFIG, static_address
 from pages.language import CATALOGUE_CONFIG, LANGUAGES, choose_language, gettext, ngettext
 from pages.wording import spell_bytes, spell_price
+from schemas.inquiry import ANSWER_LABELS
+from schemas.shown_text import show_text
 
 FORM_BYTES_MAX: Final = 4 * 1024 * 1024
 """Fields that are no files: the strokes of a long signature are the largest, with about 0.5 MB."""
@@ -54,8 +56,14 @@ def create_ui(keeper: DeskKeeper, syncer: Syncer, token: str, port: int) -> Flas
         price=spell_price,
         advice=advise,
         progress=spell_progress,
+        shown=show_text,
     )
     environment.globals.update(
-        typed=read_typed, words=take_words, language=choose_language, LANGUAGES=LANGUAGES, static=static_address
+        typed=read_typed,
+        words=take_words,
+        language=choose_language,
+        LANGUAGES=LANGUAGES,
+        ANSWER_LABELS=ANSWER_LABELS,
+        static=static_address,
     )
     return app

@@ -14,6 +14,7 @@ from field_client.ui.pages import (
     order,
     parts,
     photos,
+    questions,
     scan,
     sheet,
     stock,
@@ -42,4 +43,5 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     parts.blueprint,
     stock.blueprint,
     more.blueprint,
+    questions.blueprint,
 )

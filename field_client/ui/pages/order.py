@@ -11,6 +11,7 @@ from field_client.ui.visit import finish, open_desk
 from field_client.work import find_missing, find_order, find_pauses, record_findings, start
 from field_client.work import finish as finish_order
 from field_client.work_choices import list_components
+from field_client.work_inquiries import list_inquiries
 from field_client.work_machine import read_machine
 from field_client.work_moves import arrive, hold, put_back, travel
 from field_client.work_page import read_page
@@ -76,6 +77,7 @@ def show(order_id: str) -> str:
         pauses=find_pauses(desk.bench, find_order(desk.bench, order_id)),
         pause_reasons=PAUSE_REASONS,
         missing=find_missing(desk.bench, order_id) if status == "in_progress" else (),
+        inquiries=list_inquiries(desk.bench, order_id),
         latest=find_undoable(desk.bench, order_id),
         name_act=name_act,
         name_intent=name_intent,

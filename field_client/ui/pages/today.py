@@ -8,6 +8,7 @@ from flask import Blueprint, render_template, request
 
 from field_client.ui.visit import open_desk
 from field_client.work import UNDER_WAY, list_today
+from field_client.work_inquiries import list_inquiries
 from field_client.work_readiness import check_readiness_of
 
 blueprint = Blueprint("today", __name__)
@@ -29,6 +30,7 @@ def show() -> str:
         under_way=[line for line in lines if line.status in UNDER_WAY],
         waiting=waiting,
         ready=check_readiness_of(desk.bench, desk.files, [line.id for line in waiting[:FIRST_SHOWN]]),
+        inquiries=[found for found in list_inquiries(desk.bench) if found.answer is None],
         more=count - len(lines),
         person=desk.store.recall("person_name", ""),
     )
