@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import PHONE
 from tests.browser.tablet import Office, Tablet, enrol_tablet
@@ -36,6 +36,16 @@ def answer_on_the_tablet(browser: Browser, tablet: Tablet, office: Office) -> No
     tablet.call("sync")
 
 
+def ask_wei(page: Page, entry: Locator) -> None:
+    """Put a question about the first entry, by keys."""
+    page.keyboard.press("j")
+    expect(entry).to_be_focused()
+    page.keyboard.press("q")
+    entry.locator("textarea[name=question]").press("Control+End")
+    entry.get_by_role("button", name="询问").click()
+    expect(page.locator(".word.done")).to_contain_text("已询问")
+
+
 def test_a_conflict_reaches_two_dispatchers_and_is_settled_once(
     browser: Browser,
     sign_in: Callable[..., Page],
@@ -57,12 +67,7 @@ def test_a_conflict_reaches_two_dispatchers_and_is_settled_once(
     expect(entry.locator(".verified")).to_have_count(2)
     accessible(dana)
 
-    dana.keyboard.press("j")
-    expect(entry).to_be_focused()
-    dana.keyboard.press("q")
-    entry.locator("textarea[name=question]").press("Control+End")
-    entry.get_by_role("button", name="询问").click()
-    expect(dana.locator(".word.done")).to_contain_text("已询问")
+    ask_wei(dana, entry)
     tablet.call("sync")
     answer_on_the_tablet(browser, tablet, desk_office)
     expect(entry.locator(".answered")).to_contain_text("到现场看过")
