@@ -63,6 +63,23 @@ CHOICE_LABELS: Final[dict[str, dict[str, Labels]]] = {
     },
 }  # fmt: skip
 
+UNIT_LABELS_OF_FIELDS: Final[dict[str, Labels]] = {
+    "month": ("月", "months"),
+    "minute": ("分钟", "minutes"),
+    "working day": ("个工作日", "working days"),
+    "day": ("天", "days"),
+    "byte": ("字节", "bytes"),
+    "degree": ("°", "°"),
+    "0.01 CNY": ("元", "CNY"),
+}
+"""By the unit of a declaration; amounts of money are said in yuan."""
+
+
+def label_unit(unit: str | None, language: str) -> str:
+    """Return what people call the unit of a field, empty where it has none."""
+    labels = UNIT_LABELS_OF_FIELDS.get(unit or "", (unit or "", unit or ""))
+    return labels[0 if language.startswith("zh") else 1]
+
 
 def label_choice(field: str, value: str, language: str) -> str:
     """Return what people call a value of a field; a value without a name is its own."""

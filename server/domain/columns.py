@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from schemas.choice_labels import CHOICE_LABELS, label_choice
+from schemas.choice_labels import CHOICE_LABELS, label_choice, label_unit
 from schemas.problems import Fault
 from server.domain.catalogue import ENTRIES, fold
 from server.domain.forms import Input, describe, fault_of, read_text, spell_text
@@ -45,9 +45,7 @@ class Column:
     def header(self, language: str) -> str:
         """Return what stands above the column."""
         label = self.labels[0 if language.startswith("zh") else 1]
-        unit = self.asked.unit if self.asked else None
-        if self.asked is not None and self.asked.type == "money":
-            unit = "CNY"
+        unit = label_unit(self.asked.unit if self.asked else None, language)
         return f"{label} ({unit})" if unit else label
 
 

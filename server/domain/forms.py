@@ -8,8 +8,8 @@ Rule 2: the names of a form's fields say where a value belongs: `name`, `items.3
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any, Final, Literal
@@ -176,6 +176,51 @@ def _flatten(asked: Input, value: Any, place: str, typed: dict[str, str]) -> Non
             _flatten(inner, (value or {}).get(inner.name), f"{place}.{inner.name}", typed)
     else:
         typed[place] = spell_text(asked, value)
+
+
+def input_at(inputs: Iterable[Input], place: str) -> Input | None:
+    """Return what a form asks for at a place such as ``items.2.low``, or None when it has no such place."""
+    first, *rest = place.split(".")
+    found = next((asked for asked in inputs if asked.name == first), None)
+    for step in rest:
+        if found is not None and found.type == "list":
+            found = found.item if step.isdigit() else None
+        elif found is not None:
+            found = next((inner for inner in found.inner if inner.name == step), None)
+    return found
+
+
+def fault_inside(asked: Input, value: Any, place: str) -> dict[str, Fault]:
+    """Return what the declaration has against a value and against all that is in it, each by its place."""
+    faults: dict[str, Fault] = {}
+    if asked.type == "list" and isinstance(value, list):
+        for number, item in enumerate(value):
+            faults |= fault_inside(asked.item, item, f"{place}.{number}")
+    elif asked.type == "group" and isinstance(value, dict):
+        for inner in asked.inner:
+            faults |= fault_inside(inner, value.get(inner.name), f"{place}.{inner.name}")
+    if not faults and (fault := fault_of(asked, value)):
+        faults[place] = fault
+    return faults
+
+
+def reference_places(inputs: Iterable[Input], typed: Mapping[str, str]) -> Iterator[tuple[str, Input]]:
+    """Yield the places of a form that name other records, each with what it asks for."""
+    for asked in inputs:
+        yield from _reference_places(asked, asked.name, typed, asked.refers_to)
+
+
+def _reference_places(
+    asked: Input, place: str, typed: Mapping[str, str], refers_to: str | None
+) -> Iterator[tuple[str, Input]]:
+    if asked.type == "list":
+        for number in numbers_in(typed, place):
+            yield from _reference_places(asked.item, f"{place}.{number}", typed, refers_to)
+    elif asked.type == "group":
+        for inner in asked.inner:
+            yield from _reference_places(inner, f"{place}.{inner.name}", typed, inner.refers_to)
+    elif refers_to and place in typed:
+        yield place, replace(asked, refers_to=refers_to)
 
 
 def numbers_in(typed: Mapping[str, str], place: str) -> list[str]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from schemas import KINDS
 from schemas.problems import Fault, Refused
 from server.domain.catalogue import ENTRIES, referring, spell_facet, spell_name, title_of, wanted_words
-from server.domain.forms import describe, input_of
+from server.domain.forms import Input, describe, input_of, reference_places
 from server.store import catalogue, log, records
 from sync import chain, codec, receipt
 
@@ -142,6 +142,32 @@ def find_called(connection: Connection, organisation: str, kind: str, texts: Ite
     by_id = records.bodies_of(connection, organisation, texts)
     by_name = catalogue.find_by_terms(connection, organisation, kind, {spell_name(text) for text in texts})
     return {text: [text] if by_id.get(text, ("",))[0] == kind else by_name.get(spell_name(text), []) for text in texts}
+
+
+def resolve_references(
+    connection: Connection, organisation: str, inputs: Iterable[Input], typed: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, Fault], dict[str, str]]:
+    """Return a form with ids where it names records, the faults of names by place, and what the records are called.
+
+    A text that names none, or several, stays as it was typed.
+    """
+    read, faults = dict(typed), dict[str, Fault]()
+    places = [(place, asked) for place, asked in reference_places(inputs, typed) if typed[place].strip()]
+    for kind in {str(asked.refers_to) for _place, asked in places}:
+        texts = {typed[place].strip() for place, asked in places if asked.refers_to == kind}
+        found = find_called(connection, organisation, kind, texts)
+        for place, asked in places:
+            if asked.refers_to != kind:
+                continue
+            text = typed[place].strip()
+            ids = found.get(text, [])
+            if len(ids) == 1:
+                read[place] = ids[0]
+            else:
+                code, facts = ("name_ambiguous", {"count": len(ids)}) if ids else ("name_unknown", {"kind": kind})
+                faults[place] = Fault(code, {"text": text[:80], **facts})
+    around = records.bodies_of(connection, organisation, {read[place] for place, _asked in places})
+    return read, faults, {key: title_of(*body) for key, body in around.items()}
 
 
 def name_referred(connection: Connection, organisation: str, bodies: Iterable[tuple[str, Body]]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, Row, Table, delete, insert, select, u
 from schemas.problems import Fault, Refused
 from server.clock import utc_now
 from server.domain.checklists import complete, faults_of
-from server.domain.forms import describe, fault_of
+from server.domain.forms import describe, fault_inside
 from server.keys import new_id
 from server.services.office import Office
 from server.services.verdicts import expect_taken_in
@@ -152,9 +152,8 @@ def find_faults(body: Mapping[str, Any]) -> dict[str, Fault]:
     faults = faults_of(items)
     whole = {**body, "items": complete(items) if items else None, "version": body.get("version") or 1}
     for asked in describe(KIND):
-        fault = fault_of(asked, whole.get(asked.name))
-        if fault is not None:
-            faults.setdefault(asked.name, fault)
+        for place, fault in fault_inside(asked, whole.get(asked.name), asked.name).items():
+            faults.setdefault(place, fault)
     return faults
 
 

@@ -28,8 +28,9 @@ def export(
     language: str,
     query: str = "",
     facets: Mapping[str, str] | None = None,
+    is_empty: bool = False,
 ) -> bytes:
-    """Return the records of a kind that a search leaves as ``csv`` or ``xlsx``, by name.
+    """Return the records of a kind that a search leaves as ``csv`` or ``xlsx``, by name; headers alone when `is_empty`.
 
     Raises Refused with `not_found`, or `table_too_large` for a workbook of more rows than one is read of.
     """
@@ -38,7 +39,7 @@ def export(
     columns = columns_of(kind)
     headers = [column.header(language) for column in columns]
     with reading(engine) as connection:
-        ids = _list_ids(connection, organisation, kind, query, facets or {})
+        ids = [] if is_empty else _list_ids(connection, organisation, kind, query, facets or {})
         if form == "csv":
             rows = _spell_rows(connection, organisation, kind, columns, ids, language)
             return b"".join(spreadsheets.write_csv(headers, rows))

@@ -21,6 +21,9 @@ MARGIN_BYTES: Final = 64 * 1024
 JSON_BYTES_MAX: Final = CHANGE_SET_BYTES_MAX + MARGIN_BYTES
 """The largest JSON body is a change-set of the office."""
 
+TABLE_BYTES_MAX: Final = 8 * 1024 * 1024 + MARGIN_BYTES
+"""A spreadsheet of 25,000 rows, and the form around it."""
+
 PUSH_BODY_BYTES_MAX: Final = PUSH_BYTES_MAX + MARGIN_BYTES
 
 Caller = Literal["anybody", "device", "person", "device_or_person"]
@@ -62,6 +65,8 @@ JUDGES: Final = _office("dispatcher", "manager", "admin")
 REVIEWERS: Final = _office("dispatcher", "manager", "admin", "auditor")
 ENROLLERS: Final = _office("dispatcher", "admin")
 PAGE_READERS: Final = _page(*OFFICE_ROLES)
+CATALOGUE_WRITERS: Final = _page("dispatcher", "stock_keeper", "manager", "admin")
+"""Which kinds of master data, the schemas say."""
 PAGE_REVIEWERS: Final = _page("dispatcher", "manager", "admin", "auditor")
 PAGE_JUDGES: Final = _page("dispatcher", "manager", "admin")
 PAGE_FLEET: Final = _page("dispatcher", "manager", "admin")
@@ -159,6 +164,31 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /desk/orders/views": PAGE_READERS,
     "GET /desk/orders/<called>": PAGE_READERS,
     "POST /desk/orders/<order_id>/decision": _page("dispatcher", "manager", "admin"),
+    "GET /desk/catalogue": PAGE_READERS,
+    "GET /desk/catalogue/<kind>": PAGE_READERS,
+    "GET /desk/catalogue/<kind>/suggest": PAGE_READERS,
+    "GET /desk/catalogue/<kind>/export": PAGE_READERS,
+    "GET /desk/catalogue/<kind>/<uuid:record_id>": PAGE_READERS,
+    "GET /desk/catalogue/<kind>/new": CATALOGUE_WRITERS,
+    "POST /desk/catalogue/<kind>/new": CATALOGUE_WRITERS,
+    "GET /desk/catalogue/<kind>/<uuid:record_id>/edit": CATALOGUE_WRITERS,
+    "POST /desk/catalogue/<kind>/<uuid:record_id>/edit": CATALOGUE_WRITERS,
+    "POST /desk/catalogue/<kind>/<uuid:record_id>/withdraw": CATALOGUE_WRITERS,
+    "POST /desk/catalogue/checklist/<uuid:record_id>/retire": CATALOGUE_WRITERS,
+    "GET /desk/imports/<kind>": CATALOGUE_WRITERS,
+    "POST /desk/imports/<kind>": replace(CATALOGUE_WRITERS, body_bytes_max=TABLE_BYTES_MAX),
+    "GET /desk/imports/<kind>/<uuid:import_id>": CATALOGUE_WRITERS,
+    "POST /desk/imports/<kind>/<uuid:import_id>/begin": CATALOGUE_WRITERS,
+    "POST /desk/imports/<kind>/<uuid:import_id>/go-on": CATALOGUE_WRITERS,
+    "POST /desk/imports/<kind>/<uuid:import_id>/again": CATALOGUE_WRITERS,
+    "POST /desk/imports/<kind>/<uuid:import_id>/forget": CATALOGUE_WRITERS,
+    "GET /desk/checklists": CATALOGUE_WRITERS,
+    "POST /desk/checklists": CATALOGUE_WRITERS,
+    "GET /desk/checklists/<uuid:draft_id>": CATALOGUE_WRITERS,
+    "POST /desk/checklists/<uuid:draft_id>": CATALOGUE_WRITERS,
+    "POST /desk/checklists/<uuid:draft_id>/discard": CATALOGUE_WRITERS,
+    "GET /desk/labels/<kind>": PAGE_READERS,
+    "POST /desk/labels/<kind>": PAGE_READERS,
 }
 
 

@@ -143,4 +143,41 @@ REQUESTS: Final[dict[str, Request]] = {
     "POST /desk/orders/<order_id>/decision": Request(
         "/desk/orders/<order>/decision", Form(decision="accept", seen="assigned"), names_ours=True
     ),
+    "GET /desk/catalogue": Request("/desk/catalogue"),
+    "GET /desk/catalogue/<kind>": Request("/desk/catalogue/customer"),
+    "GET /desk/catalogue/<kind>/suggest": Request("/desk/catalogue/customer/suggest?q=a"),
+    "GET /desk/catalogue/<kind>/export": Request("/desk/catalogue/customer/export?form=csv"),
+    "GET /desk/catalogue/<kind>/<uuid:record_id>": Request("/desk/catalogue/customer/<chen>", names_ours=True),
+    "GET /desk/catalogue/<kind>/new": Request("/desk/catalogue/supplier/new"),
+    "POST /desk/catalogue/<kind>/new": Request("/desk/catalogue/supplier/new", Form(name="x")),
+    "GET /desk/catalogue/<kind>/<uuid:record_id>/edit": Request(
+        "/desk/catalogue/customer/<chen>/edit", names_ours=True
+    ),
+    "POST /desk/catalogue/<kind>/<uuid:record_id>/edit": Request(
+        "/desk/catalogue/customer/<chen>/edit", Form(name="x", _seen="{}"), names_ours=True
+    ),
+    "POST /desk/catalogue/<kind>/<uuid:record_id>/withdraw": Request(
+        "/desk/catalogue/customer/<chen>/withdraw", Form(), names_ours=True
+    ),
+    "POST /desk/catalogue/checklist/<uuid:record_id>/retire": Request(
+        "/desk/catalogue/checklist/<chen>/retire", Form(), names_ours=True
+    ),
+    "GET /desk/imports/<kind>": Request("/desk/imports/supplier"),
+    "POST /desk/imports/<kind>": Request("/desk/imports/supplier", Form()),
+    "GET /desk/imports/<kind>/<uuid:import_id>": Request("/desk/imports/supplier/<order>", names_ours=True),
+    "POST /desk/imports/<kind>/<uuid:import_id>/begin": Request(
+        "/desk/imports/supplier/<order>/begin", Form(), names_ours=True
+    ),
+    "POST /desk/imports/<kind>/<uuid:import_id>/go-on": Request(
+        "/desk/imports/supplier/<order>/go-on", Form(), names_ours=True
+    ),
+    "POST /desk/imports/<kind>/<uuid:import_id>/again": Request("/desk/imports/supplier/<order>/again", Form()),
+    "POST /desk/imports/<kind>/<uuid:import_id>/forget": Request("/desk/imports/supplier/<order>/forget", Form()),
+    "GET /desk/checklists": Request("/desk/checklists"),
+    "POST /desk/checklists": Request("/desk/checklists", Form()),
+    "GET /desk/checklists/<uuid:draft_id>": Request("/desk/checklists/<order>", names_ours=True),
+    "POST /desk/checklists/<uuid:draft_id>": Request("/desk/checklists/<order>", Form(name="x"), names_ours=True),
+    "POST /desk/checklists/<uuid:draft_id>/discard": Request("/desk/checklists/<order>/discard", Form()),
+    "GET /desk/labels/<kind>": Request("/desk/labels/machine?id=<machine>"),
+    "POST /desk/labels/<kind>": Request("/desk/labels/machine", Form(id="<machine>", paper="l7160"), names_ours=True),
 }

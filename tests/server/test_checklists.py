@@ -78,7 +78,8 @@ def test_the_next_version_stands_beside_the_old_one_and_is_taken_by_new_orders(f
         ({"items": [{"label": "x", "type": "choice"}]}, "items.0.options"),
         ({"items": [{"label": "x", "type": "series"}]}, "items.0.channels"),
         ({"items": [ITEMS[0], ITEMS[0]]}, "items.1.label"),
-        ({"items": [{"label": "x", "type": "number", "low": "wide"}]}, "items"),
+        ({"items": [{"label": "x", "type": "number", "low": "wide"}]}, "items.0.low"),
+        ({"items": [{"type": "number"}]}, "items.0.label"),
     ],
 )
 def test_what_could_not_be_worked_through_is_not_published(firm: Firm, change: dict[str, Any], place: str) -> None:

@@ -20,7 +20,7 @@ from server.services.office import Office
 from server.services.proofs import verify_log
 from tests.server.builders import Firm, create
 
-HEAD = "备件号,名称,等级,适用机型族,单价 (CNY),易损件\r\n"
+HEAD = "备件号,名称,等级,适用机型族,单价 (元),易损件\r\n"
 
 
 def hand_in(firm: Firm, kind: str, data: str | bytes) -> str:
@@ -220,7 +220,7 @@ def book(*rows: list[Any], **changed: bytes) -> bytes:
 
 
 def test_a_workbook_is_read_as_values_and_never_worked_out(firm: Firm) -> None:
-    head = ["Part number", "Name", "Warranty (month)", "Has serial numbers"]
+    head = ["Part number", "Name", "Warranty (months)", "Has serial numbers"]
     table = hand_in(
         firm,
         "part",

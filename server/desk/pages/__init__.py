@@ -10,7 +10,24 @@ from flask import Blueprint
 
 from pages.language import gettext
 from schemas.people import OFFICE_ROLES
-from server.desk.pages import account, accounts, entry, fleet, journal, live, oidc, orders, password, reconcile
+from server.desk.pages import (
+    account,
+    accounts,
+    catalogue,
+    checklists,
+    entry,
+    fleet,
+    imports,
+    journal,
+    labels,
+    live,
+    oidc,
+    orders,
+    password,
+    reconcile,
+    record,
+    record_form,
+)
 from server.web.access import PAGE_ADMINS, PAGE_AUDITORS, PAGE_FLEET
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
@@ -24,6 +41,12 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     journal.blueprint,
     oidc.blueprint,
     password.blueprint,
+    catalogue.blueprint,
+    record.blueprint,
+    record_form.blueprint,
+    imports.blueprint,
+    checklists.blueprint,
+    labels.blueprint,
 )
 
 
@@ -43,4 +66,5 @@ NAVIGATION: Final[tuple[Destination, ...]] = (
     Destination("/desk/fleet", lambda: gettext("Fleet"), "f", PAGE_FLEET.roles),
     Destination("/desk/accounts", lambda: gettext("Accounts"), "a", PAGE_ADMINS.roles),
     Destination("/desk/journal", lambda: gettext("Journal"), "l", PAGE_AUDITORS.roles),
+    Destination("/desk/catalogue", lambda: gettext("Master data"), "m"),
 )

@@ -2,7 +2,8 @@
 "use strict";
 
 (() => {
-  const typing = (target) => target.closest("input, textarea, select, [contenteditable=true]");
+  const typing = (target) =>
+    target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable=true]");
   const shown = (element) => element.getClientRects().length > 0;
 
   // A refusal is put into its form, where all that was typed still stands.
@@ -133,7 +134,7 @@
       const element = find(key);
       if (element) {
         event.preventDefault();
-        if (element.matches("input, textarea, select")) element.focus();
+        if (typing(element) === element) element.focus();
         else element.click();
       }
     }
