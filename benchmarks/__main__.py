@@ -24,6 +24,7 @@ OWN_PARTS = (
     "device_store",
     "install_size",
     "device_pages",
+    "desk_pages",
     "label_corpus",
     "device_lighthouse",
     "blob_upload",

@@ -1,0 +1,170 @@
+"""The office's pages at the size of a large company: 10,000 open orders, as many ended, 200 engineers, on both databases.
+
+`python -m benchmarks.desk_pages` prints the table. Pages are asked of the application in this process, signed in, so
+that a figure is what the server does for one. The floor is the page on which one signs in: the same libraries, no rows.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from flask.testing import FlaskClient
+
+from benchmarks.measure import FLOOR, Figure, Options, print_table
+from server.app import create_app
+from server.keys import new_id
+from server.services import accounts
+from server.services.verdicts import expect_taken_in
+from server.settings import read_settings
+from server.store.database import reading, writing
+from server.store.devices import read_organisation
+from server.store.migrate import upgrade
+from server.web.wiring import EXTENSION, Wiring
+from sync.changeset import CHANGES_MAX, Change
+from tests.postgres import running_postgres
+
+PAGE: Final = "desk {path}, ms"
+PAGE_CPU: Final = "desk {path}, CPU ms"
+TRIES: Final = 30
+ENGINEERS: Final = 200
+CUSTOMERS: Final = 500
+MACHINES: Final = 5000
+ORDERS_OPEN: Final = 10_000
+ORDERS_ENDED: Final = 10_000
+PASSWORD: Final = "benchmarks only"
+GRADES: Final = ("urgent", "important", "general", "general")
+
+PAGES: Final = (
+    "/desk/orders",
+    "/desk/orders/attention",
+    "/desk/orders?q=serial-04711",
+    "/desk/orders?q=customer+17",
+    "/desk/orders?show=all&q=9876",
+    "/desk/orders?show=unassigned",
+    "/desk/orders?show=due",
+    "/desk/orders/GD-7",
+)
+
+
+def run(options: Options) -> list[Figure]:
+    """Measure the pages on SQLite and PostgreSQL."""
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        figures += _measure(Path(folder) / "sqlite", "", "gongdan SQLite")
+        with running_postgres() as server:
+            url = server.url_of(server.create_database())
+            figures += _measure(Path(folder) / "postgresql", url, "gongdan PostgreSQL")
+    return figures
+
+
+def _measure(folder: Path, url: str, subject: str) -> Iterator[Figure]:
+    with _company(folder, url) as client:
+        for path in PAGES:
+            wall_ms, cpu_ms = _time(client, path)
+            yield Figure(PAGE.format(path=path), subject, wall_ms)
+            yield Figure(PAGE_CPU.format(path=path), subject, cpu_ms)
+        if not url:
+            wall_ms, cpu_ms = _time(client, "/desk/sign-in")
+            for path in PAGES:
+                yield Figure(PAGE.format(path=path), FLOOR, wall_ms, "the page on which one signs in")
+                yield Figure(PAGE_CPU.format(path=path), FLOOR, cpu_ms, "the page on which one signs in")
+
+
+def _time(client: FlaskClient, path: str) -> tuple[float, float]:
+    walls, cpus = [], []
+    for _ in range(TRIES):
+        began, began_cpu = time.perf_counter(), time.process_time()
+        answer = client.get(path)
+        walls.append((time.perf_counter() - began) * 1000)
+        cpus.append((time.process_time() - began_cpu) * 1000)
+        if answer.status_code != 200:
+            raise RuntimeError(f"{path}: {answer.status}")
+    return statistics.median(walls), statistics.median(cpus)
+
+
+@contextmanager
+def _company(folder: Path, url: str) -> Iterator[FlaskClient]:
+    settings = read_settings({"GONGDAN_DATA": str(folder), "GONGDAN_DATABASE": url})
+    folder.mkdir(parents=True, exist_ok=True)
+    app = create_app(settings)
+    parts: Wiring = app.extensions[EXTENSION]
+    upgrade(parts.engine)
+    organisation = parts.office.found("benchmarks")
+    dispatcher = _write_company(parts, organisation)
+    with writing(parts.engine) as connection:
+        accounts.open_account(connection, organisation, dispatcher, "dana", PASSWORD)
+    client = app.test_client()
+    answer = client.post("/api/v1/session", json={"login": "dana", "password": PASSWORD})
+    if answer.status_code != 200:
+        raise RuntimeError(answer.text)
+    yield client
+    parts.engine.dispose()
+
+
+def _write_company(parts: Wiring, organisation: str) -> str:
+    """Write people, customers, machines and orders; return the dispatcher."""
+    people = [new_id() for _ in range(ENGINEERS + 1)]
+    customers, machines = [new_id() for _ in range(CUSTOMERS)], [new_id() for _ in range(MACHINES)]
+    model = new_id()
+    records = [
+        _create("person", key, name=f"engineer {number}", roles=["engineer"]) for number, key in enumerate(people[1:])
+    ]
+    records.append(_create("person", people[0], name="Dana", roles=["dispatcher", "admin"]))
+    records.append(_create("model", model, manufacturer="Hengyuan", name="MC-12", family="centrifuge"))
+    records += [_create("customer", key, name=f"customer {number}") for number, key in enumerate(customers)]
+    records += [
+        _create(
+            "machine", key, serial=f"serial-{number:05d}", model_id=model, customer_id=customers[number % CUSTOMERS]
+        )
+        for number, key in enumerate(machines)
+    ]
+    records += [_order(number, people, customers, machines) for number in range(ORDERS_OPEN + ORDERS_ENDED)]
+    _write(parts, organisation, records)
+    ended = [
+        Change("work_order", change.id, "update", {"status": "cancelled"}, {"status": change.set["status"]})
+        for change in records[-ORDERS_ENDED:]
+    ]
+    _write(parts, organisation, ended)
+    return people[0]
+
+
+def _order(number: int, people: Sequence[str], customers: Sequence[str], machines: Sequence[str]) -> Change:
+    machine = number % MACHINES
+    engineer = {} if number % 20 == 0 else {"engineer_id": people[1 + number % ENGINEERS]}
+    due_at = f"2026-{1 + number % 12:02d}-{1 + number % 28:02d}T{number % 24:02d}:00:00Z"
+    values = {
+        "number": f"GD-{number}",
+        "status": "assigned" if engineer else "received",
+        "service": "repair",
+        "grade": GRADES[number % 4],
+        "customer_id": customers[machine % CUSTOMERS],
+        "machine_id": machines[machine],
+        "symptom": "no signal, the lamp is suspected " * 3,
+        "contact": f"contact {number}",
+        "phone": f"022-{number:08d}",
+        "solved_due_at": due_at,
+    }
+    return _create("work_order", new_id(), **values, **engineer)
+
+
+def _create(kind: str, record_id: str, **values: Any) -> Change:
+    return Change(kind, record_id, "create", values, {})
+
+
+def _write(parts: Wiring, organisation: str, changes: Sequence[Change]) -> None:
+    with reading(parts.engine) as connection:
+        system = read_organisation(connection, organisation).office_person
+    for start in range(0, len(changes), CHANGES_MAX):
+        some = changes[start : start + CHANGES_MAX]
+        expect_taken_in(parts.office.write(organisation, system, "bench.write", some))
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as place:
+        print(print_table(run(Options(Path(place), 1, 0, 0))))
