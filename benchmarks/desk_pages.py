@@ -1,4 +1,4 @@
-"""The office's pages at the size of a large company: 10,000 open orders, as many ended, 200 engineers, on both databases.
+"""The pages of the office at a large company: 10,000 open orders, as many ended, 200 engineers, on both databases.
 
 `python -m benchmarks.desk_pages` prints the table. Pages are asked of the application in this process, signed in, so
 that a figure is what the server does for one. The floor is the page on which one signs in: the same libraries, no rows.
