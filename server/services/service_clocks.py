@@ -29,8 +29,8 @@ from server.store.devices import read_organisation
 from sync.changeset import CHANGES_MAX, Change
 
 NAME: Final = "clocks"
-ORDERS_AT_ONCE: Final = 100
-"""Orders read in one transaction and written in one change-set, each with its few pauses."""
+ORDERS_AT_ONCE: Final = 50
+"""Orders read in one transaction and written in one change-set, each with its few pauses: others wait meanwhile."""
 
 _EVERYWHERE: Final = ("service_terms", "working_calendar")
 _PLACES: Final = ("customer", "site", "machine")

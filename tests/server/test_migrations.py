@@ -1,5 +1,6 @@
 """The migrations lead to the tables the code declares, and back to nothing, on both databases."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,6 +83,38 @@ def test_migrating_a_current_database_changes_nothing(engine: Engine) -> None:
 
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM holders")).scalar_one() == 1
+
+
+def test_the_limits_that_orders_had_are_in_the_board_after_the_migration(engine: Engine) -> None:
+    upgrade(engine, "0008")
+    on_site, solved = "2026-11-20T04:00:00Z", "2026-11-21T00:00:00.500Z"
+    orders = {
+        "on the way": {"status": "travelling", "on_site_due_at": on_site, "solved_due_at": solved},
+        "at work": {"status": "in_progress", "arrived_at": on_site, "on_site_due_at": on_site, "solved_due_at": solved},
+        "closed": {"status": "closed", "solved_due_at": solved},
+        "without": {"status": "received"},
+    }
+    kept = {"number": "GD-1", "grade": "urgent", "service": "repair"}
+    with writing(engine) as connection:
+        for key, body in orders.items():
+            about = {"o": ORGANISATION, "id": key, "status": body["status"], "body": json.dumps(body | kept)}
+            board = "(organisation, id, number, status, grade) VALUES (:o, :id, :id, :status, 'urgent')"
+            connection.execute(text(f"INSERT INTO order_board {board}"), about)
+            record = "(organisation, id, kind, body, stamps, position, deleted) VALUES"
+            connection.execute(
+                text(f"INSERT INTO records {record} (:o, :id, 'work_order', :body, '{{}}', 1, false)"), about
+            )
+
+    upgrade(engine)
+
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT id, next_clock, next_due_at FROM order_board"))
+        assert {row.id: (row.next_clock, row.next_due_at) for row in rows} == {
+            "on the way": ("on_site", "2026-11-20T04:00:00.000Z"),
+            "at work": ("solved", solved),
+            "closed": (None, None),
+            "without": (None, None),
+        }
 
 
 def test_a_migration_that_fails_halfway_leaves_nothing_behind(engine: Engine) -> None:
