@@ -36,6 +36,25 @@ ACTS: Final[dict[str, tuple[str, str]]] = {
 }
 """What was done -> its words. Those of a person done to name him as the subject."""
 
+KINDS: Final[dict[str, tuple[str, str]]] = {
+    "accounts": ("账号", "Account"),
+    "blobs": ("文件", "File"),
+    "customers": ("客户", "Customer"),
+    "device": ("终端", "Device"),
+    "enrolments": ("登记码", "Enrolment code"),
+    "fleet": ("终端", "Device"),
+    "journal": ("访问记录", "Journal"),
+    "machines": ("设备", "Machine"),
+    "orders": ("工单", "Order"),
+    "people": ("人员", "Person"),
+    "person": ("人员", "Person"),
+    "reconcile": ("裁定", "Review"),
+    "requests": ("请求", "Request"),
+    "reviews": ("裁定", "Review"),
+    "trace": ("追溯", "Trace"),
+}
+"""What was looked at, as addresses name it -> its words; another is shown as it is."""
+
 LOOKS: Final = frozenset({"read", "search", "download"})
 """Acts that a page repeats by itself: the same look within some minutes is one look."""
 

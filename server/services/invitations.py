@@ -20,7 +20,7 @@ from server.clock import utc_after, utc_now
 from server.keys import new_secret
 from server.services import accounts
 from server.services.journal import Deed, write_deed
-from server.services.rights import Author
+from server.services.rights import Author, expect_somebody
 from server.store import accounts as account_store
 from server.store import password_links, records, sessions
 from server.store.database import transact
@@ -50,6 +50,7 @@ def invite(engine: Engine, author: Author, person: str, login: str) -> PasswordI
 
 def _invite(connection: Connection, author: Author, person: str, login: str) -> PasswordInvitation:
     organisation = author.organisation
+    expect_somebody(connection, organisation, person)
     accounts.expect_free(connection, organisation, person, login)
     found = records.body_of(connection, organisation, person)
     if found is None or found[1].get("active") is False:

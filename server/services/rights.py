@@ -24,6 +24,7 @@ from server.services.verdicts import expect_taken_in
 from server.store import accounts, identities, password_links, policies, records, second_factors, sessions
 from server.store.accounts import KnownAccount
 from server.store.database import lock_organisation, transact
+from server.store.devices import read_organisation
 from server.store.workspace import open_workspace
 from sync.changeset import Change
 
@@ -65,7 +66,10 @@ def list_colleagues(connection: Connection, organisation: str, now_s: int, now: 
     open_sessions = sessions.count_sessions(connection, organisation, now_s)
     issuers = identities.list_identities(connection, organisation)
     found = []
+    office = read_organisation(connection, organisation).office_person
     for person, body in records.bodies_of_kind(connection, organisation, "person"):
+        if person == office:
+            continue
         if person not in known and person not in links and not set(OFFICE_ROLES).intersection(body["roles"]):
             continue
         until = links[person].expires_at if person in links else None
@@ -97,6 +101,7 @@ def change_roles(
 def _change_roles(
     connection: Connection, office: Office, author: Author, person: str, seen: list[str], roles: list[str]
 ) -> None:
+    expect_somebody(connection, author.organisation, person)
     store = open_workspace(connection, author.organisation)
     change = Change("person", person, "update", {"roles": roles}, {"roles": seen})
     expect_taken_in(office.write_in(store, author.person, "person.roles", [change]))
@@ -169,6 +174,12 @@ def change_rules(engine: Engine, author: Author, rules: AccessRules) -> None:
         write_deed(connection, author.organisation, Deed(author.person, "policy", detail=told, address=author.address))
 
     transact(engine, change)
+
+
+def expect_somebody(connection: Connection, organisation: str, person: str) -> None:
+    """See that it is a person, not the office itself, which writes what nobody does. Raises `record_missing`."""
+    if person == read_organisation(connection, organisation).office_person:
+        raise Refused("record_missing", kind="person", id=person)
 
 
 def _expect_another(author: Author, person: str) -> None:

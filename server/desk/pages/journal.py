@@ -10,9 +10,10 @@ from flask import Blueprint, render_template, request
 
 from pages.language import gettext
 from schemas.base import UUID_PATTERN
-from schemas.journal import ACTS
+from schemas.journal import ACTS, KINDS
 from schemas.problems import Refused
 from server.desk.visit import speech
+from server.domain.access_rules import METHOD_LABELS
 from server.services.journal import ENTRIES_MAX, search_journal
 from server.store import records
 from server.store.database import reading
@@ -51,6 +52,8 @@ def show_journal() -> Any:
         entries=entries,
         names=names,
         acts=acts,
+        methods={method: speech()(*words) for method, words in METHOD_LABELS.items()},
+        kinds={kind: speech()(*words) for kind, words in KINDS.items()},
         asked=asked,
         people=people,
         more=more,
