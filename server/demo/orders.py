@@ -97,6 +97,9 @@ def checklist_of(number: str) -> str | None:
     return next(row[7] for row in _ORDERS if row[0] == number)
 
 
+ANSWERED_AFTER: Final = timedelta(minutes=12)
+
+
 def describe_order(
     now: datetime, number: str, service: str, channel: str, machine: str, engineer: str | None, centre: str,
     grade: str, checklist: str | None, reported_hours: int, visit: int | None, symptom: str, alarms: tuple[str, ...],
@@ -121,6 +124,8 @@ def describe_order(
         "contact": customer.values["contact"],
         "phone": customer.values["phone"],
         "reported_at": order_time(now, -reported_hours),
+        # Whoever has been told when somebody comes has his answer.
+        "answered_at": order_time(now + ANSWERED_AFTER, -reported_hours) if visit is not None else None,
         "appointment_at": order_time(now, visit) if visit is not None else None,
         "needed_parts": [{"part_id": refer("part", name), "quantity": 1} for name in _NEEDED.get(number, ())] or None,
         "instructions": "出发前电话确认时间和现场条件。 / Call before leaving to confirm time and conditions.",
