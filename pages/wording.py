@@ -51,6 +51,7 @@ def name_intent(intent: str) -> str:
         "order.assign": gettext("Order assigned"),
         "order.unassign": gettext("Assignment taken back"),
         "order.plan": gettext("Visit planned"),
+        "order.plan.undo": gettext("Change of the plan taken back"),
         "order.reschedule": gettext("Visit moved"),
         "order.close": gettext("Work accepted"),
         "order.cancel": gettext("Order cancelled"),

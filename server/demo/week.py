@@ -34,7 +34,7 @@ _ROUNDS: Final = {
     "shen": ("shenzhen", "general", "as900-maintenance", ("AS900-25-0017", "MC12-2505-0230")),
     "han": ("suzhou", "general", "visit-general", ("TL360-23-0052", "VM850-25-0019")),
 }
-_STARTS: Final = (time(9), time(13, 30), time(10, 30), time(15))
+_STARTS: Final = (time(9), time(13), time(14), time(16, 15))
 _SYMPTOMS: Final = (
     ("repair", "报警后停机，复位无效。 / Stops with an alarm; a reset does not help.", 120),
     ("maintenance", "季度保养。 / Quarterly maintenance.", 180),
@@ -57,6 +57,15 @@ _AWAY: Final = (("zhou", 2, 2, "training"), ("han", 3, 5, "leave"), ("qian", 1, 
 """Who is away, from which of the working days ahead to which, and why."""
 
 DAYS: Final = 5
+
+TWO_AT_A_TIME: Final = ("zheng", 1)
+"""Whose visits overlap on which of the days ahead, as happens when a customer moves one."""
+
+HEARD_MINUTES_AGO: Final = {
+    "lin": 4, "zhao": 320, "qian": 35, "sun": 2, "zhou": 410, "wu": 11, "zheng": 290, "feng": 18, "chu": 7, "jiang": 25,
+    "shen": 265, "han": 1,
+}  # fmt: skip
+"""When each engineer's device last called; some have been silent since morning. Wei's device is yet to be enrolled."""
 
 
 def orders(now: datetime) -> list[DemoRecord]:
@@ -94,12 +103,12 @@ def _visits(now: datetime) -> Iterator[tuple[str, dict[str, Any]]]:
     number, away = FIRST_NUMBER, {(name, day) for name, first, last, _ in _AWAY for day in range(first, last + 1)}
     for place, (name, (centre, grade, checklist, machines)) in enumerate(_ROUNDS.items()):
         for day, begins in enumerate(_working_days(now), start=1):
-            visits = 0 if (name, day) in away else 2 if (place + day) % 3 == 0 else 1
+            twice = (place + day) % 3 == 0 or (name, day) == TWO_AT_A_TIME
+            visits = 0 if (name, day) in away else 2 if twice else 1
             for turn in range(visits):
                 service, symptom, minutes = _SYMPTOMS[(place + day + 2 * turn) % len(_SYMPTOMS)]
                 start = datetime.combine(begins.date(), _STARTS[(place + day) % 2 + 2 * turn], PLACE_TIME)
-                if (name, day) == ("zheng", 1):
-                    # Two at a time, as it happens when the customer moves one.
+                if (name, day) == TWO_AT_A_TIME:
                     start, minutes = begins + timedelta(hours=9.5 + turn), 120
                 row = (f"GD26{number:04d}", service, "hotline", machines[(day + turn) % len(machines)], name, centre,
                        grade, checklist if service == "repair" else None, 8 + 3 * place, None, symptom, ())  # fmt: skip

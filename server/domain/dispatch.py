@@ -278,8 +278,11 @@ def _judge_time(job: Job, engineer: Engineer, window: Window | None, now: dateti
     asked = (job.window.start if job.window else now).astimezone(PLACE_TIME).date()
     at_work = minutes_at_work(engineer.shifts, asked)
     taken_minutes = minutes_within((commitment.window for commitment in engineer.commitments), asked)
-    share = min(100, 100 * taken_minutes // at_work) if at_work else (100 if taken_minutes else 0)
-    yield Reason("load", 20 - 2 * share // 5, {"day": asked.isoformat(), "share": share})
+    if at_work:
+        share = min(100, 100 * taken_minutes // at_work)
+        yield Reason("load", 20 - 2 * share // 5, {"day": asked.isoformat(), "share": share})
+    else:
+        yield Reason("day_off", -20, {"day": asked.isoformat()})
     if job.window and not _at_work(engineer, window):
         yield Reason("outside_hours", -15)
     if job.due_at is not None:

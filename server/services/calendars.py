@@ -40,10 +40,11 @@ Body = dict[str, Any]
 
 
 def create_link(connection: Connection, organisation: str, person: str) -> str:
-    """Make a secret for a person's calendar and return it, this once; of more than LINKS_MAX the oldest ends."""
-    found = records.body_of(connection, organisation, person)
-    if found is None or found[0] != "person":
-        raise Refused("not_found", what=f"person {person}")
+    """Make a secret for a person's calendar and return it, this once; of more than LINKS_MAX the oldest ends.
+
+    Raises Refused with `not_found` when there is no such person.
+    """
+    _expect_person(connection, organisation, person)
     secret = secrets.token_urlsafe(SECRET_BYTES)
     values = {"organisation": organisation, "digest": _digest(secret), "person": person, "created_at": utc_now()}
     connection.execute(insert(_LINKS).values(**values))
@@ -61,7 +62,8 @@ def list_links(connection: Connection, organisation: str, person: str) -> list[R
 
 
 def revoke_links(connection: Connection, organisation: str, person: str) -> int:
-    """End all addresses of a person's calendar and return how many there were."""
+    """End all addresses of a person's calendar and return how many there were. Raises Refused with `not_found`."""
+    _expect_person(connection, organisation, person)
     where = (_LINKS.c.organisation == organisation, _LINKS.c.person == person)
     return connection.execute(delete(_LINKS).where(*where)).rowcount
 
@@ -89,6 +91,12 @@ def read_calendar(connection: Connection, organisation: str, secret: str, langua
         if row.id not in bodies and order["status"] not in ("finished", "closed"):
             calendar.add_component(_tell_cancelled(row, order, side))
     return bytes(calendar.to_ical())
+
+
+def _expect_person(connection: Connection, organisation: str, person: str) -> None:
+    found = records.body_of(connection, organisation, person)
+    if found is None or found[0] != "person":
+        raise Refused("not_found", what=f"person {person}")
 
 
 def _digest(secret: str) -> str:

@@ -72,12 +72,22 @@ class Line:
     share: int
     """How much of his hours is taken, in per cent."""
     contacted_at: str | None
+    has_device: bool
     is_silent: bool
 
     @property
     def lanes(self) -> int:
         """How many lanes the visits take."""
         return max((visit.lane + 1 for visit in self.visits), default=1)
+
+    def silent_hours(self, now: datetime) -> int:
+        """Return for how many hours nothing was heard of the device."""
+        heard = datetime.fromisoformat(self.contacted_at) if self.contacted_at else now
+        return (now - heard) // timedelta(hours=1)
+
+    def works_on(self, day: date) -> bool:
+        """Tell whether he begins work on a day."""
+        return any(shift.start.date() == day for shift in self.shifts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +170,7 @@ def read_board(
     of_person: dict[str, list[Row[Any]]] = {}
     for row in rows:
         of_person.setdefault(row.person, []).append(row)
-    lines = tuple(
-        _line(key, people[key], centres, of_person.get(key, []), contacts.get(key), days, names, now) for key in shown
-    )
+    lines = tuple(_line(key, people[key], centres, of_person.get(key, []), contacts, days, names, now) for key in shown)
     return Board(
         days,
         lines,
@@ -185,7 +193,7 @@ def _line(
     body: Body,
     centres: dict[str, Body],
     rows: list[Row[Any]],
-    contacted_at: str | None,
+    contacts: dict[str, str | None],
     days: tuple[date, ...],
     names: dict[str, Body],
     now: datetime,
@@ -195,6 +203,7 @@ def _line(
     shifts = read_shifts(body)
     at_work = sum(minutes_at_work(shifts, day) for day in days)
     taken = sum(minutes_within(windows, day) for day in days)
+    contacted_at = contacts.get(key)
     heard = datetime.fromisoformat(contacted_at) if contacted_at else None
     return Line(
         person=key,
@@ -208,7 +217,8 @@ def _line(
         shifts=tuple(window for day in days for window in shifts_on(shifts, day)),
         share=100 * taken // at_work if at_work else 0,
         contacted_at=contacted_at,
-        is_silent=is_silent(heard, now),
+        has_device=key in contacts,
+        is_silent=key in contacts and is_silent(heard, now),
     )
 
 

@@ -189,6 +189,15 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /desk/checklists/<uuid:draft_id>/discard": CATALOGUE_WRITERS,
     "GET /desk/labels/<kind>": PAGE_READERS,
     "POST /desk/labels/<kind>": PAGE_READERS,
+    "GET /desk/schedule": PAGE_READERS,
+    "POST /desk/schedule/plan": PAGE_JUDGES,
+    "POST /desk/schedule/unassign": PAGE_JUDGES,
+    "POST /desk/schedule/undo/<int:position>": PAGE_JUDGES,
+    "GET /desk/schedule/people/<person>": PAGE_JUDGES,
+    "POST /desk/schedule/people/<person>/calendar": PAGE_JUDGES,
+    "POST /desk/schedule/people/<person>/calendar/end": PAGE_JUDGES,
+    # Whoever has the secret in the address may read, and nobody else.
+    "GET /desk/calendar/<organisation>/<secret>.ics": ANYBODY,
 }
 
 

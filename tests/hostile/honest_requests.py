@@ -136,6 +136,22 @@ REQUESTS: Final[dict[str, Request]] = {
     "POST /desk/fleet/<uuid:device>/thaw": Request("/desk/fleet/<device>/thaw", Form(confirmed="yes"), names_ours=True),
     "GET /desk/live": Request("/desk/live"),
     "GET /desk/orders": Request("/desk/orders"),
+    "GET /desk/schedule": Request("/desk/schedule?order=<order>", names_ours=True),
+    "POST /desk/schedule/plan": Request(
+        "/desk/schedule/plan", Form(order="<order>", engineer="<wei>", despite="yes"), names_ours=True
+    ),
+    "POST /desk/schedule/unassign": Request(
+        "/desk/schedule/unassign", Form(order="<order>", seen="an older page"), names_ours=True
+    ),
+    "POST /desk/schedule/undo/<int:position>": Request("/desk/schedule/undo/1", Form()),
+    "GET /desk/schedule/people/<person>": Request("/desk/schedule/people/<wei>", names_ours=True),
+    "POST /desk/schedule/people/<person>/calendar": Request(
+        "/desk/schedule/people/<wei>/calendar", Form(), names_ours=True
+    ),
+    "POST /desk/schedule/people/<person>/calendar/end": Request(
+        "/desk/schedule/people/<wei>/calendar/end", Form(), names_ours=True
+    ),
+    "GET /desk/calendar/<organisation>/<secret>.ics": Request("/desk/calendar/<organisation>/guess.ics"),
     "GET /desk/orders/attention": Request("/desk/orders/attention"),
     "GET /desk/orders/find": Request("/desk/orders/find?q=x"),
     "POST /desk/orders/views": Request("/desk/orders/views", Form(name="mine", q="x")),

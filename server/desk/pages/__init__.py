@@ -13,6 +13,7 @@ from schemas.people import OFFICE_ROLES
 from server.desk.pages import (
     account,
     accounts,
+    calendars,
     catalogue,
     checklists,
     entry,
@@ -27,6 +28,7 @@ from server.desk.pages import (
     reconcile,
     record,
     record_form,
+    schedule,
 )
 from server.web.access import PAGE_ADMINS, PAGE_AUDITORS, PAGE_FLEET
 
@@ -47,6 +49,8 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     imports.blueprint,
     checklists.blueprint,
     labels.blueprint,
+    schedule.blueprint,
+    calendars.blueprint,
 )
 
 
@@ -62,6 +66,7 @@ class Destination:
 
 NAVIGATION: Final[tuple[Destination, ...]] = (
     Destination("/desk/orders", lambda: gettext("Orders"), "o"),
+    Destination("/desk/schedule", lambda: gettext("Schedule"), "s"),
     Destination("/desk/reconcile", lambda: gettext("Reconcile"), "r", reconcile.READERS),
     Destination("/desk/fleet", lambda: gettext("Fleet"), "f", PAGE_FLEET.roles),
     Destination("/desk/accounts", lambda: gettext("Accounts"), "a", PAGE_ADMINS.roles),
