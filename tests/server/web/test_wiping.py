@@ -12,11 +12,12 @@ from server.keys import verify_signature
 from server.services import devices
 from server.store.database import reading
 from server.store.devices import has_set
+from server.store.wipes import list_wipes
 from sync import chain
 from sync.changeset import Change
-from sync.wipe_order import WipeQuestion, read_order
+from sync.wipe_order import WipeQuestion, read_order, spell_confirmation
 from tests.cast import Device
-from tests.server.web.conftest import House, problem_of
+from tests.server.web.conftest import PREFIX, House, problem_of
 
 NONCE = "5a" * 32
 
@@ -103,3 +104,28 @@ def test_nobody_but_the_device_asks(house: House, wei: Device) -> None:
 
     assert problem_of(ask(house, forger)) == "request_not_signed"
     assert problem_of(house.sign_in("dana").post("/api/v1/wipe", json={})) == "request_not_signed"
+
+
+def confirm(house: House, whose: Device, signer: Device, **other: str) -> TestResponse:
+    """Say that a device's keys are gone, with somebody's signature."""
+    said = {"organisation": whose.organisation, "device": whose.id, "ordered_at": "2026-11-21T08:00:00.000Z", **other}
+    text = spell_confirmation(said["organisation"], said["device"], said["ordered_at"])
+    body = {**said, "signature": signer.sign(text).hex()}
+    return house.client().post(f"{PREFIX}/wipe/confirmation", json=body)
+
+
+def test_a_confirmation_counts_with_the_devices_own_signature_only(house: House, wei: Device) -> None:
+    other = house.device_of(house.ours, house.ours.lin)
+    too_early = confirm(house, wei, wei)
+    revoke(house, wei)
+    not_ordered = confirm(house, wei, wei)
+    ask(house, wei)
+
+    forged, unknown = confirm(house, wei, other), confirm(house, wei, wei, device=house.ours.wei)
+    confirmed, repeated = confirm(house, wei, wei), confirm(house, wei, wei)
+
+    assert problem_of(too_early) == problem_of(not_ordered) == "device_not_revoked"
+    assert problem_of(forged) == problem_of(unknown) == "bad_signature"
+    assert confirmed.json == repeated.json == {"confirmed": True}
+    with reading(house.parts.engine) as connection:
+        assert list_wipes(connection, wei.organisation, [wei.id])[wei.id].confirmed_at is not None
