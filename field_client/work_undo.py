@@ -22,8 +22,8 @@ from sync.changeset import Change
 
 UNDO: Final = "order.undo"
 
-APART: Final = frozenset({"photo.remark"})
-"""Acts with an undo of their own, beside what they change."""
+APART: Final = frozenset({"photo.remark", "order.escalate"})
+"""Acts with a way back of their own, beside what they change."""
 
 REACH: Final = 200
 """Sets looked at, newest first: some days of work, of which a few belong to the order."""

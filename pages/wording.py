@@ -40,6 +40,7 @@ def name_intent(intent: str) -> str:
         "order.travel": gettext("Set out for the order"),
         "order.arrive": gettext("Arrived on site"),
         "order.hold": gettext("Order put on hold"),
+        "order.escalate": gettext("Other support asked for"),
         "order.put_back": gettext("Order planned again"),
         "order.undo": gettext("Act taken back"),
         "order.start": gettext("Work started"),

@@ -9,7 +9,7 @@ Rule 2: a clock that is paused has no limit; the limit comes back, later by the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -130,6 +130,17 @@ class NextLimit:
 
     clock: str
     due_at: str
+
+
+def find_line(order: Values, escalations: Iterable[Values]) -> str:
+    """Return the line of support an order is at: where the newest escalation brought it.
+
+    Before the first one it is with the hotline until an engineer has it, then with the station. Source: handbook G6.
+    """
+    newest = max(escalations, key=lambda body: (body["escalated_at"], body["to_line"]), default=None)
+    if newest is not None:
+        return str(newest["to_line"])
+    return "station" if order.get("engineer_id") else "hotline"
 
 
 def is_solved(order: Values) -> bool:

@@ -7,14 +7,13 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
 
-from schemas.clocks import LINES, PAUSE_REASONS
+from schemas.clocks import LINES, PAUSE_REASONS, find_line
 from schemas.lifecycle import ENDED_STATES, allows
 from schemas.problems import Refused
 from server.clock import utc_now
 from server.keys import new_id
 from server.services.office import Office
 from server.services.orders_read import find_order
-from server.services.service_levels import find_line
 from server.services.verdicts import expect_taken_in
 from server.store import board, records
 from server.store.database import reading

@@ -6,14 +6,14 @@ its clocks out, with the reasons. Source: handbook G1-G7.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, Row
 
-from schemas.clocks import MET_BY
+from schemas.clocks import MET_BY, find_line
 from server.domain.calendar import Calendar
 from server.domain.sla import PRESSING, Clock, State, Terms, find_next
 from server.domain.sla_reasons import Reason
@@ -27,9 +27,6 @@ from server.store.stored_record import Record
 
 PAGE_MAX: Final = 200
 """Orders listed at once; who has more of them breached calls for help before he scrolls."""
-
-FIRST_LINE: Final = "hotline"
-SECOND_LINE: Final = "station"
 
 _STOPPED_BY: Final = {name: clock for clock in ("answer", "proposal", "on_site") for name in MET_BY[clock]}
 """field of an order -> the clock that its time is about: of several the last"""
@@ -153,17 +150,6 @@ def describe(connection: Connection, organisation: str, called: str, now: str) -
         escalations=[_signed(record, times) for record in standing.escalations],
         pauses=[_signed(record, times) for record in standing.pause_records],
     )
-
-
-def find_line(order: Mapping[str, Any], escalations: Iterable[Mapping[str, Any]]) -> str:
-    """Return the line of support an order is at: where the newest escalation brought it.
-
-    Before the first one it is with the hotline until an engineer has it, then with the station. Source: handbook G6.
-    """
-    newest = max(escalations, key=lambda body: (body["escalated_at"], body["to_line"]), default=None)
-    if newest is not None:
-        return str(newest["to_line"])
-    return SECOND_LINE if order.get("engineer_id") else FIRST_LINE
 
 
 def _look_around(standing: Standing, times: LogTimes) -> Whereabouts:

@@ -48,6 +48,12 @@ def test_a_visit_goes_step_by_step_and_every_step_can_be_taken_back(
     expect(phone.locator(".chip.status")).to_have_text("处理中")
     expect(phone.locator("main")).not_to_contain_text("等待停机窗口")
 
+    phone.get_by_text("其他操作").click()
+    phone.get_by_label("请求支援的原因").fill("主控板烧毁，原因不明")
+    press(phone, "请求支援")
+    phone.get_by_text("其他操作").click()
+    expect(phone.locator("main")).to_contain_text("目前支持：总部专家")
+
 
 def test_a_button_of_an_old_page_is_refused_in_place(phone: Page, tablet: Tablet) -> None:
     phone.locator(".order a").first.click()

@@ -10,6 +10,7 @@ from field_client import work
 from field_client.store import Record
 from field_client.work import Workbench
 from field_client.work_checks import check
+from field_client.work_escalate import escalate, line_of
 from field_client.work_facts import find_standing
 from field_client.work_moves import arrive, hold, put_back, resume, travel
 from field_client.work_page import read_page
@@ -211,3 +212,20 @@ def test_a_hold_that_waits_and_its_end_are_taken_back_with_their_pause(tablet: T
     (pause,) = pauses_of(tablet)
     assert (status_of(tablet), pause["ended_at"]) == ("in_progress", pause["began_at"])
     assert work.find_pauses(tablet.bench, work.find_order(tablet.bench, ORDER)) == []
+
+
+def test_support_is_asked_for_from_the_machine_and_does_not_stand_in_the_way_of_an_undo(tablet: Tablet) -> None:
+    work.start(tablet.bench, ORDER)
+    before = line_of(tablet.bench, work.find_order(tablet.bench, ORDER))
+
+    escalate(tablet.bench, "headquarters", " 主控板烧毁，原因不明 ", ORDER)
+    (told,) = tablet.store.find_by("escalation", "order_id", ORDER)
+    after = line_of(tablet.bench, work.find_order(tablet.bench, ORDER))
+    take_back(tablet)
+
+    assert (before, after, told.values["from_line"]) == ("station", "headquarters", "station")
+    assert told.values["reason"] == "主控板烧毁，原因不明"
+    assert status_of(tablet) == "assigned"
+    for line, reason, code in (("headquarters", "再问", "value_invalid"), ("hotline", " ", "field_missing")):
+        with pytest.raises(Refused, match=code):
+            escalate(tablet.bench, line, reason, ORDER)

@@ -11,6 +11,7 @@ from field_client.ui.visit import finish, open_desk
 from field_client.work import find_missing, find_order, find_pauses, record_findings, start
 from field_client.work import finish as finish_order
 from field_client.work_choices import list_components
+from field_client.work_escalate import escalate, line_of
 from field_client.work_inquiries import list_inquiries
 from field_client.work_machine import read_machine
 from field_client.work_moves import arrive, hold, put_back, travel
@@ -19,7 +20,7 @@ from field_client.work_readiness import check_readiness
 from field_client.work_undo import find_undoable, undo
 from pages.language import choose_language, gettext
 from pages.wording import name_intent
-from schemas.clocks import PAUSE_REASONS
+from schemas.clocks import LINES, PAUSE_REASONS
 from schemas.lifecycle import ENGINEER, next_states
 from schemas.problems import Refused
 from schemas.warranty import EXCLUSION_LABELS
@@ -76,6 +77,8 @@ def show(order_id: str) -> str:
         can_hold="on_hold" in moves,
         pauses=find_pauses(desk.bench, find_order(desk.bench, order_id)),
         pause_reasons=PAUSE_REASONS,
+        support=line_of(desk.bench, find_order(desk.bench, order_id)),
+        lines=LINES,
         missing=find_missing(desk.bench, order_id) if status == "in_progress" else (),
         inquiries=list_inquiries(desk.bench, order_id),
         latest=find_undoable(desk.bench, order_id),
@@ -100,6 +103,15 @@ def put_on_hold(order_id: str) -> Any:
     waits_for = request.form.get("waits_for") or None
     done = hold(open_desk().bench, request.form.get("reason", ""), order_id, waits_for)
     return _finish(done.order.id, _tell_status(done.order.values), done.notices)
+
+
+@blueprint.post("/<order_id>/escalate")
+def ask_support(order_id: str) -> Any:
+    """Ask another line of support to take the order over."""
+    done = escalate(open_desk().bench, request.form.get("to_line", ""), request.form.get("why", ""), order_id)
+    return _finish(
+        done.order.id, gettext("Support is asked for; the office hears of it at the next sync."), done.notices
+    )
 
 
 @blueprint.post("/<order_id>/undo")
