@@ -18,6 +18,7 @@ from server.garbage import spare_the_collector
 from server.jobs import Correspondence, Followers, Rounds
 from server.keys import OfficeKey, open_office_key
 from server.metrics import Metrics, share_counts
+from server.portal.app import register_portal
 from server.reception import Reception
 from server.scribe_line import find_scribe
 from server.services.contacts import Contacts
@@ -44,12 +45,13 @@ from server.web.lines import watch_lines
 from server.web.looks import note_look
 from server.web.openapi import configure_document, cookie_name, write_document
 from server.web.people_api import office
+from server.web.requests_api import requests
 from server.web.session_api import sessions
 from server.web.sync_api import sync
 from server.web.watching import Watched
 from server.web.wiring import EXTENSION, Wiring
 
-BLUEPRINTS: Final = (sync, blob, enrolling, sessions, office, fleet, health, documentation)
+BLUEPRINTS: Final = (sync, blob, enrolling, sessions, office, requests, fleet, health, documentation)
 
 SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -90,6 +92,7 @@ def create_app(settings: Settings) -> Flask:
         api.register_blueprint(blueprint)
     app.config[DOCUMENT_CONFIG] = write_document(api)
     register_desk(app, parts)
+    register_portal(app)
     app.wsgi_app = Watched(Direct(app, headers), metrics, parts.contacts)  # type: ignore[method-assign]
     return app
 

@@ -13,10 +13,10 @@ from server.services.requests import NewNote
 from server.store.database import reading
 from server.store.devices import read_organisation
 
-PHOTO_BYTES_MAX: Final = 15 * 1024 * 1024
+PHOTO_BYTES_MAX: Final = 12 * 1024 * 1024
 """A telephone's photo has 3 to 8 MB."""
 
-PHOTOS_MAX: Final = 6
+PHOTOS_MAX: Final = 5
 """With one report; more can be added afterwards."""
 
 PHOTO_TYPES: Final = ("image/jpeg", "image/png", "image/webp")

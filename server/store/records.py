@@ -70,3 +70,16 @@ def bodies_of_kind(connection: Connection, organisation: str, kind: str) -> Iter
     )
     for row in connection.execute(statement):
         yield row.id, json_text.load(row.body)
+
+
+def bodies_holding(
+    connection: Connection, organisation: str, kind: str, field: str, value: str
+) -> Iterator[tuple[str, Body]]:
+    """Yield id and body of the records of a kind in which a field has a value; the database does the looking."""
+    spelled = f"{json_text.dump(field)}:{json_text.dump(value)}"
+    where = (_TABLE.c.organisation == organisation, _TABLE.c.kind == kind, _TABLE.c.deleted.is_(False))
+    statement = select(_TABLE.c.id, _TABLE.c.body).where(*where, _TABLE.c.body.contains(spelled, autoescape=True))
+    for row in connection.execute(statement.order_by(_TABLE.c.id)):
+        body = json_text.load(row.body)
+        if body.get(field) == value:
+            yield row.id, body

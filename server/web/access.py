@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from schemas.people import OFFICE_ROLES
+from server.services.request_files import PHOTO_BYTES_MAX, PHOTOS_MAX
 from sync.changeset import CHANGE_SET_BYTES_MAX
 from sync.session import PUSH_BYTES_MAX
 
@@ -75,6 +76,12 @@ PAGE_ADMINS: Final = _page("admin")
 PAGE_AUDITORS: Final = _page("auditor", "admin")
 OWN_ACCOUNT: Final = replace(PAGE_READERS, before_factor=True)
 
+REQUEST_BODY_BYTES_MAX: Final = 128 * 1024
+"""A request sheet with every field full, in letters of four bytes."""
+
+PHOTO_FORM: Final = Access("anybody", body_bytes_max=PHOTOS_MAX * PHOTO_BYTES_MAX + REQUEST_BODY_BYTES_MAX)
+"""A form with photos by somebody without a login; how often he may send one is counted before it is read."""
+
 ACCESS: Final[dict[str, Access]] = {
     "GET /health/live": ANYBODY,
     "GET /health/ready": ANYBODY,
@@ -112,6 +119,30 @@ ACCESS: Final[dict[str, Access]] = {
     "GET /trace": READERS,
     "GET /log/checkpoint": READERS,
     "POST /enrolments": ENROLLERS,
+    "POST /requests": Access("anybody", body_bytes_max=REQUEST_BODY_BYTES_MAX),
+    "GET /requests": READERS,
+    "GET /requests/<request_id>": READERS,
+    "GET /report": ANYBODY,
+    "POST /report": PHOTO_FORM,
+    "GET /01/<gtin>/21/<path:serial>": ANYBODY,
+    "POST /01/<gtin>/21/<path:serial>": PHOTO_FORM,
+    "GET /follow/<link>": ANYBODY,
+    "POST /follow/<link>/notes": PHOTO_FORM,
+    "POST /follow/<link>/rating": Access("anybody", body_bytes_max=REQUEST_BODY_BYTES_MAX),
+    "GET /follow/<link>/files/<sha256>": ANYBODY,
+    "GET /desk/requests": PAGE_READERS,
+    "GET /desk/requests/new": PAGE_JUDGES,
+    "POST /desk/requests/new": PAGE_JUDGES,
+    "GET /desk/requests/<request_id>": PAGE_READERS,
+    "POST /desk/requests/<request_id>": PAGE_JUDGES,
+    "POST /desk/requests/<request_id>/order": PAGE_JUDGES,
+    "POST /desk/requests/<request_id>/solution": PAGE_JUDGES,
+    "POST /desk/requests/<request_id>/duplicate": PAGE_JUDGES,
+    "POST /desk/requests/<request_id>/refusal": PAGE_JUDGES,
+    "POST /desk/requests/<request_id>/reopening": PAGE_JUDGES,
+    "POST /desk/requests/<request_id>/answer": PAGE_JUDGES,
+    "GET /desk/known-fixes": PAGE_READERS,
+    "POST /desk/known-fixes": PAGE_JUDGES,
     "GET /static/<path:name>": ANYBODY,
     "GET /favicon.ico": ANYBODY,
     "GET /desk": PAGE_READERS,

@@ -23,6 +23,7 @@ TAGS: Final[dict[str, tuple[str, str]]] = {
     "enrolment": ("终端登记", "Enrolment"),
     "session": ("登录", "Signing in"),
     "office": ("办公室", "Office"),
+    "requests": ("服务请求", "Requests"),
     "fleet": ("终端状况", "Fleet"),
     "health": ("运行状态", "Health"),
     "documentation": ("文档", "Documentation"),
@@ -55,6 +56,7 @@ PATH_PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "upload": {"type": "string", "format": "uuid", "description": "上传编号 / The upload, from Location"},
     "sha256": {"type": "string", "pattern": f"^{SHA256_PATTERN[:-2]}$", "description": "文件摘要 / The file's SHA-256"},
     "order_id": {"type": "string", "minLength": 1, "description": "工单号或编号 / Id or number of the order"},
+    "request_id": {"type": "string", "minLength": 1, "description": "请求号或编号 / Id or number of the request"},
     "review_id": {"type": "string", "format": "uuid", "description": "冲突或异常 / Conflict or exception"},
 }
 

@@ -20,6 +20,7 @@ from server.desk.pages import (
     fleet,
     imports,
     journal,
+    known_fixes,
     labels,
     live,
     oidc,
@@ -28,6 +29,7 @@ from server.desk.pages import (
     reconcile,
     record,
     record_form,
+    requests,
     schedule,
 )
 from server.web.access import PAGE_ADMINS, PAGE_AUDITORS, PAGE_FLEET
@@ -51,6 +53,8 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     labels.blueprint,
     schedule.blueprint,
     calendars.blueprint,
+    requests.blueprint,
+    known_fixes.blueprint,
 )
 
 
@@ -67,6 +71,7 @@ class Destination:
 NAVIGATION: Final[tuple[Destination, ...]] = (
     Destination("/desk/orders", lambda: gettext("Orders"), "o"),
     Destination("/desk/schedule", lambda: gettext("Schedule"), "s"),
+    Destination("/desk/requests", lambda: gettext("Requests"), "q"),
     Destination("/desk/reconcile", lambda: gettext("Reconcile"), "r", reconcile.READERS),
     Destination("/desk/fleet", lambda: gettext("Fleet"), "f", PAGE_FLEET.roles),
     Destination("/desk/accounts", lambda: gettext("Accounts"), "a", PAGE_ADMINS.roles),
