@@ -81,7 +81,5 @@ def _show_failure(error: Exception) -> Response:
 def _send_policy(answer: Response) -> Response:
     if answer.mimetype == "text/html":
         answer.headers.setdefault("Content-Security-Policy", POLICY)
-        # The address of a followed request is a secret: no other site is told of it.
-        answer.headers["Referrer-Policy"] = "no-referrer"
         answer.headers["X-Robots-Tag"] = "noindex"
     return answer

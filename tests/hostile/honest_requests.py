@@ -80,6 +80,42 @@ REQUESTS: Final[dict[str, Request]] = {
     "GET /fleet": Request("/fleet"),
     "GET /log/checkpoint": Request("/log/checkpoint"),
     "POST /enrolments": Request("/enrolments", {"person": "<wei>"}, names_ours=True),
+    "POST /requests": Request("/requests", {"symptom": "it rattles"}),
+    "GET /requests": Request("/requests"),
+    "GET /requests/<request_id>": Request("/requests/<request>", names_ours=True),
+    "GET /report": Request("/report"),
+    "POST /report": Request("/report", Form(symptom="it rattles", contact="x", phone="1", condition="stopped")),
+    "GET /01/<gtin>/21/<path:serial>": Request("/01/09506000134352/21/MC12-0007"),
+    "POST /01/<gtin>/21/<path:serial>": Request("/01/09506000134352/21/MC12-0007", Form(symptom="x", phone="1")),
+    "GET /follow/<link>": Request("/follow/<link>"),
+    "POST /follow/<link>/notes": Request("/follow/<link>/notes", Form(words="it rattles still")),
+    "POST /follow/<link>/rating": Request("/follow/<link>/rating", Form(speed="5")),
+    "GET /follow/<link>/files/<sha256>": Request("/follow/<link>/files/<file>"),
+    "GET /desk/requests": Request("/desk/requests"),
+    "GET /desk/requests/new": Request("/desk/requests/new"),
+    "POST /desk/requests/new": Request("/desk/requests/new", Form(symptom="it rattles")),
+    "GET /desk/requests/<request_id>": Request("/desk/requests/<request>", names_ours=True),
+    "POST /desk/requests/<request_id>": Request("/desk/requests/<request>", Form(since="today"), names_ours=True),
+    "POST /desk/requests/<request_id>/answer": Request(
+        "/desk/requests/<request>/answer", Form(words="we come"), names_ours=True
+    ),
+    "POST /desk/requests/<request_id>/duplicate": Request(
+        "/desk/requests/<request>/duplicate", Form(of="<order>"), names_ours=True
+    ),
+    "POST /desk/requests/<request_id>/order": Request(
+        "/desk/requests/<request>/order", Form(grade="urgent"), names_ours=True
+    ),
+    "POST /desk/requests/<request_id>/refusal": Request(
+        "/desk/requests/<request>/refusal", Form(refusal_reason="not ours"), names_ours=True
+    ),
+    "POST /desk/requests/<request_id>/reopening": Request(
+        "/desk/requests/<request>/reopening", Form(), names_ours=True
+    ),
+    "POST /desk/requests/<request_id>/solution": Request(
+        "/desk/requests/<request>/solution", Form(advice="turn it off"), names_ours=True
+    ),
+    "GET /desk/known-fixes": Request("/desk/known-fixes"),
+    "POST /desk/known-fixes": Request("/desk/known-fixes", Form(title="loose screw")),
     "GET /static/<path:name>": Request("/static/desk.css"),
     "GET /favicon.ico": Request("/favicon.ico"),
     "GET /desk": Request("/desk"),

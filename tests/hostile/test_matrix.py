@@ -24,7 +24,7 @@ from server.app import create_app
 from server.clock import utc_now
 from server.desk.visit import REFUSAL_HEADER
 from server.keys import new_id
-from server.services import accounts, devices
+from server.services import accounts, devices, requests
 from server.store.database import writing
 from server.web.access import ACCESS, PREFIX, access_of
 from sync import chain, zstd
@@ -40,7 +40,7 @@ NAMES: Final = {
 DEVICES: Final = ("our device", "our revoked device", "our frozen device", "their device", "unknown device")
 CALLERS: Final = ("anybody", *NAMES, *DEVICES)
 
-PAGES: Final = ("/desk", "/static", "/favicon.ico")
+PAGES: Final = ("/desk", "/static", "/favicon.ico", "/01/", "/report", "/follow/")
 
 SENTINEL: Final = "SENTINEL-7f3a"
 """Stands in every text of our company that a stranger must not see."""
@@ -157,6 +157,10 @@ def furnish(house: House) -> dict[str, str]:
     assert file
     sha256 = hashlib.sha256(FILE).hexdigest()
     company = {name: getattr(ours, name) for name in ("organisation", "wei", "lin", "dana", "chen", "machine", "order")}
+    symptom = {"channel": "web", "symptom": "it rattles", "customer_name": SENTINEL}
+    office = (house.parts.engine, house.parts.office, ours.organisation, ours.system)
+    taken = requests.take_in(*office, symptom)
+    company |= {"request": taken.id, "link": str(taken.link)}
     return company | {"review": review["id"], "upload": unfinished, "file": sha256, "device": wei.id}
 
 
