@@ -49,6 +49,9 @@ PAGES: Final = (
     "/desk/orders?show=unassigned",
     "/desk/orders?show=due",
     "/desk/orders/GD-7",
+    "/desk/schedule?day=2026-11-25",
+    "/desk/schedule?day=2026-11-25&span=week",
+    "/desk/schedule?day=2026-11-25&order=GD-0",
 )
 
 
@@ -112,8 +115,10 @@ def _write_company(parts: Wiring, organisation: str) -> str:
     people = [new_id() for _ in range(ENGINEERS + 1)]
     customers, machines = [new_id() for _ in range(CUSTOMERS)], [new_id() for _ in range(MACHINES)]
     model = new_id()
+    skill = {"family": "centrifuge", "level": "senior", "certificate": "C", "certificate_until": "2029-12-31"}
     records = [
-        _create("person", key, name=f"engineer {number}", roles=["engineer"]) for number, key in enumerate(people[1:])
+        _create("person", key, name=f"engineer {number}", roles=["engineer"], skills=[skill])
+        for number, key in enumerate(people[1:])
     ]
     records.append(_create("person", people[0], name="Dana", roles=["dispatcher", "admin"]))
     records.append(_create("model", model, manufacturer="Hengyuan", name="MC-12", family="centrifuge"))
@@ -150,6 +155,12 @@ def _order(number: int, people: Sequence[str], customers: Sequence[str], machine
         "phone": f"022-{number:08d}",
         "solved_due_at": due_at,
     }
+    if engineer:
+        # Five visits a day and engineer, on ten days: the week that is shown is full.
+        visit = number // ENGINEERS
+        day, start = 16 + visit // 5 % 14, 1 + 2 * (visit % 5)
+        planned = {"planned_start_at": start, "planned_end_at": start + 2}
+        values |= {name: f"2026-11-{day:02d}T{hour:02d}:00:00Z" for name, hour in planned.items()}
     return _create("work_order", new_id(), **values, **engineer)
 
 

@@ -27,6 +27,10 @@ ITEMS: Final[dict[str, tuple[str, str]]] = {
     "part": ("{name} × {quantity} 在车上。", "{name} × {quantity} is in the van."),
     "part_missing": ("车上缺 {name} × {quantity}。", "Missing in the van: {name} × {quantity}."),
     "conditions": ("现场条件已知。", "The conditions on site are known."),
+    "take_call": ("出发前：{name}", "Before leaving: {name}"),
+    "take_tool": ("工具：{name}{times}", "Tool: {name}{times}"),
+    "take_paper": ("单据：{name}{times}", "Papers: {name}{times}"),
+    "take_safety": ("安全：{name}{times}", "Safety: {name}{times}"),
     "conditions_missing": ("没有现场条件和安全须知，请打电话确认。", "The conditions on site are not known; call."),
 }  # fmt: skip
 
@@ -42,6 +46,11 @@ class ReadyItem:
     def is_missing(self) -> bool:
         """Whether it is not there."""
         return self.code.endswith("_missing")
+
+    @property
+    def is_reminder(self) -> bool:
+        """Whether it is something the device cannot see: to take along, or to do before leaving."""
+        return self.code.startswith("take_")
 
     def sentence(self, language: str) -> str:
         """Return the sentence in Chinese (``zh``) or English."""
@@ -92,6 +101,7 @@ def check_readiness(
         *(_check_manuals(bench, files, machine, order) if machine else ()),
         *_check_parts(bench, order),
         *_check_site(bench, machine, order),
+        *_remind(order),
     )
     return Readiness(items)
 
@@ -135,6 +145,15 @@ def _check_site(bench: Workbench, machine: Record | None, order: Record) -> Iter
     site = bench.store.values_of(site_id)
     is_known = bool(site.get("conditions") or site.get("safety"))
     yield ReadyItem("conditions" if is_known else "conditions_missing")
+
+
+def _remind(order: Record) -> Iterator[ReadyItem]:
+    """Yield what the office's preparation list names that the device knows nothing of itself."""
+    for item in order.values.get("preparation") or ():
+        code = f"take_{item['what']}"
+        if code in ITEMS:
+            named = {"name": item["label"]} | ({"name_en": item["label_en"]} if item.get("label_en") else {})
+            yield ReadyItem(code, named | {"times": f" × {item['quantity']}" if item.get("quantity") else ""})
 
 
 def _name(values: Values) -> dict[str, Any]:

@@ -244,3 +244,17 @@ def test_the_files_to_fetch_are_the_manuals_of_open_orders(stocked: Tablet, offi
 
 def test_every_item_of_readiness_is_said_in_two_languages() -> None:
     assert all(zh and en for zh, en in ITEMS.values())
+
+
+def test_what_the_office_says_to_take_along_is_told_and_is_never_missing(stocked: Tablet, office: Office) -> None:
+    before = [item.code for item in check(stocked).missing]
+    gauge = {"what": "tool", "label": "千分表", "label_en": "Dial gauge", "quantity": 2}
+    listed = [{"what": "call", "label": "先打电话"}, gauge, {"what": "part", "label": "电机"}]
+    office.write("work_order", ORDER, {"preparation": [*listed, {"what": "kit", "label": "新类别"}]})
+    stocked.pull_from(office)
+
+    reminders = [item for item in check(stocked).items if item.is_reminder]
+
+    assert [item.sentence("zh") for item in reminders] == ["出发前：先打电话", "工具：千分表 × 2"]
+    assert reminders[1].sentence("en") == "Tool: Dial gauge × 2"
+    assert [item.code for item in check(stocked).missing] == before
