@@ -79,7 +79,7 @@ def test_a_conflict_reaches_two_dispatchers_and_is_settled_once(
     expect(dana.locator(".case", has_text=NUMBER).locator("[data-lookers]")).to_contain_text("何静")
     entry.locator("[data-note]").fill("我来定")
     he.keyboard.press("3")
-    expect(theirs.locator(".decision .refusal")).to_contain_text("note_missing")
+    expect(theirs.locator(".settling .refusal")).to_contain_text("note_missing")
     expect(theirs.locator("[data-note]")).to_be_focused()
     he.keyboard.type("工程师已确认")
     he.keyboard.press("Enter")
@@ -89,7 +89,7 @@ def test_a_conflict_reaches_two_dispatchers_and_is_settled_once(
     expect(entry.locator(".stale")).to_be_visible()
     expect(entry.locator("[data-note]")).to_have_value("我来定")
     entry.locator(".side.office .take").click()
-    expect(entry.locator(".decision .refusal")).to_contain_text("conflict_settled")
+    expect(entry.locator(".settling .refusal")).to_contain_text("conflict_settled")
 
     he.keyboard.press("u")
     expect(he.locator(".word.done")).to_contain_text("已撤销")

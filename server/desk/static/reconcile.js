@@ -36,7 +36,7 @@
     if (button && button.value) tried.set(button.form, button);
   });
   root.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || !event.target.matches(".decision [data-note]")) return;
+    if (event.key !== "Enter" || !event.target.matches(".settling [data-note]")) return;
     event.preventDefault();
     const button = tried.get(event.target.form);
     if (button) button.click();

@@ -38,8 +38,13 @@ def upgrade() -> None:
         sa.Column("case", sa.String(IDENTITY), nullable=False),
         sa.Column("looked_at", sa.String(24), nullable=False),
     )
-    _fill_reviews(op.get_bind())
-    _fill_machines(op.get_bind())
+    fill(op.get_bind())
+
+
+def fill(connection: sa.Connection) -> None:
+    """Fill in the reviews and the machines by serial number."""
+    _fill_reviews(connection)
+    _fill_machines(connection)
 
 
 def downgrade() -> None:
