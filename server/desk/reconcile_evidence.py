@@ -32,9 +32,9 @@ class Evidence:
 
 
 def read_evidence(connection: Connection, organisation: str, review_id: str) -> Evidence:
-    """Return the evidence of an exception. Raises Refused with `not_found`."""
+    """Return the evidence of an exception, or of a conflict. Raises Refused with `not_found`."""
     found = records.body_of(connection, organisation, review_id)
-    if found is None or found[0] != "exception":
+    if found is None or found[0] not in ("exception", "conflict"):
         raise Refused("not_found", what=review_id)
     body = found[1]
     subject = (records.body_of(connection, organisation, body["subject_id"]) or ("", {}))[1]

@@ -171,6 +171,24 @@ REQUESTS: Final[dict[str, Request]] = {
     ),
     "POST /desk/fleet/<uuid:device>/thaw": Request("/desk/fleet/<device>/thaw", Form(confirmed="yes"), names_ours=True),
     "GET /desk/live": Request("/desk/live"),
+    "GET /desk/reconcile": Request("/desk/reconcile"),
+    "GET /desk/reconcile/list": Request("/desk/reconcile/list"),
+    "GET /desk/reconcile/<review_id>/evidence": Request("/desk/reconcile/<review>/evidence", names_ours=True),
+    "POST /desk/reconcile/<review_id>/decision": Request(
+        "/desk/reconcile/<review>/decision", Form(choice="office", note="x", seen="x.x"), names_ours=True
+    ),
+    "POST /desk/reconcile/safe": Request("/desk/reconcile/safe", Form(shown="<review>:x.x")),
+    "POST /desk/reconcile/<review_id>/undo": Request("/desk/reconcile/<review>/undo", Form(), names_ours=True),
+    "POST /desk/reconcile/<review_id>/later": Request(
+        "/desk/reconcile/<review>/later", Form(until="hour"), names_ours=True
+    ),
+    "POST /desk/reconcile/<review_id>/question": Request(
+        "/desk/reconcile/<review>/question", Form(person="<wei>", question="x"), names_ours=True
+    ),
+    "POST /desk/reconcile/<review_id>/remedy": Request(
+        "/desk/reconcile/<review>/remedy", Form(remedy="keep", note="x"), names_ours=True
+    ),
+    "POST /desk/reconcile/looking": Request("/desk/reconcile/looking", Form(case="<order>")),
     "GET /desk/orders": Request("/desk/orders"),
     "GET /desk/schedule": Request("/desk/schedule?order=<order>", names_ours=True),
     "POST /desk/schedule/plan": Request(
