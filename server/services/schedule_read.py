@@ -127,7 +127,7 @@ class Board:
     @property
     def late(self) -> int:
         """How many visits of the page miss a limit."""
-        return sum(bool(visit.late) for line in self.lines for visit in line.visits)
+        return sum(bool(visit.late) for line in self.lines for visit in line.visits if visit.slot == "engineer")
 
     @property
     def silent(self) -> int:
