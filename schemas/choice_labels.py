@@ -7,16 +7,13 @@ from typing import Final
 from schemas.clocks import CLOCK_LABELS, PAUSE_LABELS
 from schemas.order import GRADE_LABELS, SERVICE_LABELS
 from schemas.part import PART_GRADE_LABELS
+from schemas.people import LEVEL_LABELS, ROLE_LABELS
+from schemas.preparation import PREPARATION_LABELS
 from schemas.service_terms import AREA_LABELS, UNIT_LABELS
 from schemas.working_time import DAY_TYPE_LABELS, WEEKDAY_LABELS
 
 Labels = tuple[str, str]
 
-_SKILL_LEVELS: Final = {
-    "junior": ("初级", "Junior"),
-    "intermediate": ("中级", "Intermediate"),
-    "senior": ("高级", "Senior"),
-}
 
 CHECK_TYPE_LABELS: Final[dict[str, Labels]] = {
     "yes_no": ("是 / 否", "Yes or no"),
@@ -36,19 +33,13 @@ CHOICE_LABELS: Final[dict[str, dict[str, Labels]]] = {
     "pause_reasons": PAUSE_LABELS,
     "weekday": WEEKDAY_LABELS,
     "type": DAY_TYPE_LABELS | CHECK_TYPE_LABELS,
-    "level": _SKILL_LEVELS,
+    "level": LEVEL_LABELS,
     "tier": {"national": ("总部", "National centre"), "region": ("区域站", "Region"), "outlet": ("网点", "Outlet")},
     "stars": {stars: (f"{stars} 星", f"{stars} stars") for stars in ("3", "4", "5")},
     "language": {"zh": ("中文", "Chinese"), "en": ("英文", "English")},
     "beyond_limit": {"warn": ("提醒", "Warn"), "block": ("不能继续", "Block the work")},
-    "roles": {
-        "engineer": ("工程师", "Engineer"),
-        "dispatcher": ("派工员", "Dispatcher"),
-        "stock_keeper": ("库管", "Stock keeper"),
-        "auditor": ("审计", "Auditor"),
-        "manager": ("经理", "Manager"),
-        "admin": ("管理员", "Administrator"),
-    },
+    "roles": ROLE_LABELS,
+    "what": PREPARATION_LABELS,
     "state": {
         "running": ("运行中", "Running"),
         "limited": ("限制使用", "Limited"),

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from pages.language import choose_language
 from pages.wording import spell_price
 from schemas import KINDS
-from schemas.choice_labels import label_choice, label_unit
+from schemas.choice_labels import CHOICE_LABELS, label_choice, label_unit
 from schemas.problems import Fault, Refused
 from schemas.shown_text import show_text
 from server.desk.visit import speech
@@ -92,7 +92,7 @@ class RecordView:
             return show_text(self.titles.get(value) or value)
         if asked.type == "truth":
             return speech()("是", "Yes") if value else speech()("否", "No")
-        if asked.type == "choice":
+        if isinstance(value, str) and asked.name in CHOICE_LABELS:
             return label_choice(asked.name, value, choose_language())
         if asked.type == "money" and isinstance(value, int):
             return spell_price(value)

@@ -163,11 +163,19 @@ def _read_one(asked: Input, text: str, refers_to: str | None, find: Find) -> Any
     if asked.type == "choice":
         wanted = fold(text)
         meant = [value for value in asked.choices if wanted in _spellings_of(asked.name, value)]
-        return meant[0] if meant else Fault("value_invalid", {"field": asked.name, "detail": ", ".join(asked.choices)})
+        return meant[0] if meant else Fault("value_invalid", {"field": asked.name, "detail": _spell_choices(asked)})
     try:
         return read_text(asked, text)
     except ValueError as error:
         return Fault("value_invalid", {"field": asked.name, "detail": str(error)})
+
+
+def _spell_choices(asked: Input) -> str:
+    """Return what a choice may be, in both languages."""
+    said = (
+        dict.fromkeys(label_choice(asked.name, value, language) for language in ("zh", "en")) for value in asked.choices
+    )
+    return ", ".join(" / ".join(names) for names in said)
 
 
 def _read_reference(text: str, kind: str, find: Find) -> Any:

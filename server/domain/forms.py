@@ -272,11 +272,11 @@ def read_text(asked: Input, text: str) -> Any:
         return None
     if asked.type == "truth":
         if text.casefold() not in _YES | _NO:
-            raise ValueError("yes / no")
+            raise ValueError("是 / 否, yes / no")
         return text.casefold() in _YES
     if asked.type == "whole":
         if not re.fullmatch(r"-?[0-9]{1,16}", text):
-            raise ValueError("a whole number")
+            raise ValueError("12")
         return int(text)
     if asked.type == "money":
         return _read_money(text)
@@ -287,10 +287,10 @@ def _read_money(text: str) -> int:
     try:
         amount = Decimal(text.replace(",", "").removeprefix("¥").strip())
     except InvalidOperation:
-        raise ValueError("an amount such as 680.00") from None
+        raise ValueError("680.00") from None
     cents = amount * 100 if amount.is_finite() and abs(amount) < 10**13 else None
     if cents is None or cents != int(cents):
-        raise ValueError("an amount such as 680.00")
+        raise ValueError("680.00")
     return int(cents)
 
 
