@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from server.demo.seeding import PASSWORD
 from tests.browser.tablet import Office, Tablet, complaints_of_axe, copy_tablet, enrol_tablet
@@ -160,16 +160,15 @@ def picture(request: pytest.FixtureRequest) -> Callable[..., None]:
         if not folder:
             return
         here = page.url
+        origin = "/".join(here.split("/", 3)[:3])
+        chooser = f"{origin}/desk/language" if here.startswith(f"{origin}/desk") else f"{origin}/language"
         # What was typed a moment ago is kept while the page is left; the pictures are of the page after that.
         page.goto(here)
         for language in ("en", "zh"):
-            page.request.post(
-                f"{here.split('/', 3)[0]}//{here.split('/', 3)[2]}/language",
-                form={"language": language, "back": "/"},
-                headers={"Origin": "/".join(here.split("/", 3)[:3])},
-            )
+            page.request.post(chooser, form={"language": language, "back": "/"}, headers={"Origin": origin})
             page.goto(here)
-            page.wait_for_load_state("networkidle")
+            # A page that listens for news is never idle; what it still fetches for itself is marked.
+            expect(page.locator(".htmx-request")).to_have_count(0)
             if at:
                 page.locator(at).first.evaluate("element => element.scrollIntoView({block: 'center'})")
             (Path(folder) / f"{name}-{language}.webp").write_bytes(shrink(page.screenshot()))
