@@ -86,9 +86,8 @@ def tell_order(connection: Connection, organisation: str, called: str) -> OrderP
     order_id, body = read["order"]["id"], read["order"]["body"]
     facts = [_read_fact(entry) for entry in read["followed_by"]]
     around = {entry["id"]: (entry["kind"], entry["body"]) for entry in read["refers_to"]}
-    around |= records.bodies_of(
-        connection, organisation, _named_by([body, *(fact.body for fact in facts)]) - set(around)
-    )
+    named = _named_by([body, *(fact.body for fact in facts), *(found for _, found in around.values())])
+    around |= records.bodies_of(connection, organisation, named - set(around))
     timeline = tell_timeline(connection, organisation, order_id, {fact.id for fact in facts})
     warranty = _find_warranty(connection, organisation, body)
     files = {value for fact in facts for name, value in fact.body.items() if name.endswith("_sha256") and value}

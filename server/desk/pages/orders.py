@@ -8,11 +8,13 @@ from flask import Blueprint, redirect, render_template, request
 
 from pages.language import gettext
 from pages.wording import name_intent
+from schemas.clocks import CLOCK_LABELS
 from schemas.lifecycle import STATE_LABELS
+from schemas.people import ROLE_LABELS
 from schemas.problems import Refused
-from server.clock import unix_ms
-from server.desk.visit import finish, is_by_script, speech
-from server.services import order_list, order_page, orders_read
+from server.clock import unix_ms, utc_now
+from server.desk.visit import finish, is_by_script
+from server.services import order_list, order_page, orders_read, service_levels
 from server.services.order_list import FILTERS, NOBODY, now_utc
 from server.store.database import reading, writing
 from server.store.order_list import forget_view, list_views
@@ -63,8 +65,10 @@ def show_order(called: str) -> Any:
     who = require_person()
     with reading(wired().engine) as connection:
         order = order_page.tell_order(connection, who.organisation, called)
+        levels = service_levels.describe(connection, who.organisation, order.id, utc_now())
     page = "desk/_order.html" if is_by_script() else "desk/order.html"
-    return render_template(page, order=order, intent=name_intent, say=speech)
+    names = {"clocks": CLOCK_LABELS, "roles": ROLE_LABELS}
+    return render_template(page, order=order, levels=levels, intent=name_intent, **names)
 
 
 @blueprint.get("/find")
