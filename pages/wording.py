@@ -36,6 +36,11 @@ def spell_price(cents: int) -> str:
 
 def name_intent(intent: str) -> str:
     """Return what a person did, by the intent of his change-set; one that is unknown here is shown as it is."""
+    return (_name_acts_on_site() | _name_acts_of_office()).get(intent, intent)
+
+
+def _name_acts_on_site() -> dict[str, str]:
+    """Return what engineers do, by intent."""
     return {
         "order.travel": gettext("Set out for the order"),
         "order.arrive": gettext("Arrived on site"),
@@ -46,6 +51,26 @@ def name_intent(intent: str) -> str:
         "order.start": gettext("Work started"),
         "order.finish": gettext("Work finished"),
         "order.create": gettext("Order created"),
+        "request.create": gettext("Request taken down"),
+        "return.pack": gettext("Return packed"),
+        "training.record": gettext("Training recorded"),
+        "training.sign": gettext("Training signed"),
+        "order.findings": gettext("Findings recorded"),
+        "order.sign": gettext("Sheet signed"),
+        "check.record": gettext("Check recorded"),
+        "part.fit": gettext("Part fitted"),
+        "part.choose": gettext("Customer's choice of part recorded"),
+        "stock.move": gettext("Van stock moved"),
+        "photo.add": gettext("Photo taken"),
+        "photo.remark": gettext("Photo marked"),
+        "fact.withdraw": gettext("Entry withdrawn"),
+        "fact.bring_back": gettext("Entry brought back"),
+    }
+
+
+def _name_acts_of_office() -> dict[str, str]:
+    """Return what the office does, by intent."""
+    return {
         "order.move": gettext("State changed"),
         "order.report": gettext("Findings recorded"),
         "order.update": gettext("Order changed"),
@@ -72,19 +97,5 @@ def name_intent(intent: str) -> str:
         "request.duplicate": gettext("Request found to be a duplicate"),
         "request.rate": gettext("Service rated"),
         "demo.create": gettext("Demo data written"),
-        "request.create": gettext("Request taken down"),
-        "return.pack": gettext("Return packed"),
-        "training.record": gettext("Training recorded"),
-        "training.sign": gettext("Training signed"),
-        "order.findings": gettext("Findings recorded"),
-        "order.sign": gettext("Sheet signed"),
-        "check.record": gettext("Check recorded"),
-        "part.fit": gettext("Part fitted"),
-        "part.choose": gettext("Customer's choice of part recorded"),
-        "stock.move": gettext("Van stock moved"),
-        "photo.add": gettext("Photo taken"),
-        "photo.remark": gettext("Photo marked"),
         "inquiry.answer": gettext("Question of the office answered"),
-        "fact.withdraw": gettext("Entry withdrawn"),
-        "fact.bring_back": gettext("Entry brought back"),
-    }.get(intent, intent)
+    }
