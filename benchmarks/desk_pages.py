@@ -1,7 +1,8 @@
-"""The pages of the office at a large company: 10,000 open orders, as many ended, 200 engineers, on both databases.
+"""The pages of the office at a large company: 10,000 open orders, as many ended, 200 engineers, 2,000 conflicts.
 
-`python -m benchmarks.desk_pages` prints the table. Pages are asked of the application in this process, signed in, so
-that a figure is what the server does for one. The floor is the page on which one signs in: the same libraries, no rows.
+On both databases. `python -m benchmarks.desk_pages` prints the table. Pages are asked of the application in this
+process, signed in, so that a figure is what the server does for one. The floor is the page on which one signs in: the
+same libraries, no rows.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ CUSTOMERS: Final = 500
 MACHINES: Final = 5000
 ORDERS_OPEN: Final = 10_000
 ORDERS_ENDED: Final = 10_000
+CONFLICTS: Final = 2000
+"""Two fields of every tenth order: more than a flood leaves behind."""
 PASSWORD: Final = "benchmarks only"
 GRADES: Final = ("urgent", "important", "general", "general")
 
@@ -49,6 +52,8 @@ PAGES: Final = (
     "/desk/orders?show=unassigned",
     "/desk/orders?show=due",
     "/desk/orders/GD-7",
+    "/desk/reconcile",
+    "/desk/reconcile?page=50",
     "/desk/schedule?day=2026-11-25",
     "/desk/schedule?day=2026-11-25&span=week",
     "/desk/schedule?day=2026-11-25&order=GD-0",
@@ -136,6 +141,10 @@ def _write_company(parts: Wiring, organisation: str) -> str:
         for change in records[-ORDERS_ENDED:]
     ]
     _write(parts, organisation, ended)
+    contested = [change.id for change in records if change.kind == "work_order"][: CONFLICTS // 2]
+    for said in ("what the office wrote", "what the field wrote"):
+        new, was = dict.fromkeys(("diagnosis", "remedy"), said), dict.fromkeys(("diagnosis", "remedy"))
+        _write(parts, organisation, [Change("work_order", order, "update", new, was) for order in contested])
     return people[0]
 
 
