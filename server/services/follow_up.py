@@ -29,8 +29,16 @@ STEPS: Final = ("received", "arranged", "travelling", "working", "done")
 """What a customer sees an order go through."""
 
 _STEP_OF: Final = {
-    "received": 1, "assigned": 1, "on_hold": 3, "travelling": 2, "on_site": 3, "in_progress": 3,
-    "sent_back": 3, "finished": 4, "closed": 4, "cancelled": 0,
+    "received": 1,
+    "assigned": 1,
+    "on_hold": 3,
+    "travelling": 2,
+    "on_site": 3,
+    "in_progress": 3,
+    "sent_back": 3,
+    "finished": 4,
+    "closed": 4,
+    "cancelled": 0,
 }
 
 

@@ -1,7 +1,7 @@
 """Noting who looked at what: after each answer that showed a person a record, a file or a search.
 
 Rule 1: an address that names a record is noted unless NOT_NOTED has it: a page that is added is noted too.
-Rule 2: a search is noted with its words, a list without any is not: it says nothing about whom it was about.
+Rule 2: a search (the query's `q`) is noted with its words, a list without any is not: it is about nobody.
 Rule 3: what cannot be noted is not shown.
 """
 
@@ -18,19 +18,19 @@ from server.web.auth import PersonIdentity, caller_address
 from server.web.errors import render_problem
 from server.web.wiring import wired
 
-SEARCHES: Final[dict[str, str]] = {
-    "/trace": "search",
-    "/desk/trace": "search",
-    "/desk/journal": "journal",
-    "/desk/search": "search",
-}
-"""Addresses whose query says what was looked for -> the act."""
+JOURNAL: Final = "/desk/journal"
+TRACE: Final = "/trace"
 
-NOT_NOTED: Final = frozenset({"/static/<path:name>"})
-"""Addresses with a parameter that is no record."""
+NOT_NOTED: Final = frozenset({"/static/<path:name>", "/desk/catalogue/<kind>/suggest", "/desk/orders/find"})
+"""Addresses that show no record: what they find is noted where it is opened."""
 
 FILES: Final = ("/blobs/", ".pdf", ".csv", ".xlsx", ".zip")
 EXPORTS: Final = ("export", "/exports/")
+
+
+def look_at(record_id: str) -> None:
+    """Say which record this request shows, where its address names it otherwise, as by its number."""
+    g.looked_at = record_id
 
 
 def note_look(answer: Response) -> Response:
@@ -39,26 +39,30 @@ def note_look(answer: Response) -> Response:
     if person is None or request.method != "GET" or answer.status_code not in (200, 206, 302) or not request.url_rule:
         return answer
     rule = request.url_rule.rule.removeprefix(PREFIX)
-    act = _act_of(rule)
+    named = {name: str(value) for name, value in (request.view_args or {}).items()}
+    kind = named.pop("kind", None) or _kind_of(rule)
+    act = _act_of(rule, is_named=bool(named))
     if act is None:
         return answer
-    named = request.view_args or {}
-    subject = str(next(iter(named.values()), ""))
+    subject = g.get("looked_at") or (list(named.values())[-1] if named else "")
     detail = request.query_string.decode("utf-8", "replace") if act in ("search", "journal", "export") else ""
-    deed = Deed(person.person, act, _kind_of(rule), subject, detail, caller_address())
     try:
-        wired().journal.note(person.organisation, deed)
+        wired().journal.note(person.organisation, Deed(person.person, act, kind, subject, detail, caller_address()))
     except Refused as refused:
         return render_problem(refused.fault)
     return answer
 
 
-def _act_of(rule: str) -> str | None:
-    if rule in SEARCHES:
-        return SEARCHES[rule] if request.query_string or SEARCHES[rule] == "journal" else None
+def _act_of(rule: str, *, is_named: bool) -> str | None:
+    if rule in NOT_NOTED:
+        return None
+    if rule == JOURNAL:
+        return "journal"
     if any(part in rule for part in EXPORTS):
         return "export"
-    if rule in NOT_NOTED or not request.view_args:
+    if rule == TRACE or (request.args.get("q") and not is_named):
+        return "search"
+    if not is_named:
         return None
     return "download" if any(part in rule for part in FILES) else "read"
 

@@ -13,6 +13,7 @@ from server.store.database import reading
 from server.web import shapes
 from server.web.auth import require_person
 from server.web.blob_docs import STORAGE_PROBLEMS
+from server.web.looks import look_at
 from server.web.openapi import about, blueprint
 from server.web.wiring import wired
 from sync import receipt
@@ -68,7 +69,9 @@ def order(order_id: str) -> dict[str, Any]:
     """Show a work order, by id or number, with what it refers to and all that follows it."""
     who = require_person()
     with reading(wired().engine) as connection:
-        return orders_read.read_order(connection, who.organisation, order_id)
+        found = orders_read.read_order(connection, who.organisation, order_id)
+    look_at(found["order"]["id"])
+    return found
 
 
 @office.get("/orders/<order_id>/sheet.pdf")

@@ -7,13 +7,16 @@ from datetime import datetime
 from typing import Any, Final
 
 from flask import Blueprint, render_template, request
+from sqlalchemy import Connection
 
+import schemas
 from pages.language import gettext
 from schemas.base import UUID_PATTERN
 from schemas.journal import ACTS, KINDS
 from schemas.problems import Refused
 from server.desk.visit import speech
 from server.domain.access_rules import METHOD_LABELS
+from server.services import orders_read
 from server.services.journal import ENTRIES_MAX, search_journal
 from server.store import records
 from server.store.database import reading
@@ -35,7 +38,8 @@ def show_journal() -> Any:
     # What this process has noted and not written is part of what is asked for.
     parts.journal.write()
     with reading(parts.engine) as connection:
-        search = Search(asked["person"], asked["subject"], asked["act"], before=asked["before"])
+        subject = _find_subject(connection, who.organisation, asked["subject"])
+        search = Search(asked["person"], subject, asked["act"], before=asked["before"])
         entries = search_journal(connection, who.organisation, search, since_ms)
         wanted = {name for entry in entries for name in (entry.person, entry.subject) if _ID(name)}
         bodies = records.bodies_of(connection, who.organisation, wanted)
@@ -53,12 +57,28 @@ def show_journal() -> Any:
         names=names,
         acts=acts,
         methods={method: speech()(*words) for method, words in METHOD_LABELS.items()},
-        kinds={kind: speech()(*words) for kind, words in KINDS.items()},
+        kinds=_name_kinds(),
         asked=asked,
         people=people,
         more=more,
         days=parts.settings.journal_days,
     )
+
+
+def _find_subject(connection: Connection, organisation: str, called: str) -> str:
+    """Return the id of the order of a number; anything else is taken as it is."""
+    if not called or _ID(called):
+        return called
+    try:
+        return orders_read.find_order(connection, organisation, called)[0]
+    except Refused:
+        return called
+
+
+def _name_kinds() -> dict[str, str]:
+    """Return what people call what was looked at: kinds of records, and what addresses call them."""
+    labels = {name: kind.schema.label for name, kind in schemas.KINDS.items()}
+    return {kind: speech()(*words) for kind, words in {**labels, **KINDS}.items()}
 
 
 def _name_of(body: dict[str, Any]) -> str | None:

@@ -19,6 +19,7 @@ from server.services.order_list import FILTERS, NOBODY, now_utc
 from server.store.database import reading, writing
 from server.store.order_list import forget_view, list_views
 from server.web.auth import require_person
+from server.web.looks import look_at
 from server.web.wiring import wired
 
 blueprint = Blueprint("orders", __name__, url_prefix="/desk/orders")
@@ -66,6 +67,7 @@ def show_order(called: str) -> Any:
     with reading(wired().engine) as connection:
         order = order_page.tell_order(connection, who.organisation, called)
         levels = service_levels.describe(connection, who.organisation, order.id, utc_now())
+    look_at(order.id)
     page = "desk/_order.html" if is_by_script() else "desk/order.html"
     names = {"clocks": CLOCK_LABELS, "roles": ROLE_LABELS}
     return render_template(page, order=order, levels=levels, intent=name_intent, **names)

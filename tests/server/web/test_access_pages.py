@@ -222,15 +222,21 @@ def test_looks_are_noted_and_found_by_auditors_whose_looking_is_noted_too(house:
     dana.get(f"{PREFIX}/orders")
     dana.get(f"{PREFIX}/trace?number=MC12-0007")
     dana.get(f"{PREFIX}/orders/{house.ours.chen}")
+    dana.get(f"/desk/orders/{house.ours.number}")
+    dana.get("/desk/orders?q=Chen")
+    dana.get(f"/desk/catalogue/customer/{house.ours.chen}")
+    dana.get("/desk/catalogue/customer")
 
-    page = aud.get(f"/desk/journal?subject={house.ours.order}").text
+    page = aud.get(f"/desk/journal?subject={house.ours.number}").text
     looks = [entry for entry in journal_of(house) if entry[0] in ("read", "search", "journal")]
 
     assert house.ours.number in page and "戴娜" in page
     assert looks == [
         ("read", house.ours.order, ""),
         ("search", "", "number=MC12-0007"),
-        ("journal", "", f"subject={house.ours.order}"),
+        ("search", "", "q=Chen"),
+        ("read", house.ours.chen, ""),
+        ("journal", "", f"subject={house.ours.number}"),
     ]
     assert told(dana.get("/desk/journal?since=yesterday")) == "value_invalid"
 
