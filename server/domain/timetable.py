@@ -86,7 +86,7 @@ def find_room(shifts: Sequence[Shift], busy: Iterable[Window], earliest: datetim
 
     Work longer than a day's hours begins where a whole day is free and goes on past them.
     """
-    taken = sorted(busy)
+    taken = sorted((window for window in busy if window.end > earliest), key=_start_of)
     first_day = earliest.astimezone(PLACE_TIME).date() - timedelta(days=1)
     for number in range(SEARCH_DAYS + 2):
         for shift in shifts_on(shifts, first_day + timedelta(days=number)):
@@ -97,10 +97,16 @@ def find_room(shifts: Sequence[Shift], busy: Iterable[Window], earliest: datetim
     return None
 
 
+def _start_of(window: Window) -> datetime:
+    return window.start
+
+
 def _gaps(shift: Window, taken: Iterable[Window]) -> Iterator[Window]:
     start = shift.start
     for window in taken:
-        if window.meets(shift):
+        if window.start >= shift.end:
+            break
+        if window.end > shift.start:
             if window.start > start:
                 yield Window(start, window.start)
             start = max(start, window.end)
