@@ -127,6 +127,7 @@ def find_values(desk: Desk) -> dict[str, str]:
         "manual_id": next(iter(list_manuals(desk.bench, desk.files, machine))).id,
         "key": "item_0",
         "sha256": photo.values["thumbnail_sha256"],
+        "note_id": next(desk.store.find_by("request_note", "order_id", order.id)).id,
         "training_id": next(desk.store.find_by("training_record", "order_id", order.id)).id,
         "serial": machine.values["serial"],
     }

@@ -176,8 +176,19 @@ def _make_visits(
         else:
             needed = [{"part_id": chance.choice(parts), "quantity": 1} for _ in range(NEEDED)]
             yield Record("work_order", order.id, order.values | {"needed_parts": needed})
+        yield from _make_request(chance, order)
         for _ in range(year.facts):
             yield from _make_facts(chance, order, parts, van)
+
+
+def _make_request(chance: random.Random, order: Record) -> Iterator[Record]:
+    """Yield what a customer told of an order before the visit, and the file he sent."""
+    at, request, name = order.values["reported_at"], make_id(chance), hashlib.sha256(MANUAL).hexdigest()
+    told = {"number": f"RQ-{request[-6:]}", "state": "ordered", "channel": "web", "reported_at": at}
+    yield Record("request", request, told | {"order_id": order.id, "symptom": "异响"})
+    sent = {"request_id": request, "order_id": order.id, "author": "customer", "added_at": at, "file_sha256": name}
+    said = {"file_name": "report.pdf", "media_type": "application/pdf", "size_bytes": len(MANUAL)}
+    yield Record("request_note", make_id(chance), sent | said)
 
 
 def _make_facts(chance: random.Random, order: Record, parts: Sequence[str], van: str) -> Iterator[Record]:

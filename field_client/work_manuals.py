@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from field_client.evidence import EvidenceFolder
 from field_client.store import Record, Store, Values
 from field_client.work import OPEN_STATES, Workbench
+from field_client.work_request import list_notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,8 @@ def list_manuals(
 
 
 def list_wanted_files(store: Store) -> list[WantedFile]:
-    """Return the files of the manuals for the machines of all open orders, smallest first."""
-    orders = store.find_by("work_order", "status", *OPEN_STATES)
+    """Return the files for all open orders, smallest first: manuals of their machines, what their customers sent."""
+    orders = list(store.find_by("work_order", "status", *OPEN_STATES))
     machines = {order.values["machine_id"] for order in orders if order.values.get("machine_id")}
     wanted: dict[str, WantedFile] = {}
     for machine in map(store.find, sorted(machines)):
@@ -50,6 +51,10 @@ def list_wanted_files(store: Store) -> list[WantedFile]:
             if name := manual.values.get("file_sha256"):
                 kind = manual.values.get("media_type") or "application/octet-stream"
                 wanted[name] = WantedFile(name, manual.values.get("size_bytes"), kind)
+    for note in list_notes(store, *(order.id for order in orders)):
+        if name := note.values.get("file_sha256"):
+            kind = note.values.get("media_type") or "application/octet-stream"
+            wanted[name] = WantedFile(name, note.values.get("size_bytes"), kind)
     return sorted(wanted.values(), key=lambda file: (file.size_bytes or 0, file.sha256))
 
 

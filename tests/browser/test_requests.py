@@ -71,6 +71,9 @@ def test_a_customer_scans_reports_and_follows_while_the_dispatcher_decides(
     phone.get_by_role("button", name="English").click()
     expect(phone.get_by_text("Visit arranged")).to_be_visible()
     phone.context.close()
+    desk.locator(".facts a.number").click()
+    expect(desk.get_by_role("region", name="请求")).to_contain_text("现在完全不转了")
+    expect(desk.get_by_role("region", name="请求").get_by_role("link", name="焦.jpg")).to_be_visible()
 
 
 def write_fix(desk: Page) -> None:

@@ -12,6 +12,14 @@ TUS: Final = {"Tus-Resumable": "1.0.0"}
 BYTES: Final = {**TUS, "Content-Type": "application/offset+octet-stream"}
 FILE: Final = b"a photo of ours"
 
+PAGES: Final = ("/desk", "/static", "/favicon.ico", "/01/", "/report", "/follow/")
+"""What the addresses of pages begin with; all others are a program's, below PREFIX."""
+
+
+def is_page(path: str) -> bool:
+    """Tell whether an address of the table of access is a page's, or of what pages load."""
+    return path.startswith(PAGES)
+
 
 class Form(dict[str, str]):
     """The fields of a form of our pages, as a browser sends it that says where it comes from."""

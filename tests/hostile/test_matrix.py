@@ -30,7 +30,7 @@ from server.web.access import ACCESS, PREFIX, access_of
 from sync import chain, zstd
 from sync.changeset import Change
 from tests.cast import PASSWORD, Company, Device, accept
-from tests.hostile.honest_requests import BYTES, FILE, REQUESTS, Form, Request
+from tests.hostile.honest_requests import BYTES, FILE, REQUESTS, Form, Request, is_page
 from tests.server.web.conftest import DocumentedClient, House, make_settings, problem_of
 
 NAMES: Final = {
@@ -39,8 +39,6 @@ NAMES: Final = {
 }
 DEVICES: Final = ("our device", "our revoked device", "our frozen device", "their device", "unknown device")
 CALLERS: Final = ("anybody", *NAMES, *DEVICES)
-
-PAGES: Final = ("/desk", "/static", "/favicon.ico", "/01/", "/report", "/follow/")
 
 SENTINEL: Final = "SENTINEL-7f3a"
 """Stands in every text of our company that a stranger must not see."""
@@ -107,8 +105,7 @@ class Ground:
 
     def address(self, path: str) -> str:
         """Return the address of a path, which is a page's where there is one, else a program's."""
-        is_page = any(page and path.startswith(page) for page in PAGES)
-        return path if is_page else PREFIX + path
+        return path if is_page(path) else PREFIX + path
 
     def _headers_of(self, caller: str, method: str, path: str, body: bytes, route: str) -> dict[str, str]:
         device, token = self.devices[caller]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, Response, render_template, request
 
 from field_client.ui.pages.sheet import describe_sheet
 from field_client.ui.visit import finish, open_desk
@@ -17,6 +17,7 @@ from field_client.work_machine import read_machine
 from field_client.work_moves import arrive, hold, put_back, travel
 from field_client.work_page import read_page
 from field_client.work_readiness import check_readiness
+from field_client.work_request import NOTE_PHOTOS, SHEET, find_note, list_requests
 from field_client.work_undo import find_undoable, undo
 from pages.language import choose_language, gettext
 from pages.wording import name_intent
@@ -81,10 +82,29 @@ def show(order_id: str) -> str:
         lines=LINES,
         missing=find_missing(desk.bench, order_id) if status == "in_progress" else (),
         inquiries=list_inquiries(desk.bench, order_id),
+        requests=list_requests(desk.bench, desk.files, find_order(desk.bench, order_id).id),
+        sheet_fields=SHEET,
         latest=find_undoable(desk.bench, order_id),
         name_act=name_act,
         name_intent=name_intent,
     )
+
+
+@blueprint.get("/<order_id>/notes/<note_id>")
+def open_note(order_id: str, note_id: str) -> Response:
+    """Open a file that the customer sent; what is no photo is saved and not shown."""
+    desk = open_desk()
+    find_order(desk.bench, order_id)
+    name = find_note(desk.bench, note_id)["file_sha256"]
+    if not desk.files.holds(name):
+        raise Refused("blob_unknown")
+    kind = desk.files.describe(name).media_type
+    with desk.files.open(name) as stream:
+        answer = Response(stream.read(), mimetype=kind if kind in NOTE_PHOTOS else "application/octet-stream")
+    answer.headers["Cache-Control"] = "no-store"
+    if kind not in NOTE_PHOTOS:
+        answer.headers["Content-Disposition"] = "attachment"
+    return answer
 
 
 @blueprint.post("/<order_id>/move")
