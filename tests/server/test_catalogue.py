@@ -10,6 +10,7 @@ from sqlalchemy import text
 from schemas import KINDS
 from schemas.problems import Refused
 from server.domain.catalogue import ENTRIES
+from server.domain.columns import columns_of
 from server.keys import new_id
 from server.services import catalogue, catalogue_edit
 from server.services.catalogue import Listing
@@ -217,3 +218,18 @@ def test_what_is_shown_of_each_kind_is_declared() -> None:
         assert named <= declared, entry.kind
         sections = [name for _, names in entry.sections for name in names if name in declared]
         assert len(sections) == len(set(sections)), entry.kind
+
+
+def test_who_may_do_what_is_not_changed_with_the_master_data(firm: Firm) -> None:
+    args = (firm.engine, firm.office, firm.id, firm.company.dana)
+    wei = firm.company.wei
+    seen = firm.body(wei)
+
+    write(firm, "person", wei, {**seen, "roles": ["admin"], "phone": "1"}, seen)
+    fresh = catalogue_edit.create(*args, "person", {"name": "新人", "roles": ["admin"], "active": False})
+
+    assert (firm.body(wei)["roles"], firm.body(wei)["phone"]) == (["engineer"], "1")
+    assert (firm.body(fresh)["roles"], firm.body(fresh)["active"]) == (["engineer"], True)
+    with pytest.raises(Refused, match="role_not_allowed"):
+        catalogue_edit.withdraw(*args, "person", firm.company.dana)
+    assert {"roles", "active"}.isdisjoint(column.name for column in columns_of("person"))
