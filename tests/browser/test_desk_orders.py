@@ -11,10 +11,7 @@ from tests.browser.tablet import Office
 TABLET = {"width": 1024, "height": 768}
 
 
-def test_the_strip_leads_to_what_needs_somebody(
-    desk: Page, accessible: Callable[[Page], None], picture: Callable[..., None]
-) -> None:
-    picture(desk, "desk-orders")
+def test_the_strip_leads_to_what_needs_somebody(desk: Page, accessible: Callable[[Page], None]) -> None:
     strip = desk.get_by_role("navigation", name="待处理")
     expect(strip.get_by_role("link")).to_have_count(8)
     accessible(desk)
@@ -58,13 +55,10 @@ def test_a_view_is_saved_and_forgotten(desk: Page) -> None:
     expect(desk.get_by_role("link", name="早上先看")).to_have_count(0)
 
 
-def test_work_is_sent_back_with_a_word_and_not_without_one(
-    desk: Page, accessible: Callable[[Page], None], picture: Callable[..., None]
-) -> None:
+def test_work_is_sent_back_with_a_word_and_not_without_one(desk: Page, accessible: Callable[[Page], None]) -> None:
     desk.goto(desk.url.split("/desk")[0] + "/desk/orders?show=finished")
     desk.locator("tbody a.number").first.click()
     expect(desk.get_by_role("heading", name="工程师已完工")).to_be_visible()
-    picture(desk, "desk-order")
     accessible(desk)
     desk.get_by_role("button", name="退回").click()
     expect(desk.locator(".refusal:not(:empty)")).to_contain_text("field_missing")
