@@ -60,7 +60,7 @@ def open_office(stage: Stage) -> str:
     stage.say("派工员戴娜受理报修，派给卫东明。", "Dana the dispatcher takes a call and assigns it to Wei.")
     at = (datetime.now(UTC) + timedelta(hours=3)).strftime("%Y-%m-%dT%H:00:00Z")
     asked = ["--machine", MACHINE, "--grade", "urgent", "--engineer", "wei", "--appointment", at]
-    term = ["--term", "标准服务 · 紧急", "--symptom", "转速不稳，有异响 / unsteady speed, noise"]
+    term = ["--term", "标准服务（A）", "--symptom", "转速不稳，有异响 / unsteady speed, noise"]
     number = re.search(r"GD\d+", stage.office("orders", "create", "--by", "dana", *asked, *term))
     stage.expect(number is not None, "工单已编号", "the order has a number")
     assert number is not None

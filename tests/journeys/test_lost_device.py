@@ -21,7 +21,7 @@ from server.store.database import open_engine, reading
 from server.store.tables import KeptAside, Wipe
 from tests.source_tree import ROOT
 
-ORDER = ("--machine", "MC12-2403-0018", "--grade", "urgent", "--engineer", "wei", "--term", "标准服务 · 紧急")
+ORDER = ("--machine", "MC12-2403-0018", "--grade", "urgent", "--engineer", "wei", "--term", "标准服务（A）")
 
 NAME = "Wei's phone"
 

@@ -88,7 +88,7 @@ def stage(tmp_path: Path) -> Iterator[NoisyStage]:
 
 def work_a_day(stage: NoisyStage) -> list[str]:
     """Enrol a device, work, sync, and be refused in every way; return the secrets that were used."""
-    asked = ["--machine", MACHINE, "--grade", "urgent", "--engineer", "wei", "--term", "标准服务 · 紧急"]
+    asked = ["--machine", MACHINE, "--grade", "urgent", "--engineer", "wei", "--term", "标准服务（A）"]
     order = stage.office("orders", "create", "--by", "dana", *asked, "--symptom", SYMPTOM, f"phone={PHONE}")
     number = re.search(r"GD\d+", order)
     invitation = re.search(r"gongdan-enrol:\S+#([A-Z2-7]{20})", stage.office("enrol", "--person", "wei"))
