@@ -60,7 +60,7 @@ pairs: setup ## Edit COUNT orders from two sides at once, through several proces
 bench: setup $(JS_STAMP) ## Measure against the figures in docs/performance.md
 	$(BIN)/python -m benchmarks
 
-pictures: setup $(JS_STAMP) ## Take the pictures of docs/field_guide.md anew
+pictures: setup $(JS_STAMP) ## Take the pictures of the guides anew
 	$(BIN)/pytest tests/browser --pictures=docs/pictures
 
 FUZZ_S ?= 600

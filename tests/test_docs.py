@@ -155,8 +155,9 @@ def test_every_link_leads_somewhere(documents: list[Document]) -> None:
     assert broken == []
 
 
-def test_the_guide_shows_every_step_in_both_languages_with_small_pictures() -> None:
-    shown = {link for link in read_document("docs/field_guide.md").links if link.startswith("pictures/")}
+def test_the_guides_show_every_step_in_both_languages_with_small_pictures() -> None:
+    guides = [read_document(f"docs/{name}.md") for name in ("field_guide", "dispatcher_guide")]
+    shown = {link for guide in guides for link in guide.links if link.startswith("pictures/")}
     sizes = {f"pictures/{file.name}": file.stat().st_size for file in (ROOT / "docs" / "pictures").iterdir()}
 
     assert shown == sizes.keys()

@@ -61,7 +61,7 @@ def cells_of(entry: Entry, names: Names) -> list[Cell]:
     marked = {side: [(text, False)] for side, text in told.items()}
     if min(len(told["office"]), len(told["incoming"])) >= MARKED_LEAST:
         marked["office"], marked["incoming"] = mark_differences(told["office"], told["incoming"])
-    titles = {"base": gettext("Base"), "office": gettext("Office"), "incoming": gettext("Field")}
+    titles = {"base": gettext("Base"), "office": gettext("Office"), "incoming": gettext("From the field")}
     origins = {"base": None, "office": entry.office_origin, "incoming": entry.incoming_origin}
     return [
         Cell(side, titles[side], str(place), marked[side], _file_of(value), origins[side])

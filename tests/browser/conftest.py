@@ -88,9 +88,9 @@ def phone(context: BrowserContext, tablet: Tablet) -> Iterator[Page]:
     assert faults == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def desk_office(seeded_office: Office, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    """The demo company's server, which answers all the while; what a test of the desk writes, the next one finds."""
+    """The demo company's server, which answers all the while; what a test writes, the next one of its module finds."""
     office = Office(tmp_path_factory.mktemp("desk") / "office")
     shutil.copytree(seeded_office.folder, office.folder)
     with office.plugged_in():

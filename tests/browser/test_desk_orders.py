@@ -73,10 +73,11 @@ def test_work_is_sent_back_with_a_word_and_not_without_one(desk: Page, accessibl
 def test_an_open_list_shows_what_somebody_else_changed(sign_in: Callable[..., Page], desk_office: Office) -> None:
     page = sign_in("dana", viewport=TABLET)
     other = sign_in("gao", language="en-US")
-    expect(page.locator("body[data-heard=yes]")).to_be_attached()
     order = other.request.get(f"{desk_office.address}/api/v1/orders?status=received&limit=1").json()["orders"][0]
+    page.goto(f"{desk_office.address}/desk/orders?q={order['number']}")
     row = page.locator("tbody tr", has_text=order["number"])
     expect(row).to_be_visible()
+    expect(page.locator("body[data-heard=yes]")).to_be_attached()
 
     change = {"kind": "work_order", "id": order["id"], "op": "update"}
     change |= {"set": {"status": "cancelled"}, "was": {"status": "received"}}
