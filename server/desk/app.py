@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, g
 
 from pages import assets
 from pages.assets import OWN_CONFIG, static_address
@@ -15,7 +15,7 @@ from pages.wording import spell_bytes, spell_price, spell_span
 from schemas.shown_text import show_text
 from server.desk.live import Listeners
 from server.desk.pages import BLUEPRINTS, NAVIGATION
-from server.desk.visit import answer_refusals, send_policy, speech, take_words
+from server.desk.visit import answer_refusals, note_log_end, send_policy, speech, take_words
 from server.desk.wording import name_urgency, spell_ago, spell_left, spell_moment
 from server.services.order_page import find_marks
 from server.web.auth import PersonIdentity, find_person
@@ -34,6 +34,7 @@ def register_desk(app: Flask, parts: Wiring) -> None:
     for page in BLUEPRINTS:
         desk.register_blueprint(page)
     answer_refusals(desk)
+    desk.before_request(note_log_end)
     desk.after_request(send_policy)
     desk.context_processor(_tell_about_visit)
     app.register_blueprint(desk)
@@ -65,7 +66,7 @@ def _speak(app: Flask) -> None:
 
 def _tell_about_visit() -> dict[str, Any]:
     who = find_person()
-    return {"who": who, "navigation": _navigation_of(who) if who else ()}
+    return {"who": who, "navigation": _navigation_of(who) if who else (), "log_end": g.get("log_end", "")}
 
 
 def _navigation_of(who: PersonIdentity) -> list[tuple[str, str, str]]:

@@ -2,16 +2,19 @@
 
 Rule 1: one thread of each process looks at the ends of the logs while anybody listens; nobody's page asks by itself.
 Rule 2: an event says that the log has grown, never what it holds: the page asks for what it shows, as its reader may.
-Rule 3: a stream holds a thread of the server, so their number has a limit, and each ends after a while: the browser
+Rule 3: a page says up to which log position it shows things, so that nothing between its making and its listening is
+        missed; when it comes back after a break it says what it heard last (Last-Event-ID).
+Rule 4: a stream holds a thread of the server, so their number has a limit, and each ends after a while: the browser
         comes back by itself, and is asked again who it is.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Final
+from weakref import finalize
 
 from sqlalchemy import Engine
 
@@ -33,6 +36,27 @@ AGAIN_MS: Final = 2000
 BUSY_S: Final = 30
 
 
+class Stream:
+    """The events for one page. It gives its place back when it is closed or nobody holds it, also if it never began."""
+
+    def __init__(self, events: Iterator[str], leave: Callable[[], None]) -> None:
+        """Stream `events`; `leave` gives the place back."""
+        self._events = events
+        self._leave = finalize(self, leave)
+
+    def __iter__(self) -> Stream:
+        """Return itself."""
+        return self
+
+    def __next__(self) -> str:
+        """Return the next event, or what keeps the line alive."""
+        return next(self._events)
+
+    def close(self) -> None:
+        """End it."""
+        self._leave()
+
+
 class Listeners:
     """Wakes the streams of one process when the log of their organisation has grown."""
 
@@ -44,8 +68,8 @@ class Listeners:
         self._streams = 0
         self._is_looking = False
 
-    def listen(self, organisation: str) -> Iterator[str]:
-        """Return a stream of events for a page of an organisation.
+    def listen(self, organisation: str, seen: int | None) -> Stream:
+        """Return a stream of events for a page of an organisation that shows what stood at a log position, if known.
 
         Raises Refused with `server_busy` when too many listen.
         """
@@ -56,25 +80,25 @@ class Listeners:
             if not self._is_looking:
                 self._is_looking = True
                 threading.Thread(target=self._look, name="listeners", daemon=True).start()
-        return self._stream(organisation)
+        return Stream(self._stream(organisation, seen), self._leave)
 
-    def _stream(self, organisation: str) -> Iterator[str]:
-        try:
-            yield f"retry: {AGAIN_MS}\n\n"
-            ends_at, known = monotonic() + STREAM_S, self._ends.get(organisation)
-            while monotonic() < ends_at:
-                end = self._await_end(organisation, known)
-                # The first look only says where the log ends.
-                yield f"event: changed\ndata: {end}\n\n" if known is not None and end != known else ": here\n\n"
-                known = end
-        finally:
-            with self._changed:
-                self._streams -= 1
+    def _stream(self, organisation: str, seen: int | None) -> Iterator[str]:
+        yield f"retry: {AGAIN_MS}\n\n"
+        ends_at = monotonic() + STREAM_S
+        while monotonic() < ends_at:
+            end = self._await_end(organisation, seen)
+            is_news = seen is not None and end not in (None, seen)
+            yield f"id: {end}\nevent: changed\ndata: {end}\n\n" if is_news else ": here\n\n"
+            seen = seen if end is None else end
 
-    def _await_end(self, organisation: str, known: int | None) -> int | None:
-        """Return where the log ends once that is another place than `known`, or after a beat."""
+    def _leave(self) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._ends.get(organisation) != known, BEAT_S)
+            self._streams -= 1
+
+    def _await_end(self, organisation: str, seen: int | None) -> int | None:
+        """Return where the log ends once that is another place than `seen`, or after a beat; None while unknown."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._ends.get(organisation) not in (None, seen), BEAT_S)
             return self._ends.get(organisation)
 
     def _look(self) -> None:
@@ -89,7 +113,8 @@ class Listeners:
             paused.wait(LOOK_EVERY_S)
             with self._changed:
                 if not self._streams:
-                    self._is_looking = False
+                    # Whoever listens next must not take an old end for news.
+                    self._is_looking, self._ends = False, {}
                     return
 
     def _tell(self, ends: dict[str, int]) -> None:

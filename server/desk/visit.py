@@ -14,6 +14,8 @@ from pages.speech import Speech
 from schemas.problems import Fault, Refused
 from server.event_log import EVENTS
 from server.request_trace import current_trace_id
+from server.services.log_following import read_position
+from server.web.auth import find_person
 from server.web.notes import notes
 from server.web.wiring import wired
 from sync.trace_context import shorten
@@ -115,6 +117,13 @@ def show_refusal(fault: Fault) -> Response:
         answer = make_response(render_template(page, sentence=sentence, code=fault.code), fault.problem.status)
     answer.headers[REFUSAL_HEADER] = fault.code
     return answer
+
+
+def note_log_end() -> None:
+    """Note up to where a page will show things, before it reads any of them."""
+    who = find_person()
+    if who is not None and request.method == "GET" and not is_by_script():
+        g.log_end = read_position(wired().engine, who.organisation)
 
 
 def send_policy(answer: Response) -> Response:

@@ -35,6 +35,12 @@ def read_positions(engine: Engine) -> dict[str, int]:
         return {row.organisation: row.position for row in connection.execute(select(*columns))}
 
 
+def read_position(engine: Engine, organisation: str) -> int:
+    """Return the end of an organisation's log."""
+    with reading(engine) as connection:
+        return _read_end(connection, organisation)
+
+
 def count_unfollowed(engine: Engine, organisation: str, name: str) -> int:
     """Return how many entries of an organisation's log what is called `name` does not follow yet."""
     with reading(engine) as connection:

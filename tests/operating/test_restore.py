@@ -88,7 +88,9 @@ def on_sqlite(tmp_path: Path) -> Iterator[Shop]:
                 left.rename(tmp_path / left.name)
             run(site, "restore", str(tmp_path / "backup"))
 
-        yield open_shop(site, lambda: run(site, "backup", str(tmp_path / "backup")) and None, restore)
+        shop = open_shop(site, lambda: run(site, "backup", str(tmp_path / "backup")) and None, restore)
+        yield shop
+        shop.firm.engine.dispose()
 
 
 @pytest.fixture
@@ -107,7 +109,9 @@ def on_postgresql(tmp_path: Path, postgres_server: PostgresServer) -> Iterator[S
         run(site, "rotate-epoch")
 
     with running_site(tmp_path, postgres_server.url_of(name), processes=1) as site:
-        yield open_shop(site, lambda: dump_with("pg_dump", "--format=custom", f"--file={dump}", name), restore)
+        shop = open_shop(site, lambda: dump_with("pg_dump", "--format=custom", f"--file={dump}", name), restore)
+        yield shop
+        shop.firm.engine.dispose()
     postgres_server.drop_database(name)
 
 

@@ -23,15 +23,18 @@
     let news = null;
     let waiting = null;
     let missed = false;
+    let told = 0;
     const tell = () => {
       if (document.hidden) {
         missed = true;
         return;
       }
+      // At most one a second while much happens, and always one behind the last.
       waiting ??= setTimeout(() => {
         waiting = null;
+        told = Date.now();
         document.body.dispatchEvent(new CustomEvent("gongdan:changed"));
-      }, 100);
+      }, Math.max(0, told + 1000 - Date.now()));
     };
     const listen = () => {
       news = new EventSource(live);
