@@ -41,7 +41,7 @@ def open_provider(*redirects: str) -> Iterator[str]:
 def settings_of(issuer: str, **more: object) -> OidcProvider:
     """Return the settings of a provider as an operator would write them."""
     known: dict[str, object] = {
-        "name": "work",
+        "name": "sso",
         "label": "公司账号",
         "label_en": "Company account",
         "issuer": issuer,

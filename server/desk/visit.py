@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal, cast
+from typing import Final, Literal, cast
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, session
-from werkzeug.exceptions import HTTPException
 
 from pages.language import choose_language
 from pages.speech import Speech
-from schemas.problems import Fault, Refused
-from server.event_log import EVENTS
-from server.request_trace import current_trace_id
+from schemas.problems import Fault
 from server.services.log_following import read_position
 from server.web.auth import find_person
+from server.web.errors import show_failures
 from server.web.notes import notes
 from server.web.wiring import wired
-from sync.trace_context import shorten
 
 Tone = Literal["done", "warning", "refused"]
 
@@ -97,9 +94,7 @@ def is_local(path: str) -> bool:
 
 def answer_refusals(pages: Blueprint) -> None:
     """Show refusals as pages; to a script, as a sentence that it puts into the form, where all that was typed stays."""
-    pages.register_error_handler(Refused, lambda refusal: show_refusal(refusal.fault))
-    pages.register_error_handler(HTTPException, _show_wrong_request)
-    pages.register_error_handler(Exception, _show_failure)
+    show_failures(pages, show_refusal)
 
 
 def show_refusal(fault: Fault) -> Response:
@@ -139,22 +134,3 @@ def _ask_to_sign_in() -> Response:
     if is_by_script():
         return Response(status=401, headers={"HX-Redirect": to})
     return cast(Response, redirect(to, 303))
-
-
-def _show_wrong_request(error: HTTPException) -> Any:
-    status = error.code or 500
-    if status < 400 or error.response is not None:
-        return error
-    if status >= 500:
-        return _show_failure(error)
-    fault = {
-        404: Fault("not_found", {"what": request.path}),
-        405: Fault("method_not_allowed"),
-        413: Fault("body_too_large", {"limit": request.max_content_length}),
-    }
-    return show_refusal(fault.get(status) or Fault("malformed", {"detail": error.name}))
-
-
-def _show_failure(error: Exception) -> Response:
-    EVENTS.error("failed", exc_info=error)
-    return show_refusal(Fault("internal", {"trace": shorten(current_trace_id())}))

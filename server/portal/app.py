@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from flask import Blueprint, Flask, Response, make_response, render_template, request
-from werkzeug.exceptions import HTTPException
+from flask import Blueprint, Flask, Response, make_response, render_template
 
 from pages.assets import OWN_CONFIG
 from pages.language import CATALOGUE_CONFIG, choose_language
-from schemas.problems import Fault, Refused
-from server.event_log import EVENTS
+from schemas.problems import Fault
 from server.portal.pages import BLUEPRINTS
-from server.request_trace import current_trace_id
 from server.services.notice_texts import spell_moment
+from server.web.errors import show_failures
 from server.web.notes import notes
-from sync.trace_context import shorten
 
 HOME: Final = Path(__file__).parent
 
@@ -42,9 +39,7 @@ def register_portal(app: Flask) -> None:
     portal = Blueprint("portal", __name__, template_folder="templates")
     for page in BLUEPRINTS:
         portal.register_blueprint(page)
-    portal.register_error_handler(Refused, lambda refusal: show_refusal(refusal.fault))
-    portal.register_error_handler(HTTPException, _show_wrong_request)
-    portal.register_error_handler(Exception, _show_failure)
+    show_failures(portal, show_refusal)
     portal.after_request(_send_policy)
     app.register_blueprint(portal)
     app.jinja_env.filters["told_moment"] = spell_moment
@@ -57,25 +52,6 @@ def show_refusal(fault: Fault) -> Response:
     answer = make_response(page, fault.problem.status)
     answer.headers[REFUSAL_HEADER] = fault.code
     return answer
-
-
-def _show_wrong_request(error: HTTPException) -> Any:
-    status = error.code or 500
-    if status < 400 or error.response is not None:
-        return error
-    if status >= 500:
-        return _show_failure(error)
-    fault = {
-        404: Fault("not_found", {"what": request.path}),
-        405: Fault("method_not_allowed"),
-        413: Fault("body_too_large", {"limit": request.max_content_length}),
-    }
-    return show_refusal(fault.get(status) or Fault("malformed", {"detail": error.name}))
-
-
-def _show_failure(error: Exception) -> Response:
-    EVENTS.error("failed", exc_info=error)
-    return show_refusal(Fault("internal", {"trace": shorten(current_trace_id())}))
 
 
 def _send_policy(answer: Response) -> Response:

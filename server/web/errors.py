@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from flask import Flask, Response, request
+from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from schemas.problems import Fault, Refused
@@ -29,6 +29,31 @@ def register_errors(app: Flask) -> None:
     app.register_error_handler(Refused, lambda error: render_problem(error.fault))
     app.register_error_handler(HTTPException, _answer_http_error)
     app.register_error_handler(Exception, _answer_unexpected)
+
+
+def show_failures(pages: Blueprint, show: Callable[[Fault], Response]) -> None:
+    """Make pages answer every refusal and failure with what `show` makes of it."""
+
+    def show_failure(error: Exception) -> Response:
+        EVENTS.error("failed", exc_info=error)
+        return show(Fault("internal", {"trace": shorten(current_trace_id())}))
+
+    def show_wrong_request(error: HTTPException) -> Response | HTTPException:
+        status = error.code or 500
+        if status < 400 or error.response is not None:
+            return error
+        if status >= 500:
+            return show_failure(error)
+        fault = {
+            404: Fault("not_found", {"what": request.path}),
+            405: Fault("method_not_allowed"),
+            413: Fault("body_too_large", {"limit": request.max_content_length}),
+        }
+        return show(fault.get(status) or Fault("malformed", {"detail": error.name}))
+
+    pages.register_error_handler(Refused, lambda refusal: show(refusal.fault))
+    pages.register_error_handler(HTTPException, show_wrong_request)
+    pages.register_error_handler(Exception, show_failure)
 
 
 def explain_failures(

@@ -21,7 +21,7 @@ from tests.oidc import open_provider
 
 PROVIDER = """
 [[provider]]
-name = "work"
+name = "sso"
 label = "公司账号"
 label_en = "Company account"
 issuer = "{issuer}"
@@ -121,7 +121,7 @@ def test_somebody_signs_in_by_a_provider(
     office = OfficeWithProvider(tmp_path / "office", providers=str(tmp_path / "providers.toml"))
     shutil.copytree(seeded_office.folder, office.folder)
     context = browser.new_context(locale="zh-CN")
-    with open_provider(f"{office.address}/desk/oidc/work/back") as issuer:
+    with open_provider(f"{office.address}/desk/oidc/sso/back") as issuer:
         Path(office.providers).write_text(PROVIDER.format(issuer=issuer), encoding="utf-8")
         with office.plugged_in():
             page = context.new_page()

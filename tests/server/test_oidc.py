@@ -25,7 +25,7 @@ from tests.cast import PASSWORD
 from tests.oidc import BASE_URL, Visitor, open_provider, settings_of
 from tests.server.builders import Firm, update
 
-BACK = f"{BASE_URL}/desk/oidc/work/back"
+BACK = f"{BASE_URL}/desk/oidc/sso/back"
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def open_providers(issuer: str, **more: object) -> Providers:
 
 def come_back(providers: Providers, name: str = "dana", **altered: str) -> Claims:
     """Sign in at the provider and come back, with some of the query altered."""
-    address, attempt = providers.begin("work")
+    address, attempt = providers.begin("sso")
     query = Visitor().sign_in(address, name, BACK)
     return providers.finish(attempt, {**query, **altered})
 
@@ -65,8 +65,8 @@ def test_an_altered_return_is_refused(issuer: str, altered: dict[str, str]) -> N
 
 def test_the_return_of_another_browser_or_a_second_time_is_refused(issuer: str) -> None:
     providers = open_providers(issuer)
-    address, mine = providers.begin("work")
-    _address, theirs = providers.begin("work")
+    address, mine = providers.begin("sso")
+    _address, theirs = providers.begin("sso")
     query = Visitor().sign_in(address, "dana", BACK)
 
     for attempt in (theirs, replace(mine, verifier=theirs.verifier), replace(mine, nonce=theirs.nonce)):
@@ -85,9 +85,9 @@ def test_a_wrong_secret_and_an_unknown_client_are_refused(issuer: str) -> None:
 
 def test_who_shows_himself_again_signs_in_again(issuer: str) -> None:
     providers, visitor = open_providers(issuer), Visitor()
-    address, first = providers.begin("work")
+    address, first = providers.begin("sso")
     providers.finish(first, visitor.sign_in(address, "dana", BACK))
-    address, again = providers.begin("work", is_again=True)
+    address, again = providers.begin("sso", is_again=True)
 
     asked = visitor.session.get(address, timeout=10)
     claims = providers.finish(again, visitor.sign_in(address, "dana", BACK))
@@ -97,19 +97,19 @@ def test_who_shows_himself_again_signs_in_again(issuer: str) -> None:
 
 
 def test_signing_out_leads_to_the_provider(issuer: str) -> None:
-    address = open_providers(issuer).sign_out_address("work", "/desk/sign-in")
+    address = open_providers(issuer).sign_out_address("sso", "/desk/sign-in")
 
     assert address is not None and address.startswith(f"{issuer}/session/end?client_id=gongdan")
-    assert Providers((), BASE_URL).sign_out_address("work", "/desk/sign-in") is None
+    assert Providers((), BASE_URL).sign_out_address("sso", "/desk/sign-in") is None
 
 
 def test_nobody_answers_or_another_answers(issuer: str) -> None:
     with pytest.raises(Refused, match="provider_away"):
-        open_providers("http://127.0.0.1:9").begin("work")
+        open_providers("http://127.0.0.1:9").begin("sso")
     with pytest.raises(Refused, match="provider_away"):
-        open_providers(f"{issuer}/elsewhere").begin("work")
+        open_providers(f"{issuer}/elsewhere").begin("sso")
     with pytest.raises(Refused, match="provider_refused"):
-        open_providers(issuer.replace("127.0.0.1", "localhost")).begin("work")
+        open_providers(issuer.replace("127.0.0.1", "localhost")).begin("sso")
     with pytest.raises(Refused, match="provider_unknown"):
         open_providers(issuer).begin("other")
 
@@ -174,7 +174,7 @@ def forger() -> Iterator[Forger]:
 def finish_with(forger: Forger, spell: Callable[[dict[str, Any]], str], **claims: object) -> str:
     """Return the subject who comes back with a token, or the code of the refusal and what was wrong."""
     providers = open_providers(forger.issuer)
-    _address, attempt = providers.begin("work")
+    _address, attempt = providers.begin("sso")
     forger.answer = lambda: spell(forger.claims(**{"nonce": attempt.nonce, **claims}))
     try:
         return providers.finish(attempt, {"code": "x", "state": attempt.state}).subject
@@ -224,9 +224,9 @@ def test_a_token_counts_with_a_published_key_only(forger: Forger) -> None:
 
 def test_a_key_that_was_published_since_is_fetched(forger: Forger) -> None:
     providers = open_providers(forger.issuer)
-    providers.begin("work")
+    providers.begin("sso")
     forger.key = RSAKey.generate_key(2048, {"kid": "two"})
-    _address, attempt = providers.begin("work")
+    _address, attempt = providers.begin("sso")
     forger.answer = lambda: forger.sign(forger.claims(attempt.nonce))
 
     assert providers.finish(attempt, {"code": "x", "state": attempt.state}).subject == "dana"

@@ -253,7 +253,7 @@ def test_of_another_company_the_journal_says_nothing(house: House) -> None:
 @pytest.fixture
 def with_provider(house: House, tmp_path: Path) -> Iterator[tuple[House, str]]:
     """Our server with a real OpenID provider, and where that sends browsers back to."""
-    back = f"{BASE_URL}/desk/oidc/work/back"
+    back = f"{BASE_URL}/desk/oidc/sso/back"
     with open_provider(back) as issuer:
         provider = settings_of(issuer, organisation=house.ours.organisation)
         trusted = replace(provider, name="trusted", second_factor=True)
@@ -268,9 +268,9 @@ def with_provider(house: House, tmp_path: Path) -> Iterator[tuple[House, str]]:
 
 def come_back(client: FlaskClient, name: str, back: str, more: str = "") -> TestResponse:
     """Go to the provider, sign in there, and come back."""
-    sent = client.get(f"/desk/oidc/work?to=/desk/fleet{more}")
+    sent = client.get(f"/desk/oidc/sso?to=/desk/fleet{more}")
     query = Visitor().sign_in(sent.headers["Location"], name, back)
-    return client.get("/desk/oidc/work/back", query_string=query)
+    return client.get("/desk/oidc/sso/back", query_string=query)
 
 
 def test_somebody_signs_in_by_a_provider(with_provider: tuple[House, str]) -> None:
@@ -281,14 +281,14 @@ def test_somebody_signs_in_by_a_provider(with_provider: tuple[House, str]) -> No
     came = come_back(client, "dana", back)
     inside = client.get("/desk/fleet")
     stranger = come_back(house.client(), "stranger", back)
-    another_browser = house.client().get("/desk/oidc/work/back?state=x&code=x")
+    another_browser = house.client().get("/desk/oidc/sso/back?state=x&code=x")
     out = send(client, "/desk/sign-out")
-    leads_on = client.get("/desk/oidc/work/out")
+    leads_on = client.get("/desk/oidc/sso/out")
 
     assert "公司账号" in offered or "Company account" in offered
     assert told(came) == "/desk/fleet" and inside.status_code == 200
     assert told(stranger) == "identity_unknown" and told(another_browser) == "provider_refused"
-    assert told(out) == "/desk/sign-in?from=work" and "/session/end?" in told(leads_on)
+    assert told(out) == "/desk/sign-in?from=sso" and "/session/end?" in told(leads_on)
     assert ("sign_in", house.ours.dana, "oidc") in journal_of(house)
 
 
