@@ -20,6 +20,7 @@ from server.services.requests_read import read_request
 from server.services.verdicts import expect_taken_in
 from server.store.database import reading
 from server.store.devices import read_organisation
+from server.store.records import Bodies
 from sync.changeset import Change
 
 DONE_STATES: Final = ("finished", "closed")
@@ -89,7 +90,7 @@ def find_file(engine: Engine, link: str, sha256: str) -> tuple[str, dict[str, An
 def _read(connection: Connection, organisation: str, request: str) -> FollowUp:
     standing = read_request(connection, organisation, request)
     values = standing.values
-    facts = gather_facts(connection, organisation, values)
+    facts = gather_facts(Bodies(connection, organisation), values)
     facts["symptom"] = values.get("symptom") or ""
     is_done = values["state"] == "solved" or facts.get("status") in DONE_STATES
     notes = [note["body"] for note in standing.notes if not note["body"].get("set_aside_reason")]

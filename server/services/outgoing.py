@@ -83,11 +83,12 @@ def queue_mail(
 
 def queue_webhook(
     connection: Connection, organisation: str, url: str, kind: str, data: dict[str, Any], thread: str | None, turn: int
-) -> None:
-    """Let a notice go out with the transaction of `connection`."""
+) -> bool:
+    """Let a notice go out with the transaction of `connection`, which it always does."""
     now = utc_now()
     content = json.dumps({"type": kind, "timestamp": now, "data": data}, ensure_ascii=False)
     outbox.put(connection, organisation, Outgoing(new_id(), "webhook", url, kind, content, thread, turn), now)
+    return True
 
 
 def send_due(engine: Engine, key: OfficeKey, mail: MailSettings, organisation: str) -> Sent:

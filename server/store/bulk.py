@@ -42,9 +42,13 @@ def upsert(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]
 
 def delete_keys(connection: Connection, table: Table, keys: Sequence[tuple[Any, ...]]) -> None:
     """Delete rows by their whole primary key, in the order of its columns."""
-    if keys:
-        statement = _delete_statement(connection.dialect.name, table)
+    if not keys:
+        return
+    statement = _delete_statement(connection.dialect.name, table)
+    if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(statement, list(keys))
+    else:
+        connection.exec_driver_sql(statement, tuple(list(column) for column in zip(*keys, strict=True)))
 
 
 def _spell(connection: Connection, values: list[Any]) -> Any:
@@ -79,9 +83,13 @@ def _upsert_statement(dialect: str, table: Table, update: bool) -> str:
 
 @cache
 def _delete_statement(dialect: str, table: Table) -> str:
-    mark = "?" if dialect == "sqlite" else "%s"
-    conditions = " AND ".join(f'"{column.name}" = {mark}' for column in table.primary_key)
-    return f'DELETE FROM "{table.name}" WHERE {conditions}'  # noqa: S608
+    keys = [f'"{column.name}"' for column in table.primary_key]
+    if dialect == "sqlite":
+        return f'DELETE FROM "{table.name}" WHERE {" AND ".join(f"{key} = ?" for key in keys)}'  # noqa: S608
+    # One statement for all: sent one by one, a thousand deletions cost more than the thousand rows beside them.
+    arrays = ", ".join(f"%b::{_array_type(column.type)}" for column in table.primary_key)
+    joined = " AND ".join(f"t.{key} = given.{key}" for key in keys)
+    return f'DELETE FROM "{table.name}" t USING unnest({arrays}) AS given({", ".join(keys)}) WHERE {joined}'  # noqa: S608
 
 
 def _array_type(column_type: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Table, and_, select
@@ -26,6 +27,26 @@ def bodies_of(connection: Connection, organisation: str, ids: Iterable[str]) -> 
     """Return kind and body of the records that exist among `ids`, by id."""
     rows = select_among(connection, _TABLE, ("id", "kind", "body", "deleted"), "id", organisation, set(ids))
     return {row.id: (row.kind, json_text.load(row.body)) for row in rows if not row.deleted}
+
+
+@dataclass(slots=True)
+class Bodies:
+    """Records as they stand, each read once; what is loaded beforehand costs one statement for all."""
+
+    connection: Connection
+    organisation: str
+    _known: dict[str, tuple[str, Body] | None] = field(default_factory=dict)
+
+    def load(self, ids: Iterable[str | None]) -> None:
+        """Read the records among `ids` that are not known yet."""
+        unknown = {record_id for record_id in ids if record_id and record_id not in self._known}
+        self._known |= dict.fromkeys(unknown) | bodies_of(self.connection, self.organisation, unknown)
+
+    def find(self, record_id: str | None, kind: str) -> Body | None:
+        """Return the body of a record, None when there is none of that kind."""
+        self.load([record_id])
+        found = self._known.get(record_id) if record_id else None
+        return found[1] if found and found[0] == kind else None
 
 
 def stamped(connection: Connection, organisation: str, ids: Iterable[str]) -> dict[str, Record]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, insert, or_, select, tuple_
 
+from server.store.bulk import select_among
 from server.store.request_tables import FollowLink, MailTaken, RequestRow
 
 _BOARD: Table = RequestRow.__table__  # type: ignore[assignment]
@@ -51,10 +52,13 @@ def find_by_number(connection: Connection, organisation: str, number: str) -> st
     return connection.execute(select(_BOARD.c.id).where(*where)).scalar()
 
 
-def find_of_order(connection: Connection, organisation: str, order: str) -> list[str]:
-    """Return the ids of the requests that an order is for, the oldest first."""
-    where = (_BOARD.c.organisation == organisation, _BOARD.c.order == order)
-    return list(connection.execute(select(_BOARD.c.id).where(*where).order_by(_BOARD.c.received)).scalars())
+def find_of_orders(connection: Connection, organisation: str, orders: Iterable[str]) -> dict[str, list[str]]:
+    """Return the ids of the requests that each of some orders is for, the oldest first."""
+    found: dict[str, list[str]] = {}
+    rows = select_among(connection, _BOARD, ("order", "id", "received"), "order", organisation, set(orders))
+    for row in sorted(rows, key=lambda row: (row.received, row.id)):
+        found.setdefault(row.order, []).append(row.id)
+    return found
 
 
 def list_numbers(connection: Connection, organisation: str, start: str) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, select, update
 
 from server.store import bulk
 from server.store.tables import Organisation, Watermark
@@ -20,6 +20,12 @@ def read_mark(connection: Connection, organisation: str, name: str) -> int | Non
 def keep_mark(connection: Connection, organisation: str, name: str, position: int) -> None:
     """Note how far it has come."""
     bulk.upsert(connection, _MARKS, [(organisation, name, position)])
+
+
+def move_mark(connection: Connection, organisation: str, name: str, mark: int, position: int) -> bool:
+    """Note that it has come from `mark` to `position`; tells whether it still was at `mark`."""
+    where = (_MARKS.c.organisation == organisation, _MARKS.c.name == name, _MARKS.c.position == mark)
+    return connection.execute(update(_MARKS).where(*where).values(position=position)).rowcount == 1
 
 
 def read_end(connection: Connection, organisation: str) -> int:

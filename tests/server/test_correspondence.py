@@ -22,6 +22,7 @@ from server.keys import new_id
 from server.services import mailbox, outgoing, requests, webhooks
 from server.services.mail_reading import MAIL_BYTES_MAX
 from server.services.mail_taking import spell_message_id
+from server.services.notices import Teller
 from server.services.requests import NewNote
 from server.settings import Endpoint
 from server.store.request_tables import MailTaken, OutboxRow
@@ -227,6 +228,30 @@ def test_nobody_is_flooded_by_what_somebody_else_reports(counter: Counter, monke
     counter.tell()
 
     assert len(counter.postbox.mails_to(CHEN)) == 3
+
+
+def test_who_writes_waits_for_no_notice_and_two_who_follow_at_once_tell_once(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    firm = counter.firm
+    firm.ensure(update("person", firm.lin.person, email=(None, "lin@firm.example")))
+    counter.tell()
+    gather, meanwhile = Teller._tell_of, replace(counter.job, _followed=-1)
+    told: list[int] = []
+
+    def interrupted(*given: Any) -> Any:
+        if not told:
+            told.append(0)
+            # The office writes, and another process follows as far, while this one gathers.
+            firm.ensure(update("work_order", firm.order, symptom=(firm.body(firm.order)["symptom"], "停机")))
+            told.append(meanwhile.tell())
+        return gather(*given)
+
+    monkeypatch.setattr(Teller, "_tell_of", interrupted)
+    firm.ensure(update("work_order", firm.order, engineer_id=(firm.wei.person, firm.lin.person)))
+
+    assert (counter.tell(), told) == (0, [0, 1])
+    assert len(counter.postbox.mails_to("lin@firm.example")) == 1
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
