@@ -20,7 +20,7 @@ from field_client.codes import read_photo
 from field_client.evidence import EvidenceFolder
 from field_client.imaging import take_in
 from field_client.keys import Keyring
-from field_client.scan import parse
+from scanning.scan import parse
 from tests.pictures import MACHINE_URI, machine_photo
 
 SCAN = "scan of a 12 MP photo, ms"

@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 from field_client.codes import Code, read_photo
-from field_client.problems import MediaProblem
-from field_client.scan import Identity, Scan, parse, parse_typed
 from field_client.store import Record, Values
 from field_client.work import OPEN_STATES, OrderLine, Workbench, describe_order
 from field_client.work_part_checks import PartLabel, identify
 from field_client.work_scan import label_key, machines_named, to_label
+from scanning.scan import Identity, Scan, parse, parse_typed
+from schemas.problems import Refused
 
 LeadKind = Literal["machine", "part", "enrolment", "unknown"]
 
@@ -102,11 +102,11 @@ def read_label_codes(bench: Workbench, codes: Iterable[Code]) -> LabelRead:
     A code that says nothing valid is passed over where another one does. Raises Refused with `code_not_found` when
     there is none, else as `scan.parse` does.
     """
-    scans, problem = [], MediaProblem("code_not_found")
+    scans, problem = [], Refused("code_not_found")
     for code in codes:
         try:
             scans.append(parse(code.raw, code.symbology, _this_year(bench)))
-        except MediaProblem as refusal:
+        except Refused as refusal:
             problem = refusal
     if not scans:
         raise problem

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from field_client.scan import Identity, Scan
 from field_client.store import Record
 from field_client.work import Opened, Workbench, open_machine
 from field_client.work_part_checks import PartLabel
+from scanning.scan import Identity, Scan
 from schemas.problems import Refused
 
 

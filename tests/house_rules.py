@@ -20,10 +20,11 @@ FUNCTION_LINES_MAX = 50
 MAY_IMPORT = {
     "schemas": set(),
     "sync": {"schemas"},
+    "scanning": {"schemas"},
     "printing": {"schemas"},
     "pages": {"schemas"},
-    "server": {"schemas", "sync", "printing", "pages"},
-    "field_client": {"schemas", "sync", "printing", "pages"},
+    "server": {"schemas", "sync", "scanning", "printing", "pages"},
+    "field_client": {"schemas", "sync", "scanning", "printing", "pages"},
 }
 INTAKE = {"intake_judge", "intake_apply", "intake", "reception", "scribe_line", "garbage"}
 UP_TO_INTAKE = {"settings", "domain", "clock", "durable", "keys", "request_trace", "event_log", "store"} | INTAKE

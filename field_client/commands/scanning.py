@@ -12,10 +12,10 @@ from field_client.commands.desk import opened_desk, tell
 from field_client.commands.orders import write_line
 from field_client.commands.showing import echo
 from field_client.desk import Desk
-from field_client.scan import Scan, parse, parse_typed
 from field_client.work import Opened
 from field_client.work_part_checks import identify
 from field_client.work_scan import open_scanned, read_part_label
+from scanning.scan import Scan, parse, parse_typed
 from schemas.problems import Refused
 
 

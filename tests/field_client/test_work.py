@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from field_client import work
-from field_client.scan import parse_typed
 from field_client.work_checks import check, skip
 from field_client.work_create import create_order
 from field_client.work_page import read_page, read_status
@@ -19,6 +18,7 @@ from field_client.work_parts import PartLabel, RemovedPart, fit_part
 from field_client.work_photos import photograph
 from field_client.work_scan import open_scanned, read_part_label
 from field_client.work_signature import sign, sign_without
+from scanning.scan import parse_typed
 from schemas.problems import Refused
 from sync import chain, codec
 from sync.changeset import ChangeSet

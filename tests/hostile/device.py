@@ -13,9 +13,10 @@ from typing import Final
 
 from PIL import Image
 
-from field_client import codes, imaging, scan
+from field_client import codes, imaging
 from field_client.bundle import import_receipts
-from field_client.element_strings import READINGS_MAX, is_gtin
+from scanning import scan
+from scanning.element_strings import READINGS_MAX, is_gtin
 from tests.field_client.scope import Tablet
 from tests.hostile.mutation import mend_png
 from tests.hostile.target import Target, expect

@@ -10,7 +10,7 @@ import pypdfium2
 import pytest
 import zxingcpp
 
-from field_client.scan import parse
+from scanning.scan import parse
 from schemas.problems import Refused
 from server.keys import new_id
 from server.services.label_sheets import LabelOrder, is_sealed, print_sheet, seal_of

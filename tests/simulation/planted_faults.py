@@ -20,7 +20,7 @@ import click
 
 TREE: Final = Path(__file__).parents[2]
 FOLDER: Final = Path(__file__).parent / "planted"
-COPIED: Final = ("schemas", "sync", "server", "field_client", "printing", "tests", "pyproject.toml")
+COPIED: Final = ("schemas", "sync", "server", "field_client", "printing", "scanning", "tests", "pyproject.toml")
 
 _FOUND: Final = re.compile(r"seed (\d+) broke at step (\d+): (.+)")
 

@@ -9,7 +9,6 @@ from flask import Blueprint, redirect, render_template, request
 
 from field_client.codes import read_frame, read_photo
 from field_client.desk import Desk
-from field_client.scan import ENROLMENT_PREFIX
 from field_client.store import Record
 from field_client.ui.keeper import Stage
 from field_client.ui.leads import ReadAgain, fill_lead, name_lead, open_code, spell_code
@@ -17,6 +16,7 @@ from field_client.ui.visit import is_by_script, is_local, open_desk, shared
 from field_client.work import OPEN_STATES, open_order
 from field_client.work_label import Lead
 from pages.language import gettext
+from scanning.scan import ENROLMENT_PREFIX
 from schemas.problems import Refused
 
 FITTED: Final = ("gtin", "part_number", "serial", "batch", "part_name", "scanned")

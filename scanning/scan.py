@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 from biip import ParseError
 from biip.gs1_digital_link_uris import GS1DigitalLinkURI
 
-from field_client.element_strings import (
+from scanning.element_strings import (
     DATE_AIS,
     GS,
     Element,
@@ -29,7 +29,7 @@ from field_client.element_strings import (
     read_unmarked_elements,
     show,
 )
-from field_client.problems import MediaProblem
+from schemas.problems import Refused
 
 Kind = Literal["gs1", "digital_link", "enrolment", "plain"]
 
@@ -79,10 +79,10 @@ def parse(raw: bytes, symbology: str | None, this_year: int) -> Scan:
     """Read what a symbol held.
 
     `symbology` is its AIM identifier, None where the scanner told none; `this_year` settles the century of dates.
-    Raises MediaProblem code_invalid.
+    Raises Refused code_invalid.
     """
     if not raw or len(raw) > CODE_BYTES_MAX:
-        raise MediaProblem("code_invalid", detail=f"{len(raw)} B")
+        raise Refused("code_invalid", detail=f"{len(raw)} B")
     text = _decode(raw)
     if symbology is None and (found := _SYMBOLOGY.match(text)):
         symbology, text = found[0], text[3:]
@@ -92,7 +92,7 @@ def parse(raw: bytes, symbology: str | None, this_year: int) -> Scan:
 def parse_typed(text: str, this_year: int) -> Scan:
     """Read what a person typed or a keyboard scanner wrote; spaces and line ends around it do not count.
 
-    Raises MediaProblem code_invalid.
+    Raises Refused code_invalid.
     """
     return parse(text.strip(" \t\r\n\u3000").encode(), None, this_year)
 
@@ -118,7 +118,7 @@ def _read_gs1_symbol(text: str, this_year: int) -> Iterator[Identity]:
     """Read a symbol that promises element strings; where the promise is broken, offer what it may have meant."""
     try:
         yield _identify("gs1", read_elements(text), this_year)
-    except MediaProblem:
+    except Refused:
         readings = list(_read_without_separators(text, this_year)) if GS not in text else []
         if not readings:
             raise
@@ -128,7 +128,7 @@ def _read_gs1_symbol(text: str, this_year: int) -> Iterator[Identity]:
 def _read_unmarked(text: str, this_year: int) -> Iterator[Identity]:
     """Read a text that says nothing of itself: element strings whose separators were lost, or a bare number."""
     if _CONTROL.search(text):
-        raise MediaProblem("code_invalid", detail=show(text))
+        raise Refused("code_invalid", detail=show(text))
     yield from _read_without_separators(text, this_year)
     if len(text) in (13, 14) and is_gtin(text.zfill(14)):
         yield Identity("gs1", gtin=text.zfill(14))
@@ -139,7 +139,7 @@ def _read_without_separators(text: str, this_year: int) -> Iterator[Identity]:
     for elements in read_unmarked_elements(text):
         try:
             yield _identify("gs1", elements, this_year)
-        except MediaProblem:
+        except Refused:
             continue
 
 
@@ -151,7 +151,7 @@ def _read_link(text: str, this_year: int) -> Identity:
         link = GS1DigitalLinkURI.parse(split._replace(query=query).geturl())
     except (ParseError, ValueError) as error:
         if _LINK_TO_GTIN.search(text):
-            raise MediaProblem("code_invalid", detail=show(text)) from error
+            raise Refused("code_invalid", detail=show(text)) from error
         return Identity("plain", serial=text)
     elements = [Element(found.ai.ai, found.value) for found in link.element_strings]
     # The library keeps the last of several values for one AI; a contradiction must be seen.
@@ -162,15 +162,15 @@ def _read_link(text: str, this_year: int) -> Identity:
 
 
 def _identify(kind: Kind, elements: list[Element], this_year: int) -> Identity:
-    """Make an identity of element strings; raises MediaProblem code_invalid where two contradict each other."""
+    """Make an identity of element strings; raises Refused code_invalid where two contradict each other."""
     values: dict[str, str] = {}
     for element in elements:
         element.check()
         if values.setdefault(element.ai, element.value) != element.value:
-            raise MediaProblem("code_invalid", detail=f"({element.ai}){values[element.ai]} ≠ {element}")
+            raise Refused("code_invalid", detail=f"({element.ai}){values[element.ai]} ≠ {element}")
     if "01" in values and "02" in values:
         # Section 4.13.1: a trade item, and the trade items inside a logistic unit, exclude each other.
-        raise MediaProblem("code_invalid", detail="(01) + (02)")
+        raise Refused("code_invalid", detail="(01) + (02)")
     days = {ai: read_date(value, this_year) for ai, value in values.items() if ai in DATE_AIS}
     return Identity(
         kind,
@@ -189,4 +189,4 @@ def _decode(raw: bytes) -> str:
             return raw.decode(charset)
         except UnicodeDecodeError:
             continue
-    raise MediaProblem("code_invalid", detail=raw.hex())
+    raise Refused("code_invalid", detail=raw.hex())

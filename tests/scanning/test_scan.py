@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from field_client import scan
-from field_client.problems import MediaProblem
-from field_client.scan import Identity
+from scanning import scan
+from scanning.scan import Identity
+from schemas.problems import Refused
 
 YEAR = 2026
 GTIN = "09521234543213"
@@ -29,7 +29,7 @@ def candidates_of(raw: bytes | str, symbology: str | None = None) -> tuple[Ident
 
 
 def refuse(raw: bytes | str, symbology: str | None = None) -> str:
-    with pytest.raises(MediaProblem) as refusal:
+    with pytest.raises(Refused) as refusal:
         candidates_of(raw, symbology)
     assert refusal.value.code == "code_invalid"
     return str(refusal.value.fault.facts["detail"])
@@ -81,7 +81,7 @@ def test_a_gs1_symbol_that_left_its_separators_out_gives_every_reading_too() -> 
 def test_a_text_with_too_many_readings_is_refused_in_good_time() -> None:
     started = time.perf_counter()
 
-    with pytest.raises(MediaProblem) as refusal:
+    with pytest.raises(Refused) as refusal:
         candidates_of(f"01{GTIN}" + "102124037" * 6)
 
     assert refusal.value.code == "code_ambiguous"
@@ -97,7 +97,7 @@ def test_an_identity_is_exactly_what_the_symbol_held(serial: str, batch: str) ->
 def test_readings_without_separators_include_the_true_one(serial: str, batch: str) -> None:
     try:
         found = candidates_of(f"01{GTIN}10{batch}21{serial}")
-    except MediaProblem as problem:
+    except Refused as problem:
         assert problem.code == "code_ambiguous"
     else:
         assert Identity("gs1", GTIN, serial, batch) in found
@@ -107,7 +107,7 @@ def test_readings_without_separators_include_the_true_one(serial: str, batch: st
 def test_any_bytes_give_candidates_or_a_refusal_and_nothing_else(raw: bytes, symbology: str | None) -> None:
     try:
         read = scan.parse(raw, symbology, YEAR)
-    except MediaProblem as problem:
+    except Refused as problem:
         assert problem.code in {"code_invalid", "code_ambiguous"}
     else:
         assert read.candidates

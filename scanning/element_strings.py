@@ -17,7 +17,7 @@ from biip import ParseError
 from biip.checksums import gs1_standard_check_digit
 from biip.gs1_application_identifiers import GS1ApplicationIdentifier
 
-from field_client.problems import MediaProblem
+from schemas.problems import Refused
 
 GS: Final = "\x1d"
 """Group Separator: what FNC1 becomes between two element strings (section 7.8.3)."""
@@ -51,9 +51,9 @@ class Element:
         return show(f"({self.ai}){self.value}")
 
     def check(self) -> None:
-        """Raise MediaProblem code_invalid unless format, characters, check digit and date are right."""
+        """Raise Refused code_invalid unless format, characters, check digit and date are right."""
         if not self.is_well_formed():
-            raise MediaProblem("code_invalid", detail=str(self))
+            raise Refused("code_invalid", detail=str(self))
 
     def is_well_formed(self) -> bool:
         """Return whether the AI is known and the value may stand behind it."""
@@ -70,13 +70,13 @@ class Element:
 def read_elements(text: str) -> list[Element]:
     """Cut a text whose variable-length values end at a separator or at the end (section 7.8.5).
 
-    Raises MediaProblem code_invalid.
+    Raises Refused code_invalid.
     """
     elements = []
     while text:
         known = find_ai(text)
         if known is None:
-            raise MediaProblem("code_invalid", detail=show(text))
+            raise Refused("code_invalid", detail=show(text))
         field, _, following = text.partition(GS)
         if known.separator_required:
             element, text = Element(known.ai, field[len(known.ai) :]), following
@@ -88,19 +88,19 @@ def read_elements(text: str) -> list[Element]:
         element.check()
         elements.append(element)
     if not elements:
-        raise MediaProblem("code_invalid", detail="()")
+        raise Refused("code_invalid", detail="()")
     return elements
 
 
 def read_marked_elements(text: str) -> list[Element]:
     """Cut a text as it is printed below a symbol, AIs in brackets (section 4.14); spaces do not count.
 
-    A bracket inside a value is written with a backslash before it. Raises MediaProblem code_invalid.
+    A bracket inside a value is written with a backslash before it. Raises Refused code_invalid.
     """
     text = text.replace(" ", "").replace("\\(", "\0").replace("\\)", "\1")
     marks = list(_MARK.finditer(text))
     if not marks or marks[0].start():
-        raise MediaProblem("code_invalid", detail=show(text))
+        raise Refused("code_invalid", detail=show(text))
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
     values = [text[mark.end() : end] for mark, end in zip(marks, ends, strict=True)]
     elements = [
@@ -114,7 +114,7 @@ def read_marked_elements(text: str) -> list[Element]:
 def read_unmarked_elements(text: str) -> list[list[Element]]:
     """Find every way to cut a text that begins with a GTIN and has no separators; the fewest pieces first.
 
-    Gives none when the text does not begin with AI 01 and a right check digit. Raises MediaProblem code_ambiguous
+    Gives none when the text does not begin with AI 01 and a right check digit. Raises Refused code_ambiguous
     when there are more ways than a person can choose from.
     """
     if not (text.startswith("01") and 16 <= len(text) <= UNMARKED_LENGTH_MAX and is_gtin(text[2:16])):
@@ -123,7 +123,7 @@ def read_unmarked_elements(text: str) -> list[list[Element]]:
     for reading in _cut(text, frozenset()):
         readings.append(reading)
         if len(readings) > READINGS_MAX:
-            raise MediaProblem("code_ambiguous", choices=f"{show(text)} (> {READINGS_MAX})")
+            raise Refused("code_ambiguous", choices=f"{show(text)} (> {READINGS_MAX})")
     return sorted(readings, key=len)
 
 
@@ -146,7 +146,7 @@ def read_date(digits: str, this_year: int) -> str:
         century += 100
     day = day or calendar.monthrange(century + year, month)[1]
     if day > calendar.monthrange(century + year, month)[1]:
-        raise MediaProblem("code_invalid", detail=digits)
+        raise Refused("code_invalid", detail=digits)
     return f"{century + year:04}-{month:02}-{day:02}"
 
 
