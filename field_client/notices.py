@@ -25,6 +25,14 @@ NOTICES: Final[dict[str, tuple[str, str]]] = {
         "批号 {number} 已于 {recalled_on} 召回：{reason}",
         "Batch {number} was recalled on {recalled_on}: {reason}",
     ),
+    "part_recalled": (
+        "召回 {number} 包含此件（{action}）：{reason}",
+        "Recall {number} covers this part ({action}): {reason}",
+    ),
+    "recall_unclear": (
+        "召回 {number} 不能排除此件（{doubt}）：{reason}",
+        "Recall {number} cannot be excluded for this part ({doubt}): {reason}",
+    ),
     "batch_expired": ("批号 {number} 已于 {expires_on} 过期。", "Batch {number} expired on {expires_on}."),
     "serial_missing": (
         "该备件按序列号管理，但没有记录序列号。",
@@ -83,7 +91,7 @@ NOTICES: Final[dict[str, tuple[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One thing to know, with its facts: a value, so that any screen can show it."""
+    """One thing to know, with its facts: a value, so that any screen can show it. A fact may be a pair of languages."""
 
     code: str
     facts: dict[str, Any] = field(default_factory=dict)
@@ -91,7 +99,8 @@ class Notice:
     def sentence(self, language: str) -> str:
         """Return the sentence in Chinese (``zh``) or English."""
         zh, en = NOTICES[self.code]
-        facts = dict(self.facts)
+        side = 0 if language == "zh" else 1
+        facts = {name: value[side] if isinstance(value, tuple) else value for name, value in self.facts.items()}
         if facts.get("grade") in GRADE_LABELS:
-            facts["grade"] = GRADE_LABELS[facts["grade"]][0 if language == "zh" else 1]
-        return (zh if language == "zh" else en).format(**facts)
+            facts["grade"] = GRADE_LABELS[facts["grade"]][side]
+        return (zh, en)[side].format(**facts)

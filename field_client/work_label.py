@@ -14,6 +14,7 @@ from field_client.codes import Code, read_photo
 from field_client.store import Record, Values
 from field_client.work import OPEN_STATES, OrderLine, Workbench, describe_order
 from field_client.work_part_checks import PartLabel, identify
+from field_client.work_recalls import RecallHit, find_recalls
 from field_client.work_scan import label_key, machines_named, to_label
 from scanning.scan import Identity, Scan, parse, parse_typed
 from schemas.problems import Refused
@@ -42,6 +43,7 @@ class Lead:
     part: Record | None = None
     batch: Record | None = None
     supplier: Record | None = None
+    recalls: tuple[RecallHit, ...] = ()
 
     @property
     def expires_on(self) -> str | None:
@@ -138,7 +140,8 @@ def _follow(bench: Workbench, reading: Identity, scan: Scan) -> Iterator[Lead]:
     part, batch, _ = identify(bench, label)
     if part is not None:
         supplier = bench.store.find(batch.values["supplier_id"]) if batch else None
-        yield Lead("part", reading, label, part=part, batch=batch, supplier=supplier)
+        hits = tuple(find_recalls(bench.store, part.id, label.batch, label.serial))
+        yield Lead("part", reading, label, part=part, batch=batch, supplier=supplier, recalls=hits)
     elif not machines:
         model = next(bench.store.find_by("model", "gtin", reading.gtin), None) if reading.gtin else None
         yield Lead("unknown", reading, label, model=model)

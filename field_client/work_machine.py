@@ -13,6 +13,7 @@ from field_client.outbox import parse_instant
 from field_client.store import Record, Values
 from field_client.work import Workbench, find_order, machine_of
 from field_client.work_facts import find_standing
+from field_client.work_recalls import RecallHit, find_recall_of_fitted
 from schemas.lifecycle import ENDED_STATES
 from schemas.warranty import Verdict, day_of, verdict_on
 
@@ -57,6 +58,8 @@ class PartLine:
     order_number: str | None
     covered_until: str | None
     is_recalled: bool
+    recall: RecallHit | None = None
+    """The recall that covers it, or from which it cannot be excluded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,7 @@ def list_parts(bench: Workbench, machine_id: str, warranty: Values | None = None
     for fitted in find_parts_in(bench, machine_id):
         values = fitted.values
         batch = store.values_of(values.get("batch_id"))
+        recall = find_recall_of_fitted(store, values)
         yield PartLine(
             fitted_id=fitted.id,
             name=values["part_name"],
@@ -142,7 +146,8 @@ def list_parts(bench: Workbench, machine_id: str, warranty: Values | None = None
             fitted_at=values["fitted_at"],
             order_number=store.values_of(values.get("order_id")).get("number"),
             covered_until=terms.get(fitted.id),
-            is_recalled=bool(batch.get("recalled_on")),
+            is_recalled=bool(batch.get("recalled_on")) or (recall is not None and recall.is_sure),
+            recall=recall,
         )
 
 

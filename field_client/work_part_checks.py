@@ -9,6 +9,7 @@ from field_client.notices import Notice
 from field_client.store import Record
 from field_client.work import Workbench
 from field_client.work_facts import find_standing
+from field_client.work_recalls import warn_of_recalls
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +116,7 @@ def _warn(
     if label.serial:
         yield from _warn_of_serial(bench, label, part, machine, replaces)
     values = batch.values if batch else {}
-    if values.get("recalled_on"):
-        reason = values.get("recall_reason") or "—"
-        facts = {"number": label.batch, "recalled_on": values["recalled_on"], "reason": reason}
-        yield Notice("batch_recalled", facts)
+    yield from warn_of_recalls(bench.store, part, label.batch, label.serial, values)
     if values.get("expires_on") and values["expires_on"] < bench.now()[:10]:
         yield Notice("batch_expired", {"number": label.batch, "expires_on": values["expires_on"]})
 

@@ -17,6 +17,7 @@ from field_client.store import Record, Values
 from field_client.store_stock import read_balance, read_balances
 from field_client.work import Workbench
 from field_client.work_part_checks import PartLabel, fits, look_up_part
+from field_client.work_recalls import RecallHit, find_recalls
 from schemas.problems import Refused
 from schemas.stock import StockKey
 
@@ -30,6 +31,9 @@ ACTS: Final[dict[Act, tuple[str, str]]] = {
     "lost": ("van", "difference"),
 }
 """What an engineer does with his stock beside fitting it: from where, to where."""
+
+
+TOLD_OF_MOVES: Final = ("batch_recalled", "part_recalled", "recall_unclear", "batch_expired", "batch_unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +50,13 @@ class StockLine:
     fits: bool
     """Whether it goes into the machine asked about; true where none is."""
     is_expired: bool
+    recall: RecallHit | None = None
+    """The recall that covers it, or from which it cannot be excluded."""
 
     @property
     def is_recalled(self) -> bool:
-        """Whether its batch is recalled."""
-        return bool(self.batch_record.get("recalled_on"))
+        """Whether it is recalled, or its batch is."""
+        return bool(self.batch_record.get("recalled_on")) or (self.recall is not None and self.recall.is_sure)
 
     @property
     def is_usable(self) -> bool:
@@ -108,7 +114,7 @@ def move_stock(bench: Workbench, act: Act, label: PartLabel, quantity: int = 1, 
     values = _spell_move(bench, van, act, key, quantity) | {"reason": reason}
     set_id = bench.outbox.write("stock.move", [Edit("stock_move", bench.make_id(), values, is_new=True)])
     left = dict(read_balance(bench.store.db, van.id, known.part.id)).get(key, 0)
-    told = [notice for notice in known.notices if notice.code in ("batch_recalled", "batch_expired", "batch_unknown")]
+    told = [notice for notice in known.notices if notice.code in TOLD_OF_MOVES]
     return Moved(values, known.part, left, set_id, (*told, *_warn_below_zero(left)))
 
 
@@ -182,6 +188,7 @@ def _describe(bench: Workbench, key: StockKey, quantity: int, machine: Record | 
         supplier=store.values_of(batch.get("supplier_id")),
         fits=machine is None or part is None or fits(bench, part, machine),
         is_expired=bool(batch.get("expires_on")) and batch["expires_on"] < bench.now()[:10],
+        recall=next(iter(find_recalls(store, key.part, key.batch, key.serial)), None),
     )
 
 

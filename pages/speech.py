@@ -13,6 +13,7 @@ from schemas.job_sheet import OUTCOME_LABELS, VERDICT_LABELS
 from schemas.lifecycle import STATE_LABELS
 from schemas.order import GRADE_LABELS, RESULT_LABELS, SERVICE_LABELS
 from schemas.part import DESTINATION_LABELS
+from schemas.recall import ACTION_LABELS, RECALL_STATE_LABELS
 from schemas.shown_text import show_text
 
 LABELS: Final[dict[str, dict[str, tuple[str, str]]]] = {
@@ -24,6 +25,9 @@ LABELS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "verdict": VERDICT_LABELS,
     "outcome": OUTCOME_LABELS,
     "destination": DESTINATION_LABELS,
+    "action": ACTION_LABELS,
+    "urgency": GRADE_LABELS,
+    "recall_state": RECALL_STATE_LABELS,
     "paused_by": PAUSE_LABELS,
     "clock": CLOCK_LABELS,
     "line": LINE_LABELS,

@@ -9,6 +9,7 @@ from schemas.order import GRADE_LABELS, SERVICE_LABELS
 from schemas.part import PART_GRADE_LABELS
 from schemas.people import LEVEL_LABELS, ROLE_LABELS
 from schemas.preparation import PREPARATION_LABELS
+from schemas.recall import ACTION_LABELS
 from schemas.service_terms import AREA_LABELS, UNIT_LABELS
 from schemas.working_time import DAY_TYPE_LABELS, WEEKDAY_LABELS
 
@@ -40,6 +41,8 @@ CHOICE_LABELS: Final[dict[str, dict[str, Labels]]] = {
     "beyond_limit": {"warn": ("提醒", "Warn"), "block": ("不能继续", "Block the work")},
     "roles": ROLE_LABELS,
     "what": PREPARATION_LABELS,
+    "action": ACTION_LABELS,
+    "urgency": GRADE_LABELS,
     "state": {
         "running": ("运行中", "Running"),
         "limited": ("限制使用", "Limited"),

@@ -85,6 +85,7 @@ class WorkOrder(RecordSchema):
     engineer_id = reference("工程师", "Engineer", "person", merge=OFFICE)
     checklist_id = reference("检查表", "Checklist", "checklist")
     parent_id = reference("上级工单", "Follows up", "work_order", merge=FROZEN, indexed=True)
+    recall_id = reference("召回", "Recall", "recall", merge=FROZEN)
     # Who and what it is for, as the engineer was told, until the office has records of them.
     customer_name = text("客户（未建档）", "Customer, as told")
     site_address = text("现场地址（未建档）", "Address, as told")

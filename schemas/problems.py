@@ -133,6 +133,9 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("cell_not_a_value", 422, "ask_person", "单元格里是公式或错误，请粘贴为数值。", "The cell holds a formula or an error; paste it as a value."),
     Problem("cell_lost_digits", 422, "ask_person", "这个号码被存成了数字，位数已丢失；请把该列设为文本后重填。", "This number was stored as a number and has lost digits; make the column text and fill it again."),
     Problem("table_has_faults", 409, "ask_person", "还有 {count} 行有错，改好后再导入。", "{count} rows have faults; mend them first."),
+    # Recalls.
+    Problem("serial_range_invalid", 422, "ask_person", "“{first}”至“{last}”不是一段序列号：两端须等长、开头相同、以数字结尾且先小后大。", "'{first}' to '{last}' is no range of serial numbers: both ends have one length and one beginning, end in digits, and the smaller comes first."),
+    Problem("recall_ended", 409, "after_pull", "召回 {number} 的状态已是“{state}”，请重新查看。", "The recall {number} is '{state}' already; look again."),
     # Files.
     Problem("blob_hash_differs", 460, "later", "文件内容与其摘要不符，请重新上传。", "The file's bytes do not match its hash; upload it again."),
     Problem("blob_too_large", 413, "never", "文件超过 {limit} 字节。", "The file is larger than {limit} bytes."),

@@ -209,8 +209,7 @@ def _maker_of(store: Workspace, machine: dict[str, Any]) -> str:
 
 
 def _look_at_part(store: Workspace, change: Change) -> list[Finding | None]:
-    batch = store.record(change.set["batch_id"]) if change.set.get("batch_id") else None
-    recalled = findings.find_recalled(batch.body if batch else None)
+    recalled = _look_at_recalls(store, change) if change.kind == "part_fitted" else None
     event = _part_event(store, change)
     if event is None:
         return [recalled]
@@ -219,6 +218,17 @@ def _look_at_part(store: Workspace, change: Change) -> list[Finding | None]:
     if event.act == "fitted":
         return [recalled, findings.find_two_places(events, event)]
     return [recalled, findings.find_unknown_serial(events, event)]
+
+
+def _look_at_recalls(store: Workspace, change: Change) -> Finding | None:
+    values = change.set
+    batch = store.record(values["batch_id"]) if values.get("batch_id") else None
+    known = batch.body if batch else {}
+    part, number = values.get("part_id") or known.get("part_id"), values.get("batch") or known.get("number")
+    named = [store.record(found) for found in store.findings.recalled_parts((part, values.get("gtin")))]
+    recalls = [(store.record(one.body["recall_id"]), one.body) for one in named if one]
+    found = [(recall.body, body) for recall, body in recalls if recall]
+    return findings.find_recalled_part(found, number, values.get("serial")) or findings.find_recalled(known or None)
 
 
 def _part_event(store: Workspace, change: Change) -> PartEvent | None:
@@ -256,6 +266,9 @@ def _take_note(store: Workspace, record: Record) -> None:
             store.findings.add_event(event)
         if body.get("replaces_id"):
             store.findings.correct(body["replaces_id"], record.id)
+    elif record.kind == "recalled_part":
+        part = store.record(body["part_id"])
+        store.findings.add_recalled(record.id, (body["part_id"], part.body.get("gtin") if part else None))
     elif record.kind == "withdrawal":
         store.findings.withdraw(body["subject_id"])
 

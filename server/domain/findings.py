@@ -13,6 +13,7 @@ from typing import Any
 from schemas import kind_of
 from schemas.job_sheet import SIGNED_FACTS, SIGNED_ORDER_FIELDS
 from schemas.lifecycle import ENDED_STATES
+from schemas.recall import Extent, judge
 from schemas.stock import StockKey
 from server.domain.trace import fold
 from sync.changeset import Change
@@ -87,6 +88,21 @@ def find_recalled(batch: Mapping[str, Any] | None) -> Finding | None:
     if batch is None or not batch.get("recalled_on"):
         return None
     return Finding("recalled_batch", f"{batch['number']} ({batch['recalled_on']}): {batch.get('recall_reason') or ''}")
+
+
+def find_recalled_part(
+    named: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]], batch: str | None, serial: str | None
+) -> Finding | None:
+    """Tell whether a fitted part is covered by one of the recalls of its part.
+
+    `named` are the recalls, each with what it names of the part. What only cannot be excluded is no finding: the device
+    has warned, and the recall's page lists it.
+    """
+    for recall, values in named:
+        if recall.get("state") != "withdrawn" and judge(Extent.read(values), batch, serial).cover == "hit":
+            what = " ".join(number for number in (batch, serial) if number)
+            return Finding("recalled_batch", f"{recall['number']} ({what}): {recall.get('reason') or ''}")
+    return None
 
 
 def find_below_zero(key: StockKey, part: Mapping[str, Any], place: Mapping[str, Any], left: int) -> Finding:

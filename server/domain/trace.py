@@ -15,26 +15,15 @@ Source: handbook P1, V7.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Final, Literal
+from typing import Literal
 
-FOLDED_CHARACTERS_MAX: Final = 60
-"""The width of the columns searched by; folding can lengthen a text: one ligature becomes three letters."""
+from schemas.serials import FOLDED_CHARACTERS_MAX as FOLDED_CHARACTERS_MAX
+from schemas.serials import fold as fold
 
 Act = Literal["fitted", "removed", "struck"]
-
-
-def fold(text: str) -> str:
-    """Return what a serial or batch number is searched by: case and width folded, spaces left out.
-
-    At most FOLDED_CHARACTERS_MAX characters: long numbers may fold alike, and are told apart by their bytes.
-    """
-    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    # A space taken out can leave a letter beside an accent, which are one character in normal form.
-    return unicodedata.normalize("NFKC", "".join(plain.split()))[:FOLDED_CHARACTERS_MAX]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from server.domain.times import correct
 from server.event_log import EVENTS
 from server.store.contacts import ContactRow, write_contacts
 from server.store.database import writing
+from server.store.recalls import note_receipts
 from sync.device_report import DeviceReport, read_report
 
 WRITE_EVERY_S: Final = 30
@@ -84,7 +85,9 @@ class Contacts:
             while left:
                 group = dict(islice(left.items(), WRITE_AT_ONCE))
                 with writing(self._engine) as connection:
-                    write_contacts(connection, [_row_of(*key, found) for key, found in group.items()])
+                    rows = [_row_of(*key, found) for key, found in group.items()]
+                    note_receipts(connection, rows)
+                    write_contacts(connection, rows)
                 left = {key: found for key, found in left.items() if key not in group}
         finally:
             with self._guard:

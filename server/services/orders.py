@@ -107,7 +107,7 @@ def complete(connection: Connection, organisation: str, given: Mapping[str, Any]
             raise Refused("record_missing", kind="machine", id=given["machine_id"])
         machine = found[1]
         values |= {name: machine.get(name) for name in ("customer_id", "site_id")}
-        values["checklist_id"] = _find_checklist(connection, organisation, machine["model_id"], given["service"])
+        values["checklist_id"] = find_checklist(connection, organisation, machine["model_id"], given["service"])
     values |= dict(given)
     values = limits_at_creation(connection, organisation, values) | values
     return {name: value for name, value in values.items() if value is not None}
@@ -121,7 +121,8 @@ def propose_number(connection: Connection, organisation: str, now: str) -> str:
     return f"{start}{int(newest) + 1:04d}"
 
 
-def _find_checklist(connection: Connection, organisation: str, model_id: str, service: str) -> str | None:
+def find_checklist(connection: Connection, organisation: str, model_id: str, service: str) -> str | None:
+    """Return the newest checklist of a model's family for a kind of service, None when there is none."""
     model = records.body_of(connection, organisation, model_id)
     family = model[1]["family"] if model else None
     fitting = [

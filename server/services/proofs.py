@@ -30,6 +30,7 @@ from server.store.tables import (
     Organisation,
     PlanRow,
     Reach,
+    RecalledPartRow,
     RecordRow,
     ReviewRow,
     SignedOrder,
@@ -46,7 +47,7 @@ REPLAY_GROUP: Final = 200
 
 REBUILT: Final = (
     RecordRow, FeedRow, Holder, Holding, Reach, Link, BoardRow, PlanRow, ReviewRow, InquiryRow, MachineSerial,
-    SignedOrder, TraceFact, StockBalance, RequestRow,
+    SignedOrder, TraceFact, StockBalance, RequestRow, RecalledPartRow,
     CatalogueRow, CatalogueTerm, CatalogueTrail,
 )  # fmt: skip
 """The tables that must come out of the log exactly as they are."""

@@ -11,6 +11,7 @@ from schemas.stock import StockKey
 from server.domain.findings import PartEvent, order_of
 from server.domain.trace import fold
 from server.store.bulk import delete_keys, select_among, upsert
+from server.store.recalls import find_naming
 from server.store.review_tables import MachineSerial
 from server.store.tables import ReviewRow, SignedOrder, StockBalance, TraceFact
 from sync.changeset import Change
@@ -40,10 +41,12 @@ class FindingsStore:
     _counted: set[tuple[str, str]] = field(default_factory=set)
     """places and parts of which all balances are known"""
     _moved: set[StockKey] = field(default_factory=set)
+    _recalled: dict[str, set[str]] = field(default_factory=dict)
+    """id or GTIN of a part -> the records of what recalls name of it"""
 
     def load(self, changes: Iterable[Change]) -> None:
         """Read what is known of the parts and orders that some changes speak of."""
-        orders, serials, machines = set(), set(), set()
+        orders, serials, machines, parts = set(), set(), set(), set()
         for change in changes:
             order = order_of(change.kind, change.id, change.set)
             serial = change.set.get("serial")
@@ -53,6 +56,9 @@ class FindingsStore:
                 machines.add(fold(serial))
             if isinstance(serial, str) and change.kind in ("part_fitted", "part_removed"):
                 serials.add(fold(serial))
+            if change.kind == "part_fitted":
+                parts |= {value for name in ("part_id", "gtin") if isinstance(value := change.set.get(name), str)}
+        self._load_recalled(parts)
         self._load_signed(orders)
         self._load_events(serials)
         self._load_machines(machines)
@@ -118,6 +124,19 @@ class FindingsStore:
         """Remember a conflict that is not in the database yet."""
         self._opened.setdefault((subject, name), []).append(conflict)
 
+    def recalled_parts(self, names: Iterable[str | None]) -> list[str]:
+        """Return the records of what recalls name of a part, which is known by its id, its GTIN, or both."""
+        known = {name for name in names if name}
+        self._load_recalled(known)
+        return sorted({record for name in known for record in self._recalled[name]})
+
+    def add_recalled(self, record: str, names: Iterable[str | None]) -> None:
+        """Remember what a recall names of a part, which is not in the database yet."""
+        known = {name for name in names if name}
+        self._load_recalled(known)
+        for name in known:
+            self._recalled[name].add(record)
+
     def balance(self, key: StockKey) -> int:
         """Return how many are where the key says."""
         if (key.place, key.part) not in self._counted:
@@ -138,6 +157,14 @@ class FindingsStore:
         rows = [(self.organisation, *_key(moved), self._balances[moved]) for moved in sorted(self._moved)]
         upsert(self.connection, _STOCK, [row for row in rows if row[-1]])
         delete_keys(self.connection, _STOCK, [row[:-1] for row in rows if not row[-1]])
+
+    def _load_recalled(self, names: set[str]) -> None:
+        unknown = names - self._recalled.keys()
+        self._recalled.update({name: set() for name in unknown})
+        for row in find_naming(self.connection, self.organisation, unknown) if unknown else ():
+            for name in (row.part, row.gtin):
+                if name in unknown:
+                    self._recalled[name].add(row.id)
 
     def _load_signed(self, orders: set[str]) -> None:
         unknown = orders - self._signed.keys()

@@ -18,6 +18,7 @@ from server.domain.times import spell
 from server.domain.trace import comparable, fold
 from server.store import catalogue, plan_rows
 from server.store.bulk import delete_keys, upsert
+from server.store.recall_tables import RecalledPartRow
 from server.store.request_tables import RequestRow
 from server.store.review_tables import InquiryRow, MachineSerial
 from server.store.stored_record import Record
@@ -29,6 +30,7 @@ Row = tuple[Any, ...]
 _TABLES: Final[dict[str, Table]] = {
     "board": BoardRow.__table__,  # type: ignore[dict-item]
     "machines": MachineSerial.__table__,  # type: ignore[dict-item]
+    "recalled": RecalledPartRow.__table__,  # type: ignore[dict-item]
     "requests": RequestRow.__table__,  # type: ignore[dict-item]
     "reviews": ReviewRow.__table__,  # type: ignore[dict-item]
     "inquiries": InquiryRow.__table__,  # type: ignore[dict-item]
@@ -79,7 +81,12 @@ def _rows_of(organisation: str, record: Record, find: Find) -> Iterator[tuple[st
     if record.kind == "work_order":
         yield "board", _board_row(organisation, record)
     elif record.kind == "machine":
-        yield "machines", (organisation, record.id, fold(body["serial"]), body["model_id"])
+        owner = (body.get("customer_id"), body.get("site_id"))
+        yield "machines", (organisation, record.id, fold(body["serial"]), body["model_id"], *owner)
+    elif record.kind == "recalled_part":
+        part = find(body["part_id"])
+        gtin = part.body.get("gtin") if part else None
+        yield "recalled", (organisation, record.id, body["recall_id"], body["part_id"], gtin, record.position)
     elif record.kind == "request":
         yield "requests", _request_row(organisation, record)
     elif record.kind in ("conflict", "exception"):
@@ -149,6 +156,7 @@ def _board_row(organisation: str, record: Record) -> Row:
         body.get("solved_due_at") or body.get("appointment_at"),
         *_next_clock(body),
         words_of_order(body),
+        body.get("recall_id"),
     )
 
 

@@ -25,13 +25,15 @@ class InquiryRow(db.Model):  # type: ignore[name-defined]
 
 
 class MachineSerial(db.Model):  # type: ignore[name-defined]
-    """The serial number of a machine, folded, and its model, so that one registered twice is noticed."""
+    """The serial number of a machine, folded, and its model, so that one registered twice is noticed; whose it is."""
 
     __tablename__ = "machine_serials"
     organisation: Mapped[str] = _key()
     id: Mapped[str] = _key()
     serial_folded: Mapped[str] = mapped_column(String(60))
     model: Mapped[str] = mapped_column(String(UUID_LENGTH))
+    customer: Mapped[str | None] = mapped_column(String(UUID_LENGTH))
+    site: Mapped[str | None] = mapped_column(String(UUID_LENGTH))
     __table_args__ = (Index("machine_serials_by_serial", "organisation", "serial_folded"),)
 
 

@@ -1,9 +1,9 @@
 """Every table. Each key but that of `attempts` begins with the organisation: organisations share nothing.
 
 `log` is the data; `records`, `feed`, `holders`, `holdings`, `reaches`, `links`, `devices`, `order_board`, `plans`,
-`reviews`, `inquiries`, `machine_serials`, `signed_orders`, `trace_facts`, `stock` and `request_board` are rebuilt from
-it. The rest (accounts, enrolments, uploads, contacts, watermarks, the journal, lookers, what was kept aside) is the
-server's own.
+`reviews`, `inquiries`, `machine_serials`, `signed_orders`, `trace_facts`, `stock`, `recalled_parts` and `request_board`
+are rebuilt from it. The rest (accounts, enrolments, uploads, contacts, watermarks, the journal, lookers, what was kept
+aside) is the server's own.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from server.store.base import key as _key
 from server.store.desk_tables import SavedView as SavedView
 from server.store.plan_tables import CalendarLink as CalendarLink
 from server.store.plan_tables import PlanRow as PlanRow
+from server.store.recall_tables import RecalledPartRow as RecalledPartRow
+from server.store.recall_tables import RecallReceipt as RecallReceipt
 
 SETTLED = {"settled": True}
 """Marks a column that keeps its first value: writing it again would only make SQLite write its index again."""
@@ -197,9 +199,17 @@ class BoardRow(db.Model):  # type: ignore[name-defined]
     next_due_at: Mapped[str | None] = mapped_column(String(24))
     paused_by: Mapped[str | None] = mapped_column(String(20))
     words: Mapped[str] = mapped_column(String(400), server_default="")
+    recall: Mapped[str | None] = mapped_column(String(UUID_LENGTH))
     __table_args__ = (
         Index("board_by_status", "organisation", "status", "due_at"),
         Index("board_by_number", "organisation", "number"),
+        Index(
+            "board_by_recall",
+            "organisation",
+            "recall",
+            sqlite_where=text("recall IS NOT NULL"),
+            postgresql_where=text("recall IS NOT NULL"),
+        ),
         # The clocks that run are looked at all day, and are few beside the orders of years.
         Index(
             "board_by_clock",
@@ -291,6 +301,7 @@ class StockBalance(db.Model):  # type: ignore[name-defined]
     batch: Mapped[str] = _key(60)
     serial: Mapped[str] = _key(60)
     quantity: Mapped[int] = mapped_column(BigInteger)
+    __table_args__ = (Index("stock_by_part", "organisation", "part"),)
 
 
 class Watermark(db.Model):  # type: ignore[name-defined]

@@ -14,6 +14,7 @@ from schemas.people import OFFICE_ROLES, ROLES
 from sync.blobs import RANKS
 
 RULES = [(kind.name, name, rule) for kind in KINDS.values() for name, rule in kind.rules.items()]
+NOT_OF_A_VISIT = ("stock_move", "inquiry_answer", "recalled_part")
 NAMED = [f"{kind}.{name}" for kind, name, _ in RULES]
 
 
@@ -89,7 +90,7 @@ def test_a_fact_is_written_once_in_every_field() -> None:
 
 
 def test_every_fact_of_a_visit_hangs_on_its_order() -> None:
-    facts = [kind for name, kind in KINDS.items() if kind.is_fact and name not in ("stock_move", "inquiry_answer")]
+    facts = [kind for name, kind in KINDS.items() if kind.is_fact and name not in NOT_OF_A_VISIT]
 
     assert all("order_id" in kind.required and "order_id" in kind.followed for kind in facts)
     assert set(KINDS["stock_move"].followed) == {"from_van_id", "to_van_id", "order_id"}

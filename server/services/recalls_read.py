@@ -1,0 +1,210 @@
+"""What a recall is about as things stand: machines, owners, stock, orders, and what cannot be excluded.
+
+Nothing of it is stored: a part that is fitted later, or whose removal comes in late, is counted the next time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from schemas.problems import Refused
+from schemas.recall import Covered, Extent, judge_all
+from server.domain.catalogue import title_of
+from server.domain.recall import (
+    CANCELLED,
+    LINE_STATES,
+    WORK_DONE,
+    Fitting,
+    LineState,
+    Progress,
+    Whereabouts,
+    sum_up,
+    tell_state,
+)
+from server.services.recall_fittings import find_fittings
+from server.store import recalls, records
+
+LINES_SHOWN: Final = 100
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RaisedOrder:
+    """The order raised for a machine."""
+
+    id: str
+    number: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One part that a recall covers or may cover, in a machine or removed from it."""
+
+    fitting: Fitting
+    covered: Covered
+    state: LineState
+    customer: str
+    site: str
+    order: RaisedOrder | None
+
+
+@dataclass(frozen=True, slots=True)
+class StockHit:
+    """So many recalled parts in a van or a centre."""
+
+    place: str
+    part: str
+    batch: str
+    serial: str
+    quantity: int
+    covered: Covered
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """All that a recall is about."""
+
+    lines: list[Line]
+    stock: list[StockHit]
+
+    @property
+    def progress(self) -> Progress:
+        """How far it has come."""
+        stock = sum(hit.quantity for hit in self.stock if hit.quantity > 0)
+        return sum_up(((line.fitting.machine, line.state) for line in self.lines), stock)
+
+    @property
+    def customers(self) -> set[str]:
+        """The customers of the machines."""
+        return {line.customer for line in self.lines if line.customer}
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRecall:
+    """A recall with what it names; `end` is the log position up to which a device that holds it has pulled."""
+
+    id: str
+    body: Body
+    named: list[Body]
+    end: int
+
+    @property
+    def extents(self) -> list[Extent]:
+        """What it names."""
+        return [Extent.read(body) for body in self.named]
+
+
+def find_recall(connection: Connection, organisation: str, recall: str) -> KnownRecall:
+    """Return a recall. Raises Refused with `not_found`."""
+    found = records.body_of(connection, organisation, recall)
+    if found is None or found[0] != "recall":
+        raise Refused("not_found", what=f"recall {recall}")
+    ids = recalls.list_named(connection, organisation, recall)
+    bodies = records.bodies_of(connection, organisation, ids)
+    named = [bodies[key][1] for key in ids if key in bodies]
+    return KnownRecall(recall, found[1], named, recalls.read_end(connection, organisation, recall))
+
+
+def find_affected(
+    connection: Connection, organisation: str, extents: Iterable[Extent], action: str, recall: str | None = None
+) -> Affected:
+    """Return what extents cover, and may cover; with a recall, what became of it by the orders raised for it."""
+    by_part: dict[str, list[Extent]] = {}
+    for extent in extents:
+        by_part.setdefault(extent.part, []).append(extent)
+    stock = list(_find_stock(connection, organisation, by_part))
+    fittings = find_fittings(connection, organisation, by_part)
+    judged = [(one, judge_all(by_part[one.part], one.batch, one.serial)) for one in fittings]
+    hits = [(one, covered) for one, covered in judged if covered.cover != "miss"]
+    owners = recalls.read_owners(connection, organisation, {one.machine for one, _ in hits})
+    orders = _choose_orders(connection, organisation, recall) if recall else {}
+    gone = _find_whereabouts(connection, organisation, fittings, stock, [one for one, _ in hits])
+    nowhere, nobody = Whereabouts(), ("", "")
+    lines = []
+    for one, covered in hits:
+        order = orders.get(one.machine)
+        state = tell_state(one, covered, action, order.status if order else None, gone.get(one.id, nowhere))
+        customer, site = owners.get(one.machine, nobody)
+        lines.append(Line(one, covered, state, customer, site, order))
+    return Affected(lines, stock)
+
+
+def read_affected(connection: Connection, organisation: str, known: KnownRecall) -> Affected:
+    """Return all that a recall is about."""
+    return find_affected(connection, organisation, known.extents, known.body["action"], known.id)
+
+
+def sort_lines(connection: Connection, organisation: str, lines: Iterable[Line]) -> list[Line]:
+    """Return lines by customer's name, then by what waits first, then by machine."""
+    listed = list(lines)
+    titles = name_records(connection, organisation, {line.customer for line in listed})
+    rank = {state: number for number, state in enumerate(LINE_STATES)}
+
+    def key(line: Line) -> tuple[Any, ...]:
+        title = titles.get(line.customer, "")
+        return (not title, title, line.customer, rank[line.state], line.fitting.machine, line.fitting.id)
+
+    return sorted(listed, key=key)
+
+
+def name_records(connection: Connection, organisation: str, ids: Iterable[str]) -> dict[str, str]:
+    """Return what records are called, by id."""
+    found = records.bodies_of(connection, organisation, {key for key in ids if key})
+    return {key: title_of(*known) for key, known in found.items()}
+
+
+def list_recalls(connection: Connection, organisation: str) -> list[tuple[KnownRecall, Progress]]:
+    """Return every recall with its progress, those that are open first, and then the newest."""
+    bodies = dict(records.bodies_of_kind(connection, organisation, "recall"))
+    ranked = sorted(bodies.items(), key=lambda item: (item[1]["opened_at"], item[0]), reverse=True)
+    ranked.sort(key=lambda item: item[1]["state"] != "open")
+    known = [find_recall(connection, organisation, key) for key, _ in ranked]
+    return [(one, read_affected(connection, organisation, one).progress) for one in known]
+
+
+def _find_stock(
+    connection: Connection, organisation: str, by_part: Mapping[str, Sequence[Extent]]
+) -> Iterator[StockHit]:
+    for row in recalls.list_stock(connection, organisation, by_part):
+        covered = judge_all(by_part[row.part], row.batch or None, row.serial or None)
+        if covered.cover != "miss":
+            yield StockHit(row.place, row.part, row.batch, row.serial, row.quantity, covered)
+
+
+def _choose_orders(connection: Connection, organisation: str, recall: str) -> dict[str, RaisedOrder]:
+    """Return the order of a recall that counts for each machine: one that is open before one that is done."""
+    chosen: dict[str, RaisedOrder] = {}
+    for row in recalls.list_orders(connection, organisation, recall):
+        known = chosen.get(row.machine)
+        if row.status != CANCELLED and (known is None or known.status in WORK_DONE):
+            chosen[row.machine] = RaisedOrder(row.id, row.number, row.status)
+    return chosen
+
+
+def _find_whereabouts(
+    connection: Connection,
+    organisation: str,
+    fittings: Iterable[Fitting],
+    stock: Iterable[StockHit],
+    hits: Iterable[Fitting],
+) -> dict[str, Whereabouts]:
+    """Return what is known of the parts that were removed, by the fact that fitted them."""
+    removed = [one for one in hits if one.removed_at is not None]
+    if not removed:
+        return {}
+    facts = records.bodies_of(connection, organisation, {one.removal for one in removed if one.removal})
+    found = {(hit.part, hit.serial) for hit in stock if hit.serial and hit.quantity > 0}
+    found |= {(one.part, one.serial) for one in fittings if one.removed_at is None and one.serial}
+    return {
+        one.id: Whereabouts(
+            facts[one.removal][1].get("destination") if one.removal in facts else None,
+            (one.part, one.serial) in found,
+        )
+        for one in removed
+    }
