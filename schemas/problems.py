@@ -218,5 +218,6 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("file_not_accepted", 422, "ask_person", "“{name}”不是可接收的照片（支持 JPEG、PNG、WebP，每张不超过 {limit} MB）。", "'{name}' is not a photo that can be taken (JPEG, PNG, WebP, {limit} MB each at most)."),
     Problem("order_not_solved", 409, "later", "工单 {number} 还没有写明处理措施并完工。", "Order {number} is not finished with a remedy yet."),
     Problem("not_rateable", 409, "later", "服务完成后才能评价，每次服务评价一次。", "A service is rated once, after it is done."),
+    Problem("log_damaged", 500, "ask_person", "日志缺少第 {position} 条，请运行 gongdan-server verify-log。", "The log lacks entry {position}; run gongdan-server verify-log."),
     Problem("internal", 500, "later", "服务器内部错误，已记录，编号 {trace}。", "The server failed; it is recorded under {trace}."),
 )  # fmt: skip

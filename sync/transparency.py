@@ -13,6 +13,12 @@ from typing import Final
 
 EMPTY_ROOT: Final = hashlib.sha256(b"").digest()
 
+TILE_LEVELS: Final = 8
+"""Subtrees of every eighth level are kept: of 256 leaves, of 65,536, and so on. Source: C2SP tlog-tiles."""
+
+Range = tuple[int, int]
+"""first leaf, leaf behind the last"""
+
 
 def leaf_hash(entry: bytes) -> bytes:
     """Return the hash of one log entry."""
@@ -30,6 +36,15 @@ def log_entry(set_digest: str, receipt: str) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
+class Subtree:
+    """The root of the complete subtree over the leaves [number << level, (number + 1) << level)."""
+
+    level: int
+    number: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Frontier:
     """The roots of the complete subtrees of a log of `size` leaves, largest first: enough to append."""
 
@@ -38,12 +53,18 @@ class Frontier:
 
     def append(self, leaf: bytes) -> Frontier:
         """Return the frontier with one more leaf hash."""
-        peaks, size = list(self.peaks), self.size
+        return self.grow(leaf)[0]
+
+    def grow(self, leaf: bytes) -> tuple[Frontier, list[Subtree]]:
+        """Return the frontier with one more leaf hash, and the subtrees to be kept that it completes."""
+        peaks, size, level, kept = list(self.peaks), self.size, 0, []
         while size & 1:
             leaf = node_hash(peaks.pop(), leaf)
-            size >>= 1
+            size, level = size >> 1, level + 1
+            if level % TILE_LEVELS == 0:
+                kept.append(Subtree(level, self.size >> level, leaf))
         peaks.append(leaf)
-        return Frontier(self.size + 1, tuple(peaks))
+        return Frontier(self.size + 1, tuple(peaks)), kept
 
     @property
     def root(self) -> bytes:
@@ -74,15 +95,20 @@ def root(leaves: Sequence[bytes]) -> bytes:
     return frontier.root
 
 
+def inclusion_ranges(index: int, size: int) -> list[Range]:
+    """Return over which leaves the nodes of an audit path are the roots. Source: RFC 6962 section 2.1.1."""
+    assert 0 <= index < size
+    begin, end, ranges = 0, size, []
+    while end - begin > 1:
+        split = begin + _split(end - begin)
+        ranges.append((split, end) if index < split else (begin, split))
+        begin, end = (begin, split) if index < split else (split, end)
+    return ranges[::-1]
+
+
 def inclusion_proof(index: int, leaves: Sequence[bytes]) -> list[bytes]:
-    """Return the audit path of the leaf at `index`, from its sibling up. Source: RFC 6962 section 2.1.1."""
-    assert 0 <= index < len(leaves)
-    if len(leaves) == 1:
-        return []
-    split = _split(len(leaves))
-    if index < split:
-        return [*inclusion_proof(index, leaves[:split]), root(leaves[split:])]
-    return [*inclusion_proof(index - split, leaves[split:]), root(leaves[:split])]
+    """Return the audit path of the leaf at `index`, from its sibling up."""
+    return [root(leaves[begin:end]) for begin, end in inclusion_ranges(index, len(leaves))]
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], expected_root: bytes) -> bool:
@@ -108,10 +134,20 @@ def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], 
     return sn == 0 and computed == expected_root
 
 
+def consistency_ranges(old_size: int, size: int) -> list[Range]:
+    """Return over which leaves the nodes of a consistency proof are the roots. Source: RFC 6962 section 2.1.2."""
+    assert 0 < old_size <= size
+    begin, end, ranges = 0, size, []
+    while old_size != end:
+        split = begin + _split(end - begin)
+        ranges.append((split, end) if old_size <= split else (begin, split))
+        begin, end = (begin, split) if old_size <= split else (split, end)
+    return [(begin, end), *ranges[::-1]] if begin else ranges[::-1]
+
+
 def consistency_proof(old_size: int, leaves: Sequence[bytes]) -> list[bytes]:
-    """Return the proof that the log of `old_size` is a prefix of this one. Source: RFC 6962 section 2.1.2."""
-    assert 0 < old_size <= len(leaves)
-    return _subproof(old_size, leaves, whole=True)
+    """Return the proof that the log of `old_size` is a prefix of this one."""
+    return [root(leaves[begin:end]) for begin, end in consistency_ranges(old_size, len(leaves))]
 
 
 def verify_consistency(old_size: int, old_root: bytes, new_size: int, new_root: bytes, path: Sequence[bytes]) -> bool:
@@ -139,15 +175,6 @@ def verify_consistency(old_size: int, old_root: bytes, new_size: int, new_root: 
         fn >>= 1
         sn >>= 1
     return sn == 0 and fr == old_root and sr == new_root
-
-
-def _subproof(old_size: int, leaves: Sequence[bytes], whole: bool) -> list[bytes]:
-    if old_size == len(leaves):
-        return [] if whole else [root(leaves)]
-    split = _split(len(leaves))
-    if old_size <= split:
-        return [*_subproof(old_size, leaves[:split], whole), root(leaves[split:])]
-    return [*_subproof(old_size - split, leaves[split:], False), root(leaves[:split])]
 
 
 def _split(size: int) -> int:

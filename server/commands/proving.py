@@ -36,7 +36,9 @@ def replay(desk: Desk, scratch: str | None) -> None:
 def _tell(desk: Desk, proof: Proof) -> None:
     desk.voice.say(f"日志 {proof.entries} 条，根 {proof.root}", f"{proof.entries} log entries, root {proof.root}")
     for discrepancy in proof.discrepancies:
-        click.echo(f"{discrepancy.place}: {discrepancy.what}", err=True)
+        click.echo(f"{discrepancy.place}: {discrepancy.what} [{discrepancy.code}]", err=True)
+    for note in proof.notes:
+        click.echo(f"{note.place}: {note.what} [{note.code}]")
     if not proof.holds:
         desk.voice.say("不一致！", "It does not agree!")
         raise SystemExit(1)

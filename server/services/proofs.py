@@ -10,11 +10,13 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, Row, Table, insert, select
 
 from schemas.problems import Refused
-from server.domain.authority import fault_by_schema
 from server.intake import accept, examine
 from server.keys import verify_signature
+from server.services.log_check import Discrepancy, LogCheck
 from server.store.catalogue_tables import CatalogueRow, CatalogueTerm, CatalogueTrail
+from server.store.checkpoints import KeptCheckpoint, list_kept
 from server.store.database import lock_organisation, open_engine, reading, writing
+from server.store.log_tiles import TILES, LogTile
 from server.store.request_tables import RequestRow
 from server.store.review_tables import InquiryRow, MachineSerial
 from server.store.tables import (
@@ -38,19 +40,21 @@ from server.store.tables import (
     TraceFact,
 )
 from server.store.workspace import open_workspace
-from sync import chain, codec, receipt
-from sync.changeset import Change
-from sync.transparency import Frontier, leaf_hash, log_entry
+from sync import chain
+from sync.checkpoint import read_checkpoint as read_note
+from sync.transparency import Frontier
 
 REPLAY_GROUP: Final = 200
 """Log entries rebuilt in one transaction: enough to share its cost, few enough to hold in memory."""
 
 REBUILT: Final = (
     RecordRow, FeedRow, Holder, Holding, Reach, Link, BoardRow, PlanRow, ReviewRow, InquiryRow, MachineSerial,
-    SignedOrder, TraceFact, StockBalance, RequestRow, RecalledPartRow,
+    SignedOrder, TraceFact, StockBalance, RequestRow, RecalledPartRow, LogTile,
     CatalogueRow, CatalogueTerm, CatalogueTrail,
 )  # fmt: skip
 """The tables that must come out of the log exactly as they are."""
+
+_TILE_COLUMNS: Final = ("level", "number", "hash")
 
 _ORGANISATIONS: Table = Organisation.__table__  # type: ignore[assignment]
 _LOG: Table = LogEntry.__table__  # type: ignore[assignment]
@@ -59,20 +63,16 @@ _BLOBS: Table = Blob.__table__  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)
-class Discrepancy:
-    """Something that is not as the log says: where, and what."""
-
-    place: str
-    what: str
-
-
-@dataclass(frozen=True, slots=True)
 class Proof:
-    """The outcome of a check: how many log entries were read, the Merkle root, and what was found wrong."""
+    """The outcome of a check: how many log entries were read, the Merkle root, and what was found wrong.
+
+    `notes` tell what does not fit but is explained: what devices had seen of a log that was restored from a backup.
+    """
 
     entries: int
     root: str
     discrepancies: tuple[Discrepancy, ...]
+    notes: tuple[Discrepancy, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -81,29 +81,29 @@ class Proof:
 
 
 def verify_log(engine: Engine, organisation: str) -> Proof:
-    """Check every signature, every device's chain, the density of the log, and the Merkle root.
+    """Check every signature, every device's chain, what each author had seen, the density of the log, and its root.
 
-    A device's public key is taken from the log itself, from the entry that enrolled it; the first entry
-    enrols the office.
+    So are the subtrees kept for proofs, and the checkpoints that were signed in the past. A device's public key is
+    taken from the log itself, from the entry that enrolled it; the first entry enrols the office.
     """
     with reading(engine) as connection:
         row = _organisation(connection, organisation)
-        office_key = connection.execute(
-            select(_DEVICES.c.public_key).where(
-                _DEVICES.c.organisation == organisation, _DEVICES.c.device == row.office_device
-            )
-        ).scalar_one()
-        keys = {row.office_device: bytes.fromhex(office_key)}
-        found: list[Discrepancy] = []
-        heads: dict[str, tuple[int, str]] = {}
-        frontier = Frontier()
+        office_key = bytes.fromhex(_office_key(connection, organisation, row.office_device))
+        kept = list_kept(connection, organisation)
+        check = LogCheck({row.office_device: office_key}, [row.epoch, *(it.epoch for it in kept)])
         for entry in _entries(connection, organisation):
-            found += _check_entry(entry, frontier.size + 1, keys, heads)
-            frontier = frontier.append(leaf_hash(log_entry(entry.digest, entry.receipt)))
-    if frontier.dump() != row.frontier or frontier.size != row.position:
-        what = f"{frontier.size} entries with another root than the {row.position} committed to"
-        found.append(Discrepancy("log", what))
-    return Proof(frontier.size, frontier.root.hex(), tuple(found))
+            check.take(entry)
+        end = check.frontier
+        found = check.found + list(_compare_tiles(connection, organisation, check.tiles))
+    if end.dump() != row.frontier or end.size != row.position:
+        what = f"{end.size} entries with another root than the {row.position} committed to"
+        found.append(Discrepancy("log", what, "root_differs"))
+    notes = check.notes
+    for checkpoint in kept:
+        differs = _compare_checkpoint(check, organisation, office_key, checkpoint, row.epoch)
+        if differs is not None:
+            (notes if differs.code == "log_restored" else found).append(differs)
+    return Proof(end.size, end.root.hex(), tuple(found), tuple(notes))
 
 
 def replay(engine: Engine, organisation: str, scratch_url: str) -> Proof:
@@ -124,65 +124,29 @@ def replay(engine: Engine, organisation: str, scratch_url: str) -> Proof:
         scratch.dispose()
 
 
-def root_at(connection: Connection, organisation: str, size: int) -> bytes:
-    """Return the Merkle root that the log had when it held `size` entries."""
-    frontier = Frontier()
-    statement = select(_LOG.c.digest, _LOG.c.receipt).where(_LOG.c.organisation == organisation)
-    statement = statement.where(_LOG.c.position <= size).order_by(_LOG.c.position)
-    for digest, answer in connection.execution_options(yield_per=REPLAY_GROUP).execute(statement):
-        frontier = frontier.append(leaf_hash(log_entry(digest, answer)))
-    return frontier.root
-
-
-def _check_entry(
-    entry: Row[Any], position: int, keys: dict[str, bytes], heads: dict[str, tuple[int, str]]
+def _compare_tiles(
+    connection: Connection, organisation: str, tiles: dict[tuple[int, int], str]
 ) -> Iterator[Discrepancy]:
-    place = f"log {entry.position}"
-    if entry.position != position:
-        yield Discrepancy(place, f"comes where entry {position} should be")
-    try:
-        sealed = chain.open_line(entry.sealed)
-        changeset = codec.decode(sealed.payload)
-        answer = receipt.load(entry.receipt)
-    except Refused as refused:
-        yield Discrepancy(place, f"cannot be read: {refused.fault.sentence()}")
-        return
-    if sealed.digest != entry.digest:
-        yield Discrepancy(place, "the bytes do not match their digest")
-    key = keys.get(changeset.device)
-    if key is None:
-        yield Discrepancy(place, f"device {changeset.device} is not enrolled by an earlier entry")
-        return
-    if not verify_signature(key, sealed.payload, sealed.signature):
-        # Nothing it says is believed, least of all the keys it enrols.
-        yield Discrepancy(place, "the signature does not match the content")
-        return
-    seq, digest = heads.get(changeset.device, (0, chain.FIRST_PREV))
-    if (changeset.seq, changeset.prev) != (seq + 1, digest):
-        yield Discrepancy(place, f"does not follow set {seq} of device {changeset.device}")
-    if (answer.digest, answer.position, entry.device, entry.seq) != (
-        entry.digest,
-        entry.position,
-        changeset.device,
-        changeset.seq,
-    ):
-        yield Discrepancy(place, "the receipt belongs to another entry")
-    if answer.received_at != entry.received_at:
-        yield Discrepancy(place, "the receipt names another time")
-    heads[changeset.device] = (changeset.seq, sealed.digest)
-    if answer.verdict != "refused":
-        for change in changeset.changes:
-            if change.kind == "device" and fault_by_schema(change) is None:
-                _follow_device(change, keys, heads)
+    kept = {(row.level, row.number): row.hash for row in _rows(connection, organisation, TILES, _TILE_COLUMNS)}
+    for level, number in sorted(tiles.keys() | kept.keys()):
+        if tiles.get((level, number)) != kept.get((level, number)):
+            what = f"the subtree {number} of level {level} is not what its entries come to"
+            yield Discrepancy(TILES.name, what, "tile_differs")
 
 
-def _follow_device(change: Change, keys: dict[str, bytes], heads: dict[str, tuple[int, str]]) -> None:
-    """Take note of a device that is enrolled, or whose chain goes on after sets that were given up."""
-    if change.op == "create":
-        keys.setdefault(change.id, bytes.fromhex(change.set["public_key"]))
-    resumed = change.set.get("resumed_seq", 0)
-    if resumed > heads.get(change.id, (0, ""))[0]:
-        heads[change.id] = (resumed, change.set["resumed_digest"])
+def _compare_checkpoint(
+    check: LogCheck, organisation: str, office_key: bytes, kept: KeptCheckpoint, epoch: str
+) -> Discrepancy | None:
+    place = f"checkpoint {kept.size}"
+    note = read_note(kept.note, organisation, office_key, verify_signature)
+    if note is None or note.size != kept.size:
+        return Discrepancy(place, "is not signed by the office", "checkpoint_unsigned")
+    if check.root_at(note.size) == note.root:
+        return None
+    what = f"signed at {kept.kept_at}, is of a log that this one does not begin with"
+    if kept.epoch != epoch:
+        return Discrepancy(place, f"{what}: it was restored since", "log_restored")
+    return Discrepancy(place, f"{what}: it was forked", "checkpoint_foreign")
 
 
 def _replay_entries(connection: Connection, scratch: Engine, organisation: str) -> Iterator[Discrepancy]:
@@ -206,11 +170,13 @@ def _replay_group(scratch: Engine, organisation: str, group: list[Row[Any]]) -> 
                 find_key = {entry.device: key}.get
                 arrival = examine(entry.sealed, organisation, find_key, verify_signature, entry.received_at)
             except Refused as refused:
-                yield Discrepancy(f"log {entry.position}", f"cannot be taken in again: {refused.fault.sentence()}")
+                yield Discrepancy(
+                    f"log {entry.position}", f"cannot be taken in again: {refused.fault.sentence()}", "intake_differs"
+                )
                 continue
             store.load([arrival])
             if accept(store, arrival) != entry.receipt:
-                yield Discrepancy(f"log {entry.position}", "taking it in again gives another receipt")
+                yield Discrepancy(f"log {entry.position}", "taking it in again gives another receipt", "intake_differs")
         store.flush()
 
 
@@ -222,10 +188,10 @@ def _compare(live: Connection, rebuilt: Connection, organisation: str) -> Iterat
     expected = {row.sha256 for row in _rows(rebuilt, organisation, _BLOBS, ("sha256",))}
     known = {row.sha256 for row in _rows(live, organisation, _BLOBS, ("sha256",))}
     for sha256 in sorted(expected - known):
-        yield Discrepancy("blobs", f"{sha256} is named by a record but not expected")
+        yield Discrepancy("blobs", f"{sha256} is named by a record but not expected", "file_unexpected")
     ours, theirs = _organisation(live, organisation), _organisation(rebuilt, organisation)
     if (ours.position, ours.frontier) != (theirs.position, theirs.frontier):
-        yield Discrepancy("organisations", "the end of the log differs")
+        yield Discrepancy("organisations", "the end of the log differs", "root_differs")
 
 
 def _compare_table(
@@ -236,7 +202,9 @@ def _compare_table(
     theirs = {tuple(row) for row in _rows(rebuilt, organisation, table, names)}
     for row in sorted(ours ^ theirs, key=repr)[:10]:
         side = "is not in the log" if row in ours else "is missing"
-        yield Discrepancy(table.name, f"{json.dumps(row, ensure_ascii=False, default=str)[:300]} {side}")
+        yield Discrepancy(
+            table.name, f"{json.dumps(row, ensure_ascii=False, default=str)[:300]} {side}", "table_differs"
+        )
 
 
 def _rows(connection: Connection, organisation: str, table: Table, names: tuple[str, ...]) -> Iterator[Row[Any]]:
@@ -247,6 +215,11 @@ def _rows(connection: Connection, organisation: str, table: Table, names: tuple[
 def _entries(connection: Connection, organisation: str) -> Iterator[Row[Any]]:
     statement = select(_LOG).where(_LOG.c.organisation == organisation).order_by(_LOG.c.position)
     yield from connection.execution_options(yield_per=REPLAY_GROUP).execute(statement)
+
+
+def _office_key(connection: Connection, organisation: str, device: str) -> str:
+    where = (_DEVICES.c.organisation == organisation, _DEVICES.c.device == device)
+    return connection.execute(select(_DEVICES.c.public_key).where(*where)).scalar_one()
 
 
 def _organisation(connection: Connection, organisation: str) -> Row[Any]:

@@ -14,8 +14,8 @@ from schemas.problems import Refused
 from server.keys import OfficeKey, verify_signature
 from server.services.blobs import BlobDesk
 from server.services.devices import read_checkpoint
+from server.services.log_tree import root_at
 from server.services.orders_read import find_order
-from server.services.proofs import root_at
 from server.store import board, records
 from server.store.database import reading
 from sync.checkpoint import read_checkpoint as read_note

@@ -1,9 +1,9 @@
 """Every table. Each key but that of `attempts` begins with the organisation: organisations share nothing.
 
 `log` is the data; `records`, `feed`, `holders`, `holdings`, `reaches`, `links`, `devices`, `order_board`, `plans`,
-`reviews`, `inquiries`, `machine_serials`, `signed_orders`, `trace_facts`, `stock`, `recalled_parts` and `request_board`
-are rebuilt from it. The rest (accounts, enrolments, uploads, contacts, watermarks, the journal, lookers, what was kept
-aside) is the server's own.
+`reviews`, `inquiries`, `machine_serials`, `signed_orders`, `trace_facts`, `stock`, `log_tiles`, `recalled_parts` and
+`request_board` are rebuilt from it. The rest (checkpoints, accounts, enrolments, uploads, contacts, watermarks, the
+journal, lookers, what was kept aside) is the server's own.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from server.store.access_tables import Wipe as Wipe
 from server.store.base import UUID_LENGTH, db
 from server.store.base import Base as Base
 from server.store.base import key as _key
+from server.store.checkpoints import CheckpointRow as CheckpointRow
 from server.store.desk_tables import SavedView as SavedView
+from server.store.log_tiles import LogTile as LogTile
 from server.store.plan_tables import CalendarLink as CalendarLink
 from server.store.plan_tables import PlanRow as PlanRow
 from server.store.recall_tables import RecalledPartRow as RecalledPartRow

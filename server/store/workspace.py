@@ -23,6 +23,7 @@ from server.store.bulk import delete_keys, select_among, upsert
 from server.store.database import lock_organisation
 from server.store.findings_store import FindingsStore
 from server.store.kept import Kept, Shelf
+from server.store.log_tiles import TILES
 from server.store.scope_book import ScopeBook, ScopeRows
 from server.store.stored_record import Record
 from server.store.tables import DeviceHead, HeldSet, KeptAside, LogEntry, RecordRow
@@ -82,6 +83,7 @@ class Workspace:
     _dirty_devices: set[str] = field(default_factory=set)
     _log_rows: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     _log_index: dict[tuple[str, int], int] = field(default_factory=dict)
+    _tiles: list[tuple[str, int, int, str]] = field(default_factory=list)
     _with_held: set[str] = field(default_factory=set)
     _trail: set[tuple[str, int]] = field(default_factory=set)
 
@@ -232,7 +234,8 @@ class Workspace:
         entry = (changeset.device, changeset.seq, arrival.digest, arrival.sealed.line, receipt, arrival.received_at)
         self._log_rows[self.position] = (self.organisation, self.position, *entry, self.trace_id)
         self._log_index[changeset.device, changeset.seq] = self.position
-        self.frontier = self.frontier.append(leaf_hash(log_entry(arrival.digest, receipt)))
+        self.frontier, complete = self.frontier.grow(leaf_hash(log_entry(arrival.digest, receipt)))
+        self._tiles += [(self.organisation, it.level, it.number, it.hash.hex()) for it in complete]
         state = self.devices[changeset.device]
         state.seq, state.digest = changeset.seq, arrival.digest
         self._dirty_devices.add(changeset.device)
@@ -280,6 +283,7 @@ class Workspace:
         self.scope.flush({record.id: record.spell() for record in self._dirty.values()})
         upsert(self.connection, _RECORDS, [record.row(self.organisation) for record in self._dirty.values()])
         upsert(self.connection, _LOG, list(self._log_rows.values()))
+        upsert(self.connection, TILES, self._tiles)
         projections.write(self.connection, self.organisation, self._dirty.values(), self.record)
         catalogue.write_trail(self.connection, self.organisation, self._trail)
         self.findings.flush()

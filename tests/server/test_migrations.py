@@ -15,6 +15,7 @@ from server.services.readiness import check_database
 from server.store.database import open_engine, writing
 from server.store.migrate import downgrade, is_current, upgrade
 from server.store.tables import Base
+from sync.transparency import leaf_hash, log_entry, root
 
 ORGANISATION = "0190a000-0000-7000-8000-000000000001"
 
@@ -162,3 +163,23 @@ def test_the_key_of_every_table_begins_with_the_organisation() -> None:
     # are counted before anybody is known, and may be counted in each database for itself.
     # The link by which a customer follows his request is all he gives, too.
     assert unlike == {"accounts.login", "attempts.digest", "follow_links.digest"}
+
+
+def test_the_subtrees_of_a_log_are_worked_out_by_the_migration(engine: Engine) -> None:
+    upgrade(engine, "0015")
+    receipts = [f"receipt {number}" for number in range(300)]
+    with writing(engine) as connection:
+        columns = "(organisation, name, epoch, position, frontier, office_device, office_person)"
+        connection.execute(
+            text(f"INSERT INTO organisations {columns} VALUES (:o, 'x', :o, 300, '', :o, :o)"), {"o": ORGANISATION}
+        )
+        entry = "(organisation, position, device, seq, digest, sealed, receipt, received_at) VALUES"
+        rows = [{"o": ORGANISATION, "n": n + 1, "d": f"{n:064x}", "r": receipt} for n, receipt in enumerate(receipts)]
+        connection.execute(text(f"INSERT INTO log {entry} (:o, :n, :o, :n, :d, '', :r, '')"), rows)
+
+    upgrade(engine)
+
+    expected = root([leaf_hash(log_entry(f"{n:064x}", receipt)) for n, receipt in enumerate(receipts[:256])])
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT level, number, hash FROM log_tiles")).all()
+        assert [tuple(row) for row in rows] == [(8, 0, expected.hex())]
