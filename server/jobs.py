@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from schemas.problems import Refused
 from server.clock import spell_instant, unix_ms
 from server.event_log import EVENTS
-from server.services import service_clocks, warranty
+from server.services import gaps, service_clocks, warranty
 from server.services.blobs import BlobDesk, clear_uploads
 from server.services.enrolment import remove_expired_codes
 from server.services.invitations import remove_expired_links
@@ -127,7 +127,8 @@ class Followers:
             return 0
         with sole(self.engine, "followers") as is_ours:
             for organisation, end in grown.items() if is_ours else ():
-                outcomes = [self._renew_one(renew, organisation) for renew in (warranty.renew, service_clocks.renew)]
+                rounds = (warranty.renew, service_clocks.renew, gaps.renew)
+                outcomes = [self._renew_one(renew, organisation) for renew in rounds]
                 written += sum(outcome or 0 for outcome in outcomes)
                 if None not in outcomes:
                     # Not the end as it is by then: what came meanwhile is looked at in the next round.

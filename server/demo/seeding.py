@@ -21,7 +21,7 @@ from server.demo.handset import Handset, make_device_key
 from server.demo.records import DemoRecord, refer
 from server.demo.visits import VISITS, Act, Visit, acts_of
 from server.reception import Reception
-from server.services import service_clocks, warranty
+from server.services import gaps, service_clocks, warranty
 from server.services.accounts import find_account, open_account
 from server.services.blobs import BlobDesk
 from server.services.devices import read_epoch
@@ -55,6 +55,7 @@ def seed(engine: Engine, office: Office, settings: Settings, now: datetime) -> s
     seeding.file_manuals()
     warranty.renew(engine, office, seeding.organisation)
     service_clocks.renew(engine, office, seeding.organisation)
+    gaps.renew(engine, office, seeding.organisation)
     seeding.hear_devices(now)
     seeding.open_accounts()
     return seeding.organisation
