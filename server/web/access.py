@@ -74,6 +74,9 @@ PAGE_FLEET: Final = _page("dispatcher", "manager", "admin")
 PAGE_ENROLLERS: Final = _page("dispatcher", "admin")
 PAGE_ADMINS: Final = _page("admin")
 PAGE_AUDITORS: Final = _page("auditor", "admin")
+PAGE_TRACERS: Final = _page(*OFFICE_ROLES)
+PAGE_EXPORTERS: Final = _page("auditor", "manager", "admin")
+"""What is exported of the trace leaves the house."""
 OWN_ACCOUNT: Final = replace(PAGE_READERS, before_factor=True)
 
 REQUEST_BODY_BYTES_MAX: Final = 128 * 1024
@@ -178,6 +181,18 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /desk/fleet/enrolments": PAGE_ENROLLERS,
     "POST /desk/fleet/<uuid:device>/revocation": PAGE_ENROLLERS,
     "POST /desk/fleet/<uuid:device>/thaw": PAGE_ENROLLERS,
+    "GET /desk/trace": PAGE_TRACERS,
+    "GET /desk/trace/serial": PAGE_TRACERS,
+    "GET /desk/trace/gaps": PAGE_TRACERS,
+    "GET /desk/trace/gaps/export": PAGE_EXPORTERS,
+    "GET /desk/trace/batch": PAGE_TRACERS,
+    "GET /desk/trace/machine/<uuid:machine>": PAGE_TRACERS,
+    "GET /desk/trace/serial/export": PAGE_EXPORTERS,
+    "GET /desk/trace/batch/export": PAGE_EXPORTERS,
+    "GET /desk/trace/machine/<uuid:machine>/export": PAGE_EXPORTERS,
+    "GET /desk/trace/supplier/<uuid:supplier>": PAGE_TRACERS,
+    "GET /desk/trace/part/<uuid:part>": PAGE_TRACERS,
+    "GET /desk/trace/customer/<uuid:customer>": PAGE_TRACERS,
     "GET /desk/live": PAGE_READERS,
     "GET /desk/orders": PAGE_READERS,
     "GET /desk/reconcile": PAGE_REVIEWERS,

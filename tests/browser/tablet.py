@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,8 +39,6 @@ class Office:
 
     folder: Path
     port: int = field(default_factory=free_port)
-    seeded_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    """When the demo company was written, from which its visits are counted."""
 
     @property
     def address(self) -> str:
@@ -142,7 +139,7 @@ def enrol_tablet(office: Office, folder: Path, person: str = "wei") -> Tablet:
 def copy_office(seeded: Office, folder: Path) -> Office:
     """Return an office of its own under the same address, so that tablets of the seeded one find it."""
     shutil.copytree(seeded.folder, folder)
-    return Office(folder, seeded.port, seeded.seeded_at)
+    return Office(folder, seeded.port)
 
 
 def copy_tablet(seeded: Tablet, folder: Path) -> Tablet:

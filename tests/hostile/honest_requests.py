@@ -178,6 +178,20 @@ REQUESTS: Final[dict[str, Request]] = {
         "/desk/fleet/<device>/revocation", Form(confirmed=""), names_ours=True
     ),
     "POST /desk/fleet/<uuid:device>/thaw": Request("/desk/fleet/<device>/thaw", Form(confirmed="yes"), names_ours=True),
+    "GET /desk/trace": Request("/desk/trace?q=SENTINEL-7f3a-serial"),
+    "GET /desk/trace/serial": Request("/desk/trace/serial?q=SENTINEL-7f3a-serial", names_ours=True),
+    "GET /desk/trace/serial/export": Request("/desk/trace/serial/export?q=SENTINEL-7f3a-serial", names_ours=True),
+    "GET /desk/trace/batch": Request("/desk/trace/batch?q=none", names_ours=True),
+    "GET /desk/trace/batch/export": Request("/desk/trace/batch/export?q=none&form=epcis", names_ours=True),
+    "GET /desk/trace/machine/<uuid:machine>": Request("/desk/trace/machine/<machine>", names_ours=True),
+    "GET /desk/trace/machine/<uuid:machine>/export": Request(
+        "/desk/trace/machine/<machine>/export?form=pdf", names_ours=True
+    ),
+    "GET /desk/trace/supplier/<uuid:supplier>": Request("/desk/trace/supplier/<chen>", names_ours=True),
+    "GET /desk/trace/part/<uuid:part>": Request("/desk/trace/part/<chen>", names_ours=True),
+    "GET /desk/trace/customer/<uuid:customer>": Request("/desk/trace/customer/<chen>", names_ours=True),
+    "GET /desk/trace/gaps": Request("/desk/trace/gaps?by=month"),
+    "GET /desk/trace/gaps/export": Request("/desk/trace/gaps/export?form=csv"),
     "GET /desk/live": Request("/desk/live"),
     "GET /desk/reconcile": Request("/desk/reconcile"),
     "GET /desk/reconcile/list": Request("/desk/reconcile/list"),

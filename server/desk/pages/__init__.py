@@ -31,8 +31,10 @@ from server.desk.pages import (
     record_form,
     requests,
     schedule,
+    trace,
+    trace_gaps,
 )
-from server.web.access import PAGE_ADMINS, PAGE_AUDITORS, PAGE_FLEET
+from server.web.access import PAGE_ADMINS, PAGE_AUDITORS, PAGE_FLEET, PAGE_TRACERS
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     entry.blueprint,
@@ -55,6 +57,8 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     calendars.blueprint,
     requests.blueprint,
     known_fixes.blueprint,
+    trace.blueprint,
+    trace_gaps.blueprint,
 )
 
 
@@ -73,6 +77,7 @@ NAVIGATION: Final[tuple[Destination, ...]] = (
     Destination("/desk/schedule", lambda: gettext("Schedule"), "s"),
     Destination("/desk/requests", lambda: gettext("Requests"), "q"),
     Destination("/desk/reconcile", lambda: gettext("Reconcile"), "r", reconcile.READERS),
+    Destination("/desk/trace", lambda: gettext("Trace"), "t", PAGE_TRACERS.roles),
     Destination("/desk/fleet", lambda: gettext("Fleet"), "f", PAGE_FLEET.roles),
     Destination("/desk/accounts", lambda: gettext("Accounts"), "a", PAGE_ADMINS.roles),
     Destination("/desk/journal", lambda: gettext("Journal"), "l", PAGE_AUDITORS.roles),

@@ -1,0 +1,303 @@
+"""What the audit desk answers: the life of a serial number, where a lot went, what a machine held.
+
+Rule 1: every answer says for which day it is, and up to which position of the log it was known.
+Rule 2: an answer takes a number of queries that does not grow with what is found; lists come a page at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from schemas.problems import Refused
+from server.domain.catalogue import spell_facet, wanted_words
+from server.domain.life import Step, in_order, lanes_of, moments_of, places_on, stays_of
+from server.domain.lifeline import Lane, Moment, Picture, State, Stay, draw
+from server.domain.lot_tree import Leaf, Tree, draw_tree
+from server.domain.trace import comparable, day_bounds, fold, in_machine
+from server.services.audit_life import mark_verified, read_lives, read_machines, steps_of_spans
+from server.services.audit_log import KnownOn, find_known_on
+from server.services.trace import spans_in, trace_number
+from server.services.trace_story import tell
+from server.store import catalogue, records
+from server.store.lot_stock import list_lot_stock
+
+Body = dict[str, Any]
+Group = dict[str, Any]
+
+PAGE_ROWS: Final = 50
+
+LANES_MAX: Final = 60
+"""Lanes of a machine's picture: more are a wall; the table has them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """For which day, and as known on which; empty texts for the whole life, as known at present."""
+
+    on: str
+    known: KnownOn
+    bounds: tuple[str, str] | None
+    """The instants at which the day begins and has ended."""
+
+    @property
+    def as_known_at(self) -> int | None:
+        """The log position up to which facts count; None for all."""
+        return self.known.position if self.known.day else None
+
+
+@dataclass(frozen=True, slots=True)
+class LifeView:
+    """The life of one part: its steps by time, where it was on the day that is asked for, and the picture of it all."""
+
+    serial: str
+    maker: str
+    others: list[str]
+    """Makers of other parts that bear the same serial number."""
+    steps: list[Step]
+    stays: list[Stay]
+    picture: Picture
+    names: Mapping[str, str]
+    """lane -> what the place is called"""
+    is_elsewhere: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LotView:
+    """Where a lot went: its records, machines, what is left on vans and shelves."""
+
+    number: str
+    lots: list[Group]
+    spans: list[Group]
+    count: int
+    machines: int
+    machines_now: int
+    customers: int
+    stock: list[Group]
+    tree: Tree
+    after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MachineView:
+    """The parts of a machine: those that were in it on the day, or all that were ever."""
+
+    machine: Group
+    steps: list[Step]
+    spans: list[Group]
+    picture: Picture | None
+
+
+def ask(connection: Connection, organisation: str, on: str, known: str, zone: tzinfo) -> Asked:
+    """Read for which day and as known on which an answer is wanted. Raises Refused with `value_invalid`."""
+    try:
+        bounds = day_bounds(on, zone) if on else None
+    except (ValueError, OverflowError) as error:
+        raise Refused("value_invalid", field="on", detail=str(error)) from None
+    return Asked(on, find_known_on(connection, organisation, known, zone), bounds)
+
+
+def view_life(
+    connection: Connection, organisation: str, serial: str, maker: str, asked: Asked, zone: tzinfo, choose: int = 0
+) -> LifeView:
+    """Return the life of the part of a serial number; of several makers, the first. Raises Refused with `not_found`."""
+    lives = read_lives(connection, organisation, serial, "", asked.as_known_at)
+    own = maker if maker in lives else next(iter(lives))
+    if maker and maker not in lives:
+        raise Refused("not_found", what=f"{maker} {serial}")
+    steps = mark_verified(connection, organisation, lives[own])
+    lanes = lanes_of(steps, choose)
+    until = asked.known.received_at
+    picture = draw(lanes, stays_of(steps), moments_of(steps), until, zone, asked.bounds)
+    stays = places_on(steps, *asked.bounds) if asked.bounds else [s for s in stays_of(steps) if s.ends_at is None]
+    return LifeView(
+        serial=serial,
+        maker=own,
+        others=[other for other in lives if other != own],
+        steps=steps,
+        stays=[stay for stay in stays if stay.state != "struck"],
+        picture=picture,
+        names={lane.key: lane.name for lane in lanes},
+        is_elsewhere=any(step.is_elsewhere for step in steps),
+    )
+
+
+def view_lot(
+    connection: Connection, organisation: str, number: str, lot: str, asked: Asked, start: int = 0, choose: int = 0
+) -> LotView:
+    """Return where the parts of a batch number went, a page of them from `start`; `lot` is the record that is meant.
+
+    Raises Refused with `not_found` when nothing is known of the number.
+    """
+    lots = _read_lots(connection, organisation, number, lot)
+    spans = _spans_of_lot(connection, organisation, number, lots, asked)
+    stock = list_lot_stock(connection, organisation, number, [entry["part_id"] for entry in lots] if lot else [])
+    if not lots and not spans and not stock:
+        raise Refused("not_found", what=number)
+    counted = [span for span in spans if span["withdrawn"] is None]
+    machines = {span["machine"]["id"] for span in counted}
+    now = {span["machine"]["id"] for span in counted if span["removed"] is None}
+    roots = [_say(entry["supplier"], choose) for entry in lots if entry["supplier"]] + [number]
+    page = spans[start : start + PAGE_ROWS]
+    return LotView(
+        number=number,
+        lots=lots,
+        spans=page,
+        count=len(spans),
+        machines=len(machines),
+        machines_now=len(now),
+        customers=len({_say(span["machine"]["customer"], 0) for span in counted}),
+        stock=_name_places(connection, organisation, stock),
+        tree=draw_tree(list(dict.fromkeys(roots)), _leaves(counted, choose)),
+        after=start + PAGE_ROWS if start + PAGE_ROWS < len(spans) else None,
+    )
+
+
+def view_machine(
+    connection: Connection, organisation: str, machine: str, asked: Asked, zone: tzinfo, choose: int = 0
+) -> MachineView:
+    """Return the parts that were in a machine on the day, or that were ever. Raises Refused with `not_found`."""
+    told = _spans_of_machine(connection, organisation, machine, asked)
+    steps = mark_verified(connection, organisation, in_order(steps_of_spans(connection, organisation, told)))
+    told_of = read_machines(connection, organisation, {machine})[machine]
+    return MachineView(told_of, steps, told, _draw_machine(told, asked, zone, choose))
+
+
+def read_lot_steps(connection: Connection, organisation: str, number: str, lot: str, asked: Asked) -> list[Step]:
+    """Return the steps of every part of a batch number. Raises Refused with `not_found`."""
+    lots = _read_lots(connection, organisation, number, lot)
+    spans = _spans_of_lot(connection, organisation, number, lots, asked)
+    if not lots and not spans:
+        raise Refused("not_found", what=number)
+    return steps_of_spans(connection, organisation, spans)
+
+
+def read_machine_steps(connection: Connection, organisation: str, machine: str, asked: Asked) -> list[Step]:
+    """Return the steps of the parts that were in a machine on the day, or ever. Raises Refused with `not_found`."""
+    return steps_of_spans(connection, organisation, _spans_of_machine(connection, organisation, machine, asked))
+
+
+def view_lots_of(connection: Connection, organisation: str, kind: str, record_id: str) -> tuple[Body, list[Group]]:
+    """Return a supplier or a part, and its lots with how many of each are in machines and how many failed there.
+
+    Raises Refused with `not_found`.
+    """
+    found = records.body_of(connection, organisation, record_id)
+    if found is None or found[0] != kind:
+        raise Refused("not_found", what=record_id)
+    facet = spell_facet("supplier_id" if kind == "supplier" else "part_id", record_id)
+    ids = [key for _, key in catalogue.search(connection, organisation, "batch", [], [facet])]
+    return found[1], _tell_lots(connection, organisation, ids)
+
+
+def view_machines_of(connection: Connection, organisation: str, customer: str) -> tuple[Body, list[Group]]:
+    """Return a customer and his machines by serial number. Raises Refused with `not_found`."""
+    found = records.body_of(connection, organisation, customer)
+    if found is None or found[0] != "customer":
+        raise Refused("not_found", what=customer)
+    facet = spell_facet("customer_id", customer)
+    ids = {key for _, key in catalogue.search(connection, organisation, "machine", [], [facet])}
+    machines = read_machines(connection, organisation, ids)
+    return found[1], sorted(machines.values(), key=lambda machine: str(machine["serial"]))
+
+
+def _spans_of_machine(connection: Connection, organisation: str, machine: str, asked: Asked) -> list[Group]:
+    found = records.body_of(connection, organisation, machine)
+    if found is None or found[0] != "machine":
+        raise Refused("not_found", what=machine)
+    spans = spans_in(connection, organisation, machine, asked.as_known_at)
+    if asked.bounds:
+        spans = [span for span in in_machine(spans, machine, *asked.bounds) if span.withdrawn is None]
+    return tell(connection, organisation, spans)
+
+
+def _read_lots(connection: Connection, organisation: str, number: str, lot: str) -> list[Group]:
+    found = catalogue.search(connection, organisation, "batch", wanted_words(number), [])
+    bodies = records.bodies_of(connection, organisation, [key for _, key in found])
+    alike = [key for key, (_, body) in bodies.items() if fold(body["number"]) == fold(number)]
+    return _tell_lots(connection, organisation, [key for key in alike if not lot or key == lot])
+
+
+def _tell_lots(connection: Connection, organisation: str, ids: Sequence[str]) -> list[Group]:
+    bodies = {key: body for key, (_, body) in records.bodies_of(connection, organisation, ids).items()}
+    around = records.bodies_of(
+        connection, organisation, {body[name] for body in bodies.values() for name in ("part_id", "supplier_id")}
+    )
+    return [
+        {"id": key, **bodies[key]}
+        | {"part": around.get(bodies[key]["part_id"], ("", {}))[1]}
+        | {"supplier": around.get(bodies[key]["supplier_id"], ("", {}))[1]}
+        for key in ids
+        if key in bodies
+    ]
+
+
+def _spans_of_lot(
+    connection: Connection, organisation: str, number: str, lots: Sequence[Group], asked: Asked
+) -> list[Group]:
+    try:
+        found = trace_number(connection, organisation, number, asked.as_known_at)
+    except Refused:
+        return []
+    if "batch" not in found["found_as"]:
+        return []
+    spans = [span for span in found["spans"] if fold(span["batch"]["number"] or "") == fold(number)]
+    gtins = {entry["part"].get("gtin") or entry["part"].get("manufacturer") for entry in lots}
+    if len(lots) == 1:
+        # The same number on a lot of another part is another lot; a fact that names no maker may be of either.
+        spans = [span for span in spans if span["part"]["maker"] in gtins or not span["part"]["maker"]]
+    return [span for span in spans if asked.bounds is None or _is_in(span, asked.bounds)]
+
+
+def _is_in(span: Group, bounds: tuple[str, str]) -> bool:
+    begins, ends = (span[act]["at"] if span[act] else None for act in ("fitted", "removed"))
+    has_begun = begins is None or comparable(begins) < comparable(bounds[1])
+    return has_begun and (ends is None or comparable(ends) > comparable(bounds[0]))
+
+
+def _leaves(spans: Iterable[Group], choose: int) -> list[Leaf]:
+    found: dict[tuple[str, str], tuple[int, bool]] = {}
+    for span in spans:
+        key = (_say(span["machine"]["customer"], choose) or "?", span["machine"]["serial"] or "?")
+        parts, is_in = found.get(key, (0, False))
+        quantity = (span["fitted"] or {}).get("quantity") or 1
+        found[key] = (parts + quantity, is_in or span["removed"] is None)
+    return [Leaf(*key, *counted) for key, counted in found.items()]
+
+
+def _draw_machine(told: Sequence[Group], asked: Asked, zone: tzinfo, choose: int) -> Picture | None:
+    """Return the parts of a machine over time, a lane for each part; None where there is none to draw."""
+    lanes: dict[str, Lane] = {}
+    stays, moments = [], []
+    for number, span in enumerate(told[:LANES_MAX], start=1):
+        part = span["part"]
+        key = f"{part['maker']}\0{span['serial'] or (span['fitted'] or span['removed'])['id']}"
+        name = f"{_say(part, choose)} {span['serial'] or span['batch']['number'] or ''}"
+        lanes.setdefault(key, Lane(key, name.strip(), "machine"))
+        state: State = "struck" if span["withdrawn"] else "elsewhere" if span["elsewhere"] else "plain"
+        begins, ends = (span[act]["at"] if span[act] else None for act in ("fitted", "removed"))
+        stays.append(Stay(key, begins, ends or (span["withdrawn"] or {}).get("at"), state))
+        moments.append(Moment(number, begins or ends or asked.known.received_at, key, None, state == "struck"))
+    if not lanes:
+        return None
+    return draw(list(lanes.values()), stays, moments, asked.known.received_at, zone, asked.bounds)
+
+
+def _name_places(connection: Connection, organisation: str, stock: Sequence[Group]) -> list[Group]:
+    wanted = {row[name] for row in stock for name in ("place", "part")}
+    around = records.bodies_of(connection, organisation, wanted)
+    return [
+        row
+        | {"kind": around[row["place"]][0] if row["place"] in around else ""}
+        | {"place": around.get(row["place"], ("", {}))[1], "part": around.get(row["part"], ("", {}))[1]}
+        for row in stock
+    ]
+
+
+def _say(body: Mapping[str, Any], choose: int) -> str:
+    name = body.get("name") or ""
+    return str(body.get("name_en") or name) if choose else str(name)
