@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.problems import Fault
 from server.domain.arrival import Arrival
-from server.domain.authority import Author, fault_of_author, fault_of_change
+from server.domain.authority import Author, fault_of_author, fault_of_change, is_admin
 from server.store.workspace import Workspace
 from sync.changeset import Change, ChangeSet
 
@@ -36,7 +36,7 @@ def judge(store: Workspace, arrival: Arrival) -> dict[int, Fault]:
                 faults[index] = found
         if change.op == "create":
             created[change.id] = change.kind
-    return faults
+    return faults or _fault_of_last_admin(store, arrival.changes)
 
 
 def author_of(store: Workspace, changeset: ChangeSet) -> Author:
@@ -63,6 +63,28 @@ def settled_fields(store: Workspace, changes: tuple[Change, ...]) -> dict[str, f
     return fields
 
 
+def _fault_of_last_admin(store: Workspace, changes: tuple[Change, ...]) -> dict[int, Fault]:
+    """Return the faults of changes that would leave nobody at work as an admin; the office itself does not count.
+
+    Who of them can sign in no record says: that more remain, the office sees to (server/services/admins.py).
+    """
+    unmaking = [
+        index
+        for index, change in enumerate(changes)
+        if change.kind == "person" and (found := store.record(change.id)) is not None and is_admin(found.body)
+        if not is_admin({**found.body, **change.set})
+    ]
+    if not unmaking:
+        return {}
+    people = store.people()
+    for change in changes:
+        if change.kind == "person":
+            people[change.id] = {**people.get(change.id, {}), **change.set}
+    if any(is_admin(body) for person, body in people.items() if person != store.office_person):
+        return {}
+    return dict.fromkeys(unmaking, Fault("admins_too_few", {"least": 1}))
+
+
 def _find(store: Workspace, record_id: str) -> tuple[str, dict[str, Any]] | None:
     record = store.record(record_id)
     return None if record is None else (record.kind, record.body)
@@ -74,16 +96,16 @@ def _is_deleted(store: Workspace, record_id: str) -> bool:
 
 
 def _fault_of_settlement(store: Workspace, change: Change) -> Fault | None:
-    """Return why a conflict may not be settled so: somebody has, or its author has not seen the newest value.
+    """Return why a conflict or exception may not be settled so: somebody has, or its author has not seen what is new.
 
     One that is settled is opened again by whoever says that he saw it settled; nothing else of it is changed.
     """
-    conflict = store.record(change.id) if change.kind == "conflict" else None
-    if conflict is None or conflict.kind != "conflict":
+    review = store.record(change.id) if change.kind in ("conflict", "exception") else None
+    if review is None or review.kind != change.kind:
         return None
-    if conflict.body.get("state") == "settled":
+    if review.body.get("state") == "settled":
         opens = change.set.get("state") == "open" and change.was.get("state") == "settled"
         return None if opens else Fault("conflict_settled")
-    if "incoming" in change.was and change.was["incoming"] != conflict.body.get("incoming"):
+    if "incoming" in change.was and change.was["incoming"] != review.body.get("incoming"):
         return Fault("conflict_moved")
     return None

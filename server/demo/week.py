@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from server.demo.orders import describe_order
 from server.demo.records import DemoRecord, refer
+from server.domain.calendar import read_calendar
+from server.domain.presets import china_calendar
 from server.domain.times import spell
 from server.domain.timetable import PLACE_TIME
 
@@ -58,6 +60,8 @@ _AWAY: Final = (("zhou", 2, 2, "training"), ("han", 3, 5, "leave"), ("qian", 1, 
 
 DAYS: Final = 5
 
+_CALENDAR: Final = read_calendar(china_calendar())
+
 TWO_AT_A_TIME: Final = ("zheng", 2)
 """Whose visits overlap on which of the days ahead, as happens when a customer moves one.
 
@@ -78,7 +82,7 @@ def orders(now: datetime) -> list[DemoRecord]:
 
 def absences(now: datetime) -> list[DemoRecord]:
     """Return who is away."""
-    days = _working_days(now)
+    days = working_days(now)
     return [
         DemoRecord(
             "absence",
@@ -94,17 +98,17 @@ def absences(now: datetime) -> list[DemoRecord]:
     ]
 
 
-def _working_days(now: datetime) -> list[datetime]:
-    """Return the beginnings of the working days after today."""
+def working_days(now: datetime) -> list[datetime]:
+    """Return the beginnings of the DAYS working days after today, by the calendar of mainland China."""
     today = now.astimezone(PLACE_TIME).replace(hour=0, minute=0, second=0, microsecond=0)
-    ahead = (today + timedelta(days=number) for number in range(1, 3 * DAYS))
-    return [day for day in ahead if day.isoweekday() <= 5][:DAYS]
+    ahead = (today + timedelta(days=number) for number in range(1, 4 * DAYS))
+    return [day for day in ahead if _CALENDAR.is_working_day(day.date())][:DAYS]
 
 
 def _visits(now: datetime) -> Iterator[tuple[str, dict[str, Any]]]:
     number, away = FIRST_NUMBER, {(name, day) for name, first, last, _ in _AWAY for day in range(first, last + 1)}
     for place, (name, (centre, grade, checklist, machines)) in enumerate(_ROUNDS.items()):
-        for day, begins in enumerate(_working_days(now), start=1):
+        for day, begins in enumerate(working_days(now), start=1):
             twice = (place + day) % 3 == 0 or (name, day) == TWO_AT_A_TIME
             visits = 0 if (name, day) in away else 2 if twice else 1
             for turn in range(visits):

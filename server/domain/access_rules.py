@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from schemas.people import OFFICE_ROLES
+from server.domain.authority import is_admin
 
 ADMINS_LEAST: Final = 1
 ADMINS_MOST: Final = 9
@@ -55,4 +56,4 @@ def spell_rules(rules: AccessRules) -> dict[str, str]:
 
 def is_working_admin(body: Mapping[str, Any], is_let_in: bool) -> bool:
     """Tell whether a person's record and account let him work as an admin."""
-    return is_let_in and body.get("active") is not False and "admin" in (body.get("roles") or ())
+    return is_let_in and is_admin(body)

@@ -5,7 +5,9 @@ Rule 1: a device writes in the name of its own person; the office device in the 
         another system is such a device.
 Rule 2: a kind is written by the roles it names; an OFFICE field only from the office, except that whoever
         takes an order down on site may take it himself.
-        Nobody writes his own roles, and only an admin makes or unmakes one.
+        Nobody writes his own roles or ends himself; only an admin makes or unmakes one, through the office's
+        device; and whoever changes roles has seen those that stand: the newer of two changes would else
+        undo the older unseen.
 Rule 3: a record is created once, and updated or deleted only when it exists; a fact is only created.
 Rule 4: what a change refers to exists and is of the kind referred to.
 Rule 5: a device changes and adds to records that it holds or once held; work done after an order was
@@ -18,7 +20,7 @@ Rule 6: a work order moves as the life cycle allows (schemas/lifecycle.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -116,7 +118,7 @@ def fault_of_change(
     assert kind is not None
     return (
         _fault_of_writer(change, kind, author)
-        or _fault_of_roles(change, author, find)
+        or _fault_of_rights(change, author, find)
         or _fault_of_existence(change, find, created)
         or _fault_of_references(change, kind, find, created)
         or _fault_of_withdrawal(change, find)
@@ -140,15 +142,32 @@ def _fault_of_writer(change: Change, kind: Kind, author: Author) -> Fault | None
     return None
 
 
-def _fault_of_roles(change: Change, author: Author, find: Find) -> Fault | None:
-    if change.kind != "person" or "roles" not in change.set or SYSTEM in author.roles:
+def is_admin(person: Mapping[str, Any]) -> bool:
+    """Tell whether a person's record makes him an admin at work."""
+    return ADMIN in (person.get("roles") or ()) and person.get("active") is not False
+
+
+def _fault_of_rights(change: Change, author: Author, find: Find) -> Fault | None:
+    touched = change.set.keys() & {"roles", "active"}
+    if change.kind != "person" or not touched or SYSTEM in author.roles:
         return None
     if change.id == author.person:
         return Fault("own_roles")
     found = find(change.id)
-    before = frozenset(found[1].get("roles") or ()) if found else frozenset()
-    moves_admin = (ADMIN in before) != (ADMIN in change.set["roles"])
-    return Fault("writer_not_allowed", {"field": "roles"}) if moves_admin and ADMIN not in author.roles else None
+    before: dict[str, Any] = found[1] if found else {}
+    moves_admin = is_admin(before) != is_admin({**before, **change.set})
+    # From the office's own device alone: only there is it known who of the admins that remain can sign in.
+    if moves_admin and not (ADMIN in author.roles and author.on_office_device):
+        return Fault("writer_not_allowed", {"field": "roles"})
+    standing, new = _as_set(before.get("roles")), _as_set(change.set.get("roles", before.get("roles")))
+    if found and new != standing and _as_set(change.was.get("roles")) != standing:
+        return Fault("changed_meanwhile", {"fields": "roles"})
+    return None
+
+
+def _as_set(roles: Any) -> frozenset[str]:
+    """Return roles whatever their order; what an author claims to have seen need not be any."""
+    return frozenset(map(str, roles)) if isinstance(roles, list) else frozenset()
 
 
 def _fault_of_existence(change: Change, find: Find, created: dict[str, str]) -> Fault | None:

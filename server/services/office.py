@@ -11,6 +11,7 @@ from server.clock import unix_ms, utc_now
 from server.intake import accept, examine
 from server.keys import OfficeKey, new_id, verify_signature
 from server.request_trace import current_trace_id
+from server.services.admins import expect_left, list_admins
 from server.store.database import transact, writing
 from server.store.kept import Shelf
 from server.store.tables import DeviceHead, Organisation
@@ -88,7 +89,10 @@ class Office:
         return answer
 
     def write_in(self, store: Workspace, actor: str, intent: str, changes: Sequence[Change]) -> Receipt:
-        """Write one change-set inside an open workspace; several may share one transaction."""
+        """Write one change-set inside an open workspace; several may share one transaction.
+
+        Raises Refused with `admins_too_few`, and then nothing of the transaction may be kept.
+        """
         device = store.office_device
         if store.device(device) is None:
             raise LookupError(f"organisation {store.organisation} has no office device")
@@ -114,7 +118,11 @@ class Office:
         public_key = bytes.fromhex(store.devices[device].public_key)
         arrival = examine(sealed.line, store.organisation, lambda _device: public_key, verify_signature, now)
         store.load([arrival])
-        return receipt.load(accept(store, arrival))
+        admins = list_admins(store, changes)
+        answer = receipt.load(accept(store, arrival))
+        if admins:
+            expect_left(store, admins)
+        return answer
 
     def _insert_organisation(
         self, connection: Connection, organisation: str, name: str, device: str, person: str

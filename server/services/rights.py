@@ -16,8 +16,9 @@ from sqlalchemy import Connection, Engine
 from schemas.people import OFFICE_ROLES, ROLES
 from schemas.problems import Refused
 from server.clock import utc_now
-from server.domain.access_rules import AccessRules, is_working_admin, read_rules, spell_rules
+from server.domain.access_rules import AccessRules, read_rules, spell_rules
 from server.services import second_factor
+from server.services.admins import expect_admins
 from server.services.journal import Deed, write_deed
 from server.services.office import Office
 from server.services.verdicts import expect_taken_in
@@ -189,11 +190,4 @@ def _expect_another(author: Author, person: str) -> None:
 
 def _expect_admins(connection: Connection, organisation: str) -> None:
     """See that enough admins who can sign in remain; the organisation's lock is held. Raises `admins_too_few`."""
-    least = read_access_rules(connection, organisation).admins_least
-    let_in = {
-        person for person, known in accounts.list_accounts(connection, organisation).items() if not known.disabled_at
-    }
-    people = records.bodies_of_kind(connection, organisation, "person")
-    working = [person for person, body in people if is_working_admin(body, person in let_in)]
-    if len(working) < least:
-        raise Refused("admins_too_few", least=least)
+    expect_admins(connection, organisation, dict(records.bodies_of_kind(connection, organisation, "person")))

@@ -148,6 +148,13 @@ class Workspace:
             self.load_records([record_id])
         return self.records[record_id]
 
+    def people(self) -> dict[str, dict[str, Any]]:
+        """Return everybody's values by id, as they stand in this transaction."""
+        of_people = (_RECORDS.c.organisation == self.organisation, _RECORDS.c.kind == "person")
+        self.load_records(self.connection.execute(select(_RECORDS.c.id).where(*of_people)).scalars().all())
+        known = [record for record in self.records.values() if record is not None and record.kind == "person"]
+        return {record.id: record.body for record in known if not record.deleted}
+
     def write(self, record_id: str, kind: str, values: dict[str, Any], device: str) -> Record:
         """Set fields of a record at the position being written, creating it when it is not there."""
         record, before = self.record(record_id), None

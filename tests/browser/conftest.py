@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ def seeded_office(tmp_path_factory: pytest.TempPathFactory) -> Office:
     """The demo company, not plugged in."""
     office = Office(tmp_path_factory.mktemp("office"))
     office.call("migrate")
+    office.seeded_at = datetime.now(UTC)
     office.call("demo")
     return office
 
@@ -91,7 +93,7 @@ def phone(context: BrowserContext, tablet: Tablet) -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def desk_office(seeded_office: Office, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """The demo company's server, which answers all the while; what a test writes, the next one of its module finds."""
-    office = Office(tmp_path_factory.mktemp("desk") / "office")
+    office = Office(tmp_path_factory.mktemp("desk") / "office", seeded_at=seeded_office.seeded_at)
     shutil.copytree(seeded_office.folder, office.folder)
     with office.plugged_in():
         yield office

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +40,8 @@ class Office:
 
     folder: Path
     port: int = field(default_factory=free_port)
+    seeded_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """When the demo company was written, from which its visits are counted."""
 
     @property
     def address(self) -> str:
@@ -139,7 +142,7 @@ def enrol_tablet(office: Office, folder: Path, person: str = "wei") -> Tablet:
 def copy_office(seeded: Office, folder: Path) -> Office:
     """Return an office of its own under the same address, so that tablets of the seeded one find it."""
     shutil.copytree(seeded.folder, folder)
-    return Office(folder, seeded.port)
+    return Office(folder, seeded.port, seeded.seeded_at)
 
 
 def copy_tablet(seeded: Tablet, folder: Path) -> Tablet:

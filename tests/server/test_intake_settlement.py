@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sync.changeset import Change
-from tests.server.builders import Firm, delete, faults_of, update
+from tests.server.builders import Firm, delete, faults_of, photo, update
 
 
 def contest(firm: Firm) -> dict[str, Any]:
@@ -143,3 +143,19 @@ def test_a_delete_against_an_edit_is_settled_by_deleting(firm: Firm) -> None:
 
     assert answer.verdict == "applied"
     assert not firm.has(firm.order)
+
+
+def test_of_two_who_settle_one_exception_the_second_is_told(firm: Firm) -> None:
+    firm.write(update("work_order", firm.order, status=("assigned", "cancelled")))
+    firm.send(firm.wei, photo(firm.order))
+    (exception,) = firm.bodies("exception")
+    settling = {"state": ("open", "settled"), "settled_by": (None, firm.company.dana)}
+
+    first = firm.write(update("exception", exception["id"], **settling, decision=(None, "保留")))
+    second = firm.write(update("exception", exception["id"], **settling, decision=(None, "撤回")))
+    late = firm.write(update("exception", exception["id"], later_why=(None, "明天再看")))
+    again = firm.write(update("exception", exception["id"], state=("settled", "open")))
+
+    assert (first.verdict, again.verdict) == ("applied", "applied")
+    assert faults_of(second) == faults_of(late) == ["conflict_settled"]
+    assert firm.body(exception["id"])["decision"] == "保留"

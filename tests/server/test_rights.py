@@ -17,7 +17,7 @@ from server.store.database import reading, writing
 from server.store.sessions import KnownSession
 from server.store.tables import JournalEntry, PasswordLink
 from tests.cast import PASSWORD
-from tests.server.builders import Firm, create, update
+from tests.server.builders import Firm, create, faults_of, update
 
 
 @pytest.fixture
@@ -88,6 +88,37 @@ def test_only_an_admin_makes_and_unmakes_one(firm: Firm, author: Author) -> None
     ]
 
     assert [answer.verdict for answer in answers] == ["refused"] * 3 + ["applied"] * 2
+
+
+def test_the_last_admin_stays_by_any_door(firm: Firm, author: Author) -> None:
+    second, boss = add_person(firm, "admin"), add_person(firm, "manager")
+    hers = update("person", author.person, roles=(["dispatcher", "admin"], ["dispatcher"]))
+    unaccounted = new_id()
+    firm.ensure(create("person", unaccounted, name="没有账号", roles=["admin"]))
+
+    ended_by_a_manager = firm.write(update("person", second, active=(True, False)), actor=boss)
+    from_a_device = firm.send(firm.dana, update("person", second, roles=(["admin"], ["auditor"])))
+    himself = firm.write(update("person", second, active=(True, False)), actor=second)
+    rights.set_disabled(firm.engine, author, second, True)
+    with pytest.raises(Refused, match="admins_too_few"):
+        firm.write(hers, actor=second)
+    firm.ensure(update("person", unaccounted, roles=(["admin"], ["auditor"])))
+    with_nobody_else = firm.write(hers, update("person", second, active=(True, False)), actor=firm.company.system)
+
+    assert [faults_of(one) for one in (ended_by_a_manager, from_a_device)] == [["writer_not_allowed"]] * 2
+    assert (faults_of(himself), faults_of(with_nobody_else)) == (["own_roles"], ["admins_too_few"] * 2)
+    assert firm.body(author.person)["roles"] == ["dispatcher", "admin"] and firm.body(second)["active"] is True
+
+
+def test_roles_are_changed_by_who_has_seen_those_that_stand(firm: Firm, author: Author) -> None:
+    person = add_person(firm, "auditor", "dispatcher")
+    change_roles(firm, author, person, ["dispatcher", "auditor"], ["stock_keeper"])
+
+    late = firm.write(update("person", person, roles=(["auditor", "dispatcher"], ["auditor"])))
+    with pytest.raises(Refused, match="changed_meanwhile"):
+        change_roles(firm, author, person, ["auditor", "dispatcher"], ["manager"])
+
+    assert faults_of(late) == ["changed_meanwhile"] and firm.body(person)["roles"] == ["stock_keeper"]
 
 
 def test_the_last_admins_remain_even_when_two_are_taken_away_at_once(firm: Firm, author: Author) -> None:
