@@ -20,7 +20,7 @@ $(PYTHON_STAMP): pyproject.toml constraints.txt scripts/system-packages
 	scripts/system-packages python
 	$(PYTHON) -m venv .venv
 	@# setuptools warns at length of every editable install; what it says is known and wanted.
-	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[server,field,test]'
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[server,field,verify,test]'
 	@touch $@
 
 $(JS_STAMP): tests/js/package.json tests/js/package-lock.json | system-packages

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,8 +50,13 @@ def origin_of(organisation: str) -> str:
 
 def write_checkpoint(checkpoint: Checkpoint, public_key: bytes, sign: Sign) -> str:
     """Return a checkpoint as a signed note."""
-    origin = origin_of(checkpoint.organisation)
-    text = f"{origin}\n{checkpoint.size}\n{b64encode(checkpoint.root).decode()}\n"
+    lines = (str(checkpoint.size), b64encode(checkpoint.root).decode())
+    return write_note(origin_of(checkpoint.organisation), lines, public_key, sign)
+
+
+def write_note(origin: str, lines: Iterable[str], public_key: bytes, sign: Sign) -> str:
+    """Return some lines as a signed note of an origin, which is also the name of the key."""
+    text = "".join(f"{line}\n" for line in (origin, *lines))
     signature = _key_id(origin, public_key) + sign(text.encode("utf-8"))
     return f"{text}\n— {origin} {b64encode(signature).decode()}\n"
 

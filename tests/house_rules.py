@@ -25,10 +25,13 @@ MAY_IMPORT = {
     "pages": {"schemas"},
     "server": {"schemas", "sync", "scanning", "printing", "pages"},
     "field_client": {"schemas", "sync", "scanning", "printing", "pages"},
+    # Whoever does not trust us reads it, and need read nothing else.
+    "verifier": set(),
 }
 INTAKE = {"intake_judge", "intake_apply", "intake", "reception", "scribe_line", "garbage"}
 UP_TO_INTAKE = {"settings", "domain", "clock", "durable", "keys", "request_trace", "event_log", "store"} | INTAKE
 UP_TO_SERVICES = UP_TO_INTAKE | {"services", "metrics"}
+VERIFIER_LIBRARIES = {"cryptography", "verifier"}
 SERVER_MAY_IMPORT = {
     "settings": set(),
     "domain": set(),
@@ -151,6 +154,14 @@ def complain_of_libraries_in_schemas(source: Source) -> Complaints:
     for line, name in source.imports:
         if source.package == "schemas" and name.split(".")[0] not in allowed:
             yield f"{source.path}:{line} imports {name}: schemas/ imports marshmallow only; move the code up"
+
+
+def complain_of_libraries_in_verifier(source: Source) -> Complaints:
+    """The verifier depends on the standard library and on one implementation of Ed25519."""
+    allowed = sys.stdlib_module_names | VERIFIER_LIBRARIES
+    for line, name in source.imports:
+        if source.package == "verifier" and name.split(".")[0] not in allowed:
+            yield f"{source.path}:{line} imports {name}: verifier/ stands alone; write it there, or leave it out"
 
 
 def complain_of_impurity(source: Source) -> Complaints:

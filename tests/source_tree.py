@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("schemas", "sync", "scanning", "printing", "pages", "server", "field_client")
+PACKAGES = ("schemas", "sync", "scanning", "printing", "pages", "server", "field_client", "verifier")
 FOLDERS = (*PACKAGES, "tests", "benchmarks", "scripts")
 # Written by Alembic, never renamed or shortened afterwards.
 GENERATED = "server/migrations/versions/"

@@ -95,6 +95,13 @@ def test_schemas_depend_on_marshmallow_alone() -> None:
     assert_accepts(rules.complain_of_libraries_in_schemas, "schemas/order.py", "import marshmallow")
 
 
+def test_the_verifier_stands_alone() -> None:
+    assert_tidy(rules.complain_of_libraries_in_verifier)
+    assert_refuses(rules.complain_of_libraries_in_verifier, "verifier/a.py", "import nacl", "import click")
+    assert_refuses(rules.complain_of_direction, "verifier/a.py", "import sync.chain", "from schemas import KINDS")
+    assert_accepts(rules.complain_of_libraries_in_verifier, "verifier/a.py", "import hashlib", "import cryptography.x")
+
+
 def test_no_module_imports_itself_through_others() -> None:
     assert rules.find_cycle(read_sources()) == [], "break the cycle: move what both need to a lower module"
 

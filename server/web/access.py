@@ -233,6 +233,7 @@ ACCESS: Final[dict[str, Access]] = {
     "GET /desk/checklists/<uuid:draft_id>": CATALOGUE_WRITERS,
     "POST /desk/checklists/<uuid:draft_id>": CATALOGUE_WRITERS,
     "POST /desk/checklists/<uuid:draft_id>/discard": CATALOGUE_WRITERS,
+    "GET /desk/dossiers/export": PAGE_EXPORTERS,
     "GET /desk/labels/<kind>": PAGE_READERS,
     "POST /desk/labels/<kind>": PAGE_READERS,
     "GET /desk/schedule": PAGE_READERS,

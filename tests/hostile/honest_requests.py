@@ -270,6 +270,7 @@ REQUESTS: Final[dict[str, Request]] = {
     "GET /desk/checklists/<uuid:draft_id>": Request("/desk/checklists/<order>", names_ours=True),
     "POST /desk/checklists/<uuid:draft_id>": Request("/desk/checklists/<order>", Form(name="x"), names_ours=True),
     "POST /desk/checklists/<uuid:draft_id>/discard": Request("/desk/checklists/<order>/discard", Form()),
+    "GET /desk/dossiers/export": Request("/desk/dossiers/export?number=SENTINEL-7f3a-serial", names_ours=True),
     "GET /desk/labels/<kind>": Request("/desk/labels/machine?id=<machine>"),
     "POST /desk/labels/<kind>": Request("/desk/labels/machine", Form(id="<machine>", paper="l7160"), names_ours=True),
 }
