@@ -35,8 +35,11 @@ run: setup ## Start the server with demo data on this machine
 demo: setup ## Play an offline repair in the terminal, step by step
 	@$(BIN)/python scripts/demo.py
 
-test: setup lint $(JS_STAMP) ## Check everything: style, types, tests
-	$(BIN)/pytest
+PROCESSES ?= auto
+
+test: setup lint $(JS_STAMP) ## Check everything: style, types, tests; PROCESSES= at once
+	@# A file's tests stay together: they share servers and browsers.
+	$(BIN)/pytest -n $(PROCESSES) --maxprocesses 4 --dist loadfile
 
 SEED ?= 1
 STEPS ?= 1000000
