@@ -212,6 +212,31 @@ def recalls(recalled_on: str) -> dict[str, dict[str, str]]:
     return {number: {"recalled_on": recalled_on, "recall_reason": reason} for number, reason in _RECALLS.items()}
 
 
+def recall(opened_at: str) -> list[DemoRecord]:
+    """Return a recall of a batch, and of some serial numbers of the one before it. Source: handbook P1."""
+    number = "RC260001"
+    values = {
+        "number": number,
+        "name": "伺服驱动器电容",
+        "reason": _RECALLS["SV2510"],
+        "action": "replace",
+        "urgency": "important",
+        "instructions": "断电 10 分钟后更换，旧件贴红标寄回。 / Switch off, wait, replace; return it tagged red.",
+        "supplier_id": refer("supplier", "chengyue"),
+        "notice": "CY-FSN-2510",
+        "state": "open",
+        "opened_by": refer("person", "xu"),
+        "opened_at": opened_at,
+    }
+    named = {"recall_id": refer("recall", number), "part_id": refer("part", "VM85-SRV")}
+    ends = {"first_serial": "SV2509-0180", "last_serial": "SV2509-0220"}
+    return [
+        DemoRecord("recall", number, values),
+        DemoRecord("recalled_part", f"{number} SV2510", named | {"batch": "SV2510"}),
+        DemoRecord("recalled_part", f"{number} SV2509", named | ends),
+    ]
+
+
 def describe_part(number: str, batch: str) -> dict[str, str]:
     """Return what a fact of fitting a part of a batch says of it."""
     part = next(record for record in parts() if record.name == number)

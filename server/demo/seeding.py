@@ -33,12 +33,15 @@ from server.store.contacts import ContactRow, write_contacts
 from server.store.database import reading, writing
 from server.store.devices import read_organisation
 from server.store.file_storage import open_files
+from server.store.recalls import note_receipts
 from sync import receipt
 from sync.changeset import CHANGES_MAX, Change
 from sync.receipt import Receipt
 
 PASSWORD: Final = "gongdan-demo"  # noqa: S105 - everybody may know it: no real person or machine stands behind it
 RECALL_HOURS_AGO: Final = 3000
+OPENED_HOURS_AGO: Final = 4
+"""When the recall of that batch was opened: some devices have not synced since."""
 
 
 def seed(engine: Engine, office: Office, settings: Settings, now: datetime) -> str | None:
@@ -97,6 +100,7 @@ class _Seeding:
             if visit.closed:
                 self._update("dana", "order.close", "work_order", visit.order, {"status": "closed"})
         self._update("dana", "order.cancel", "work_order", orders.CANCELLED, {"status": "cancelled"})
+        self._create(refer("person", "xu"), parts.recall(orders.order_time(now, -OPENED_HOURS_AGO)))
         self._disagree(now)
         for name in self.handsets:
             self._update("gao", "device.revoke", "device", name, {"state": "revoked"})
@@ -125,13 +129,17 @@ class _Seeding:
     def hear_devices(self, now: datetime) -> None:
         """Let the engineers have devices that called a while ago; their keys are in nobody's hands."""
         rows = []
+        with reading(self.engine) as connection:
+            end = read_epoch(connection, self.organisation)[1]
         for name, minutes in week.HEARD_MINUTES_AGO.items():
             key = make_device_key(self.settings).public_key
             body = {"person_id": refer("person", name), "public_key": key, "name": "平板 / tablet", "state": "active"}
             device, at = DemoRecord("device", f"{name} tablet", body), orders.order_time(now, -minutes / 60)
             self._create(refer("person", "gao"), [device])
-            rows.append(ContactRow(self.organisation, device.id, at, synced_at=at, position=0))
+            position = end if minutes < OPENED_HOURS_AGO * 60 else 0
+            rows.append(ContactRow(self.organisation, device.id, at, synced_at=at, position=position))
         with writing(self.engine) as connection:
+            note_receipts(connection, rows)
             write_contacts(connection, rows)
 
     def _create(self, actor: str, wanted: Sequence[DemoRecord]) -> None:

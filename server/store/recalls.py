@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Table, bindparam, func, select, text
 
+from schemas.lifecycle import ENDED_STATES
 from server.store.bulk import select_among, upsert
 from server.store.contacts import ContactRow
 from server.store.recall_tables import RecalledPartRow, RecallReceipt
@@ -50,6 +51,13 @@ def list_orders(connection: Connection, organisation: str, recall: str) -> Seque
     columns = (_BOARD.c[name] for name in ("id", "number", "status", "machine", "engineer"))
     where = (_BOARD.c.organisation == organisation, _BOARD.c.recall == recall)
     return connection.execute(select(*columns).where(*where).order_by(_BOARD.c.number, _BOARD.c.id)).all()
+
+
+def list_open_work(connection: Connection, organisation: str) -> list[tuple[str, str | None]]:
+    """Return engineer and machine of every order that somebody has and that has not ended."""
+    columns, ended = (_BOARD.c.engineer, _BOARD.c.machine), _BOARD.c.status.in_(ENDED_STATES)
+    where = (_BOARD.c.organisation == organisation, _BOARD.c.engineer.is_not(None), ~ended)
+    return [(row.engineer, row.machine) for row in connection.execute(select(*columns).where(*where))]
 
 
 def list_stock(connection: Connection, organisation: str, parts: Iterable[str]) -> Sequence[Row[Any]]:

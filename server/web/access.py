@@ -71,6 +71,7 @@ CATALOGUE_WRITERS: Final = _page("dispatcher", "stock_keeper", "manager", "admin
 PAGE_REVIEWERS: Final = _page("dispatcher", "manager", "admin", "auditor")
 PAGE_JUDGES: Final = _page("dispatcher", "manager", "admin")
 PAGE_FLEET: Final = _page("dispatcher", "manager", "admin")
+PAGE_STOCK: Final = _page("stock_keeper", "manager", "admin")
 PAGE_ENROLLERS: Final = _page("dispatcher", "admin")
 PAGE_ADMINS: Final = _page("admin")
 PAGE_AUDITORS: Final = _page("auditor", "admin")
@@ -81,6 +82,9 @@ OWN_ACCOUNT: Final = replace(PAGE_READERS, before_factor=True)
 
 REQUEST_BODY_BYTES_MAX: Final = 128 * 1024
 """A request sheet with every field full, in letters of four bytes."""
+
+NOTICE_FORM: Final = replace(PAGE_STOCK, body_bytes_max=20 * 1024 * 1024 + REQUEST_BODY_BYTES_MAX)
+"""A recall with the supplier's notice: some scanned pages."""
 
 PHOTO_FORM: Final = Access("anybody", body_bytes_max=PHOTOS_MAX * PHOTO_BYTES_MAX + REQUEST_BODY_BYTES_MAX)
 """A form with photos by somebody without a login; how often he may send one is counted before it is read."""
@@ -234,6 +238,16 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /desk/checklists/<uuid:draft_id>": CATALOGUE_WRITERS,
     "POST /desk/checklists/<uuid:draft_id>/discard": CATALOGUE_WRITERS,
     "GET /desk/dossiers/export": PAGE_EXPORTERS,
+    "GET /desk/recalls": PAGE_READERS,
+    "GET /desk/recalls/new": PAGE_STOCK,
+    "POST /desk/recalls/new": NOTICE_FORM,
+    "POST /desk/recalls/preview": NOTICE_FORM,
+    "GET /desk/recalls/<uuid:recall_id>": PAGE_READERS,
+    "GET /desk/recalls/<uuid:recall_id>/export": PAGE_READERS,
+    "GET /desk/recalls/<uuid:recall_id>/notice": PAGE_READERS,
+    "POST /desk/recalls/<uuid:recall_id>/orders": PAGE_JUDGES,
+    "POST /desk/recalls/<uuid:recall_id>/letters": PAGE_JUDGES,
+    "POST /desk/recalls/<uuid:recall_id>/end": PAGE_STOCK,
     "GET /desk/labels/<kind>": PAGE_READERS,
     "POST /desk/labels/<kind>": PAGE_READERS,
     "GET /desk/schedule": PAGE_READERS,

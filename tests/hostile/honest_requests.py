@@ -271,6 +271,20 @@ REQUESTS: Final[dict[str, Request]] = {
     "POST /desk/checklists/<uuid:draft_id>": Request("/desk/checklists/<order>", Form(name="x"), names_ours=True),
     "POST /desk/checklists/<uuid:draft_id>/discard": Request("/desk/checklists/<order>/discard", Form()),
     "GET /desk/dossiers/export": Request("/desk/dossiers/export?number=SENTINEL-7f3a-serial", names_ours=True),
+    "GET /desk/recalls": Request("/desk/recalls"),
+    "GET /desk/recalls/new": Request("/desk/recalls/new"),
+    "POST /desk/recalls/new": Request("/desk/recalls/new", Form(name="x")),
+    "POST /desk/recalls/preview": Request("/desk/recalls/preview", Form(action="inspect")),
+    "GET /desk/recalls/<uuid:recall_id>": Request("/desk/recalls/<recall>", names_ours=True),
+    "GET /desk/recalls/<uuid:recall_id>/export": Request("/desk/recalls/<recall>/export?form=csv", names_ours=True),
+    "GET /desk/recalls/<uuid:recall_id>/notice": Request("/desk/recalls/<recall>/notice", names_ours=True),
+    "POST /desk/recalls/<uuid:recall_id>/orders": Request(
+        "/desk/recalls/<recall>/orders", Form(all="yes"), names_ours=True
+    ),
+    "POST /desk/recalls/<uuid:recall_id>/letters": Request("/desk/recalls/<recall>/letters", Form(), names_ours=True),
+    "POST /desk/recalls/<uuid:recall_id>/end": Request(
+        "/desk/recalls/<recall>/end", Form(state="closed", close_reason="x"), names_ours=True
+    ),
     "GET /desk/labels/<kind>": Request("/desk/labels/machine?id=<machine>"),
     "POST /desk/labels/<kind>": Request("/desk/labels/machine", Form(id="<machine>", paper="l7160"), names_ours=True),
 }

@@ -20,11 +20,12 @@ import pytest
 from werkzeug.test import TestResponse
 
 from schemas.people import OFFICE_ROLES, ROLES
+from schemas.recall import Extent
 from server.app import create_app
 from server.clock import utc_now
 from server.desk.visit import REFUSAL_HEADER
 from server.keys import new_id
-from server.services import accounts, devices, requests
+from server.services import accounts, devices, recalls, requests
 from server.store.database import writing
 from server.web.access import ACCESS, PREFIX, access_of
 from sync import chain, zstd
@@ -158,7 +159,19 @@ def furnish(house: House) -> dict[str, str]:
     office = (house.parts.engine, house.parts.office, ours.organisation, ours.system)
     taken = requests.take_in(*office, symptom)
     company |= {"request": taken.id, "link": str(taken.link)}
+    company["recall"] = open_recall(house)
     return company | {"review": review["id"], "upload": unfinished, "file": sha256, "device": wei.id}
+
+
+def open_recall(house: House) -> str:
+    """Recall a part of ours, with the supplier's notice; return the recall."""
+    parts, ours, part = house.parts, house.ours, new_id()
+    made = Change("part", part, "create", {"part_number": SENTINEL, "name": SENTINEL}, {})
+    accept(parts.office, ours.organisation, ours.system, "part.create", made)
+    said = {"name": SENTINEL, "reason": "x", "action": "inspect", "urgency": "general"}
+    said["file_sha256"] = hashlib.sha256(FILE).hexdigest()
+    author = recalls.Author(ours.organisation, ours.system)
+    return recalls.open_recall(parts.engine, parts.office, author, said, [Extent(part)])[0]
 
 
 def start_upload(house: House, device: Device, data: bytes, length: int | None = None) -> TestResponse:

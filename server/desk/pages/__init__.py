@@ -27,6 +27,7 @@ from server.desk.pages import (
     oidc,
     orders,
     password,
+    recalls,
     reconcile,
     record,
     record_form,
@@ -61,6 +62,7 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     known_fixes.blueprint,
     trace.blueprint,
     trace_gaps.blueprint,
+    recalls.blueprint,
 )
 
 
@@ -80,6 +82,7 @@ NAVIGATION: Final[tuple[Destination, ...]] = (
     Destination("/desk/requests", lambda: gettext("Requests"), "q"),
     Destination("/desk/reconcile", lambda: gettext("Reconcile"), "r", reconcile.READERS),
     Destination("/desk/trace", lambda: gettext("Trace"), "t", PAGE_TRACERS.roles),
+    Destination("/desk/recalls", lambda: gettext("Recalls"), "c"),
     Destination("/desk/fleet", lambda: gettext("Fleet"), "f", PAGE_FLEET.roles),
     Destination("/desk/accounts", lambda: gettext("Accounts"), "a", PAGE_ADMINS.roles),
     Destination("/desk/journal", lambda: gettext("Journal"), "l", PAGE_AUDITORS.roles),
