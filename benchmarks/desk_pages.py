@@ -74,17 +74,18 @@ def run(options: Options) -> list[Figure]:
 def _measure(folder: Path, url: str, subject: str) -> Iterator[Figure]:
     with _company(folder, url) as client:
         for path in PAGES:
-            wall_ms, cpu_ms = _time(client, path)
+            wall_ms, cpu_ms = time_page(client, path)
             yield Figure(PAGE.format(path=path), subject, wall_ms)
             yield Figure(PAGE_CPU.format(path=path), subject, cpu_ms)
         if not url:
-            wall_ms, cpu_ms = _time(client, "/desk/sign-in")
+            wall_ms, cpu_ms = time_page(client, "/desk/sign-in")
             for path in PAGES:
                 yield Figure(PAGE.format(path=path), FLOOR, wall_ms, "the page on which one signs in")
                 yield Figure(PAGE_CPU.format(path=path), FLOOR, cpu_ms, "the page on which one signs in")
 
 
-def _time(client: FlaskClient, path: str) -> tuple[float, float]:
+def time_page(client: FlaskClient, path: str) -> tuple[float, float]:
+    """Return the medians of the time by the clock and of the processor, in milliseconds."""
     walls, cpus = [], []
     for _ in range(TRIES):
         began, began_cpu = time.perf_counter(), time.process_time()
@@ -135,16 +136,16 @@ def _write_company(parts: Wiring, organisation: str) -> str:
         for number, key in enumerate(machines)
     ]
     records += [_order(number, people, customers, machines) for number in range(ORDERS_OPEN + ORDERS_ENDED)]
-    _write(parts, organisation, records)
+    write_records(parts, organisation, records)
     ended = [
         Change("work_order", change.id, "update", {"status": "cancelled"}, {"status": change.set["status"]})
         for change in records[-ORDERS_ENDED:]
     ]
-    _write(parts, organisation, ended)
+    write_records(parts, organisation, ended)
     contested = [change.id for change in records if change.kind == "work_order"][: CONFLICTS // 2]
     for said in ("what the office wrote", "what the field wrote"):
         new, was = dict.fromkeys(("diagnosis", "remedy"), said), dict.fromkeys(("diagnosis", "remedy"))
-        _write(parts, organisation, [Change("work_order", order, "update", new, was) for order in contested])
+        write_records(parts, organisation, [Change("work_order", order, "update", new, was) for order in contested])
     return people[0]
 
 
@@ -177,7 +178,8 @@ def _create(kind: str, record_id: str, **values: Any) -> Change:
     return Change(kind, record_id, "create", values, {})
 
 
-def _write(parts: Wiring, organisation: str, changes: Sequence[Change]) -> None:
+def write_records(parts: Wiring, organisation: str, changes: Sequence[Change]) -> None:
+    """Write changes at the office, as many to a set as there may be."""
     with reading(parts.engine) as connection:
         system = read_organisation(connection, organisation).office_person
     for start in range(0, len(changes), CHANGES_MAX):

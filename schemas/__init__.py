@@ -137,6 +137,8 @@ _SCHEMAS: Final[tuple[type[RecordSchema], ...]] = (
     part.PartRemoved,
     stock.Van,
     stock.StockMove,
+    stock.StockLevel,
+    stock.StockCount,
     evidence.Photo,
     evidence.PhotoRemark,
     job_sheet.CheckResult,

@@ -48,6 +48,7 @@ BLOB_FIELDS = (
     "thumbnail_sha256",
     "strokes_sha256",
     "certificate_sha256",
+    "inspection_sha256",
     "file_sha256",
 )
 """Fields whose value names a file that must arrive beside the record; smallest first on a slow link."""

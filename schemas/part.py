@@ -47,6 +47,12 @@ SERIAL_MOST = 60
 """Longer than GS1 AI (21) and (10), which carry at most 20 characters: makers without GS1 numbers write longer ones."""
 
 
+CONDITIONS = ("new", "refurbished")
+CONDITION_LABELS = {"new": ("新件", "New"), "refurbished": ("翻新件", "Refurbished")}
+
+INTERVAL_DAYS_MOST = 3660
+
+
 class Supplier(RecordSchema):
     """Who delivers a part."""
 
@@ -58,6 +64,13 @@ class Supplier(RecordSchema):
     name = text("名称", "Name", required=True)
     name_en = text("英文名称", "Name in English")
     code = text("供应商编号", "Supplier code", most=40)
+
+
+class PartInterval(Part):
+    """How often a part is to be replaced in machines of one model. Source: handbook P6."""
+
+    model_id = pattern("机型", "Model", UUID_PATTERN, required=True)
+    interval_days = whole("建议更换周期", "Recommended interval", least=1, most=INTERVAL_DAYS_MOST, unit="day")
 
 
 class CatalogueItem(RecordSchema):
@@ -84,10 +97,20 @@ class CatalogueItem(RecordSchema):
     wear_part = truth("易损件", "Wear part")
     warranty_months = whole("保修月数", "Warranty", most=240, unit="month")
     price_cents = whole("单价", "Price", unit="0.01 CNY", merge=OFFICE)
+    # After how many days a consumable is to be replaced: in every machine it fits, or as its model asks for.
+    interval_days = whole(
+        "建议更换周期", "Recommended interval", least=1, most=INTERVAL_DAYS_MOST, unit="day", merge=OFFICE
+    )
+    intervals = many(
+        "按机型的更换周期", "Intervals by model", group("机型", "Model", PartInterval, required=True), most=100
+    )
 
 
 class Batch(RecordSchema):
-    """A production lot with its certificate. Source: handbook P1, P2."""
+    """A production lot with its certificate; what was refurbished together is a lot of its own.
+
+    Source: handbook P1, P2.
+    """
 
     kind = "batch"
     label = ("批次", "Batch")
@@ -102,6 +125,9 @@ class Batch(RecordSchema):
     certificate = text("合格证号", "Certificate of conformity", most=80)
     certificate_sha256 = sha256("合格证文件", "Certificate file")
     inspection_report = text("检验报告号", "Inspection report", most=80)
+    inspection_sha256 = sha256("检验报告文件", "Inspection report file")
+    condition = choice("新旧", "Condition", CONDITIONS, merge=FROZEN)
+    made_from_id = reference("翻新自批次", "Refurbished from", "batch", merge=FROZEN)
     recalled_on = day("召回日期", "Recalled on", merge=OFFICE)
     recall_reason = text("召回原因", "Reason of recall", most=1000, merge=OFFICE)
 

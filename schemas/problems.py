@@ -218,6 +218,17 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("file_not_accepted", 422, "ask_person", "“{name}”不是可接收的照片（支持 JPEG、PNG、WebP，每张不超过 {limit} MB）。", "'{name}' is not a photo that can be taken (JPEG, PNG, WebP, {limit} MB each at most)."),
     Problem("order_not_solved", 409, "later", "工单 {number} 还没有写明处理措施并完工。", "Order {number} is not finished with a remedy yet."),
     Problem("not_rateable", 409, "later", "服务完成后才能评价，每次服务评价一次。", "A service is rated once, after it is done."),
-    Problem("log_damaged", 500, "ask_person", "日志缺少第 {position} 条，请运行 gongdan-server verify-log。", "The log lacks entry {position}; run gongdan-server verify-log."),
+    Problem("log_damaged", 500, "later", "日志缺少第 {position} 条，请运行 gongdan-server verify-log。", "The log lacks entry {position}; run gongdan-server verify-log."),
+    # The stock.
+    Problem("lines_missing", 422, "ask_person", "还没有任何一行，请先扫描或输入备件。", "There is no line yet; scan or type a part first."),
+    Problem("too_many_lines", 422, "ask_person", "一次最多登记 {limit} 行，请分几次。", "At most {limit} lines are booked at once; book the rest separately."),
+    Problem("same_place", 422, "ask_person", "移出和移入是同一处，请改正。", "It would go to where it comes from; choose another place."),
+    Problem("serial_there", 409, "ask_person", "序列号 {serial} 已在库存中，请核对标签。", "Serial number {serial} is in stock already; look at the label again."),
+    Problem("batch_differs", 409, "ask_person", "批次 {number} 已登记，“{field}”是“{value}”，与输入不同。请核对单据，或在主数据中更正。", "Batch {number} is on file with another '{field}': {value}. Look at the papers again, or correct it in the master data."),
+    Problem("move_reversed", 409, "never", "这条移动已经冲销过，或它本身就是冲销。", "This move was put right already, or puts another one right itself."),
+    Problem("level_upside_down", 422, "ask_person", "标准数量 {standard} 小于最低数量 {minimum}，请改正。", "The standard {standard} is less than the minimum {minimum}; correct one of them."),
+    Problem("sheet_too_long", 422, "ask_person", "一张盘点单最多 {limit} 行，请用名称或备件号限定范围，分几张盘点。", "A count sheet has {limit} lines at most; narrow it by the parts' names or numbers and count on several."),
+    Problem("paper_not_accepted", 422, "ask_person", "“{name}”不是可接收的文件（支持 PDF、JPEG、PNG、WebP，不超过 {limit} MB）。", "'{name}' is not a paper that can be filed (PDF, JPEG, PNG, WebP, {limit} MB at most)."),
+    Problem("reason_missing", 422, "ask_person", "有差异，请写明原因。", "There are differences; say why."),
     Problem("internal", 500, "later", "服务器内部错误，已记录，编号 {trace}。", "The server failed; it is recorded under {trace}."),
 )  # fmt: skip

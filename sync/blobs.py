@@ -19,6 +19,7 @@ RANKS = {
     "thumbnail_sha256": 0,
     "strokes_sha256": 0,
     "certificate_sha256": 1,
+    "inspection_sha256": 1,
     "preview_sha256": 1,
     "original_sha256": 2,
     "file_sha256": 3,

@@ -80,6 +80,12 @@ _PARTS: Final = (
     ("GEN-PSU", 5092, "开关电源 24V", "Power supply 24 V", "宏达电子元件", "authorised", True, False, 24, 36000),
 )  # fmt: skip
 
+_INTERVALS_DAYS: Final = {
+    "BA40-LMP": 180, "BA40-CUV": 365, "AS90-HCL": 365, "AS90-ORG": 180,
+    "LC30-LMP": 365, "HC20-SEA": 730, "VM85-BAT": 365,
+}  # fmt: skip
+"""After how many days its maker has a consumable replaced. Source: handbook P6."""
+
 _COMPONENTS: Final = {
     # component, as in the models' own terms: part numbers, the families they fit
     "电机": (("MC12-MOT", "MC12-MOT-R", "MC12-MOT-C"), ("mini_centrifuge",)),
@@ -181,7 +187,9 @@ def parts() -> list[DemoRecord]:
         DemoRecord(
             "part",
             number,
-            {"part_number": number, "gtin": gtin(item)} | dict(zip(fields, row, strict=True)) | _place_of(number),
+            {"part_number": number, "gtin": gtin(item), "interval_days": _INTERVALS_DAYS.get(number)}
+            | dict(zip(fields, row, strict=True))
+            | _place_of(number),
         )
         for number, item, *row in _PARTS
     ]

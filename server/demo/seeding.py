@@ -85,7 +85,7 @@ class _Seeding:
         dana = refer("person", "dana")
         self._create(dana, [*customers.customers(), *customers.sites(), *machines.machines(now)])
         self._create(dana, [*orders.orders(now), *week.orders(now), *week.absences(now)])
-        self._create(refer("person", "xu"), [*stock.vans(), *stock.moves(now)])
+        self._create(refer("person", "xu"), [*stock.vans(), *stock.levels(), *stock.moves(now)])
 
     def replay_visits(self, now: datetime) -> None:
         """Let the devices hand in their work; a batch is recalled after the first visit, so the next one finds it."""

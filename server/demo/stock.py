@@ -41,6 +41,8 @@ _LOADS: Final = {
     "zheng": (("TL36-BLT", "JLB-2603", 2), ("VM85-BAT", "BT2545", 2)),
 }
 
+_OFTEN_USED: Final = ("MC12-PAD", "MC12-MOT", "BA40-LMP", "VM85-BAT", "LC30-SEA", "TL36-BLT")
+
 DELIVERED_HOURS_AGO: Final = 800
 LOADED_HOURS_AGO: Final = 60
 SPARE: Final = 3
@@ -63,6 +65,28 @@ def vans() -> list[DemoRecord]:
         )
         for name in _LOADS
     ]
+
+
+def levels() -> Iterator[DemoRecord]:
+    """Yield the standard list of each van, a little above what it was loaded with, and minimums of its centre."""
+    shelves: dict[tuple[str, str], dict[str, Any]] = {}
+    people_by_name = {person.name: person.values for person in people()}
+    for name, load in _LOADS.items():
+        centre = people_by_name[name]["centre_id"]
+        for part, standard in _count_parts(load).items():
+            of = {"part_id": refer("part", part), "minimum": 1, "standard": standard + (part in _OFTEN_USED)}
+            yield DemoRecord("stock_level", f"{name} {part}", of | {"van_id": refer("van", name)})
+            if part in _OFTEN_USED:
+                shelves[centre, part] = {"part_id": of["part_id"], "minimum": SPARE, "standard": 4 * SPARE}
+    for (centre, part), kept in shelves.items():
+        yield DemoRecord("stock_level", f"{centre} {part}", kept | {"centre_id": centre})
+
+
+def _count_parts(load: tuple[tuple[str, str, Any], ...]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for part, _, amount in load:
+        counts[part] = counts.get(part, 0) + (amount if isinstance(amount, int) else len(amount))
+    return counts
 
 
 def moves(now: datetime) -> list[DemoRecord]:

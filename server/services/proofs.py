@@ -19,6 +19,7 @@ from server.store.database import lock_organisation, open_engine, reading, writi
 from server.store.log_tiles import TILES, LogTile
 from server.store.request_tables import RequestRow
 from server.store.review_tables import InquiryRow, MachineSerial
+from server.store.stock_tables import BatchRow, CountRow, FittingRow, LevelRow, MoveRow
 from server.store.tables import (
     Base,
     Blob,
@@ -50,7 +51,7 @@ REPLAY_GROUP: Final = 200
 REBUILT: Final = (
     RecordRow, FeedRow, Holder, Holding, Reach, Link, BoardRow, PlanRow, ReviewRow, InquiryRow, MachineSerial,
     SignedOrder, TraceFact, StockBalance, RequestRow, RecalledPartRow, LogTile,
-    CatalogueRow, CatalogueTerm, CatalogueTrail,
+    CatalogueRow, CatalogueTerm, CatalogueTrail, MoveRow, BatchRow, LevelRow, CountRow, FittingRow,
 )  # fmt: skip
 """The tables that must come out of the log exactly as they are."""
 

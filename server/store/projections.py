@@ -16,7 +16,7 @@ from server.domain.catalogue import fold as fold_text
 from server.domain.request_match import fold_email, fold_phone
 from server.domain.times import spell
 from server.domain.trace import comparable, fold
-from server.store import catalogue, plan_rows
+from server.store import catalogue, plan_rows, stock_rows
 from server.store.bulk import delete_keys, upsert
 from server.store.recall_tables import RecalledPartRow
 from server.store.request_tables import RequestRow
@@ -54,6 +54,7 @@ def write(connection: Connection, organisation: str, records: Iterable[Record], 
     records = list(records)
     plan_rows.write(connection, organisation, records)
     catalogue.write(connection, organisation, records)
+    stock_rows.write(connection, organisation, records)
     rows: dict[str, list[Row]] = {name: [] for name in _TABLES}
     deleted: dict[str, list[Row]] = {"board": [], "machines": []}
     for record in records:

@@ -304,7 +304,16 @@ class StockBalance(db.Model):  # type: ignore[name-defined]
     batch: Mapped[str] = _key(60)
     serial: Mapped[str] = _key(60)
     quantity: Mapped[int] = mapped_column(BigInteger)
-    __table_args__ = (Index("stock_by_part", "organisation", "part"),)
+    __table_args__ = (
+        Index("stock_by_part", "organisation", "part"),
+        Index(
+            "stock_below_zero",
+            "organisation",
+            "part",
+            sqlite_where=text("quantity < 0"),
+            postgresql_where=text("quantity < 0"),
+        ),
+    )
 
 
 class Watermark(db.Model):  # type: ignore[name-defined]

@@ -70,6 +70,9 @@ CATALOGUE_WRITERS: Final = _page("dispatcher", "stock_keeper", "manager", "admin
 """Which kinds of master data, the schemas say."""
 PAGE_REVIEWERS: Final = _page("dispatcher", "manager", "admin", "auditor")
 PAGE_JUDGES: Final = _page("dispatcher", "manager", "admin")
+STOCK_KEEPERS: Final = _page("stock_keeper", "manager", "admin")
+PAPERS_FORM: Final = replace(STOCK_KEEPERS, body_bytes_max=2 * 12 * 1024 * 1024 + 128 * 1024)
+"""A form with a certificate and an inspection report."""
 PAGE_FLEET: Final = _page("dispatcher", "manager", "admin")
 PAGE_STOCK: Final = _page("stock_keeper", "manager", "admin")
 PAGE_ENROLLERS: Final = _page("dispatcher", "admin")
@@ -250,6 +253,32 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /desk/recalls/<uuid:recall_id>/end": PAGE_STOCK,
     "GET /desk/labels/<kind>": PAGE_READERS,
     "POST /desk/labels/<kind>": PAGE_READERS,
+    "GET /desk/stock": PAGE_READERS,
+    "GET /desk/stock/parts/<uuid:part>": PAGE_READERS,
+    "GET /desk/stock/export": PAGE_READERS,
+    "GET /desk/stock/reading": PAGE_READERS,
+    "POST /desk/stock/moves/<uuid:move>/reversal": STOCK_KEEPERS,
+    "GET /desk/stock/receive": STOCK_KEEPERS,
+    "POST /desk/stock/receive": PAPERS_FORM,
+    "GET /desk/stock/move": STOCK_KEEPERS,
+    "POST /desk/stock/move": STOCK_KEEPERS,
+    "GET /desk/stock/refurbish": STOCK_KEEPERS,
+    "POST /desk/stock/refurbish": PAPERS_FORM,
+    "GET /desk/stock/vans": PAGE_READERS,
+    "GET /desk/stock/vans/<uuid:van>": PAGE_READERS,
+    "POST /desk/stock/vans/<uuid:van>/load": STOCK_KEEPERS,
+    "GET /desk/stock/levels": PAGE_READERS,
+    "POST /desk/stock/levels": STOCK_KEEPERS,
+    "GET /desk/stock/counts": PAGE_READERS,
+    "POST /desk/stock/counts": STOCK_KEEPERS,
+    "POST /desk/stock/counts/late": STOCK_KEEPERS,
+    "GET /desk/stock/counts/<uuid:sheet>": PAGE_READERS,
+    "POST /desk/stock/counts/<uuid:sheet>/lines": STOCK_KEEPERS,
+    "POST /desk/stock/counts/<uuid:sheet>/missing": STOCK_KEEPERS,
+    "POST /desk/stock/counts/<uuid:sheet>/settlement": STOCK_KEEPERS,
+    "POST /desk/stock/counts/<uuid:sheet>/discard": STOCK_KEEPERS,
+    "GET /desk/stock/consumables": PAGE_READERS,
+    "POST /desk/stock/consumables/order": PAGE_JUDGES,
     "GET /desk/schedule": PAGE_READERS,
     "POST /desk/schedule/plan": PAGE_JUDGES,
     "POST /desk/schedule/unassign": PAGE_JUDGES,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from sync import chain
+from tests.hostile.request_forms import Form, Request
+from tests.hostile.stock_requests import STOCK_REQUESTS
 from tests.sync.made_up import FIRST, seal
 
 TUS: Final = {"Tus-Resumable": "1.0.0"}
@@ -19,22 +20,6 @@ PAGES: Final = ("/desk", "/static", "/favicon.ico", "/01/", "/report", "/follow/
 def is_page(path: str) -> bool:
     """Tell whether an address of the table of access is a page's, or of what pages load."""
     return path.startswith(PAGES)
-
-
-class Form(dict[str, str]):
-    """The fields of a form of our pages, as a browser sends it that says where it comes from."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What an honest request to a route looks like; names in angle brackets stand for ids of our company."""
-
-    path: str
-    body: Any = None
-    """A text or dictionary for JSON, bytes as they are, or a Form."""
-    headers: dict[str, str] = field(default_factory=dict)
-    names_ours: bool = False
-    """It names something of our company, which to anybody else is not there."""
 
 
 REQUESTS: Final[dict[str, Request]] = {
@@ -287,4 +272,5 @@ REQUESTS: Final[dict[str, Request]] = {
     ),
     "GET /desk/labels/<kind>": Request("/desk/labels/machine?id=<machine>"),
     "POST /desk/labels/<kind>": Request("/desk/labels/machine", Form(id="<machine>", paper="l7160"), names_ours=True),
+    **STOCK_REQUESTS,
 }

@@ -25,13 +25,14 @@ from server.app import create_app
 from server.clock import utc_now
 from server.desk.visit import REFUSAL_HEADER
 from server.keys import new_id
-from server.services import accounts, devices, recalls, requests
+from server.services import accounts, devices, recalls, requests, stock_counts
 from server.store.database import writing
 from server.web.access import ACCESS, PREFIX, access_of
 from sync import chain, zstd
 from sync.changeset import Change
 from tests.cast import PASSWORD, Company, Device, accept
-from tests.hostile.honest_requests import BYTES, FILE, REQUESTS, Form, Request, is_page
+from tests.hostile.honest_requests import BYTES, FILE, REQUESTS, is_page
+from tests.hostile.request_forms import Form, Request
 from tests.server.web.conftest import DocumentedClient, House, make_settings, problem_of
 
 NAMES: Final = {
@@ -160,6 +161,7 @@ def furnish(house: House) -> dict[str, str]:
     taken = requests.take_in(*office, symptom)
     company |= {"request": taken.id, "link": str(taken.link)}
     company["recall"] = open_recall(house)
+    company |= keep_stock(house)
     return company | {"review": review["id"], "upload": unfinished, "file": sha256, "device": wei.id}
 
 
@@ -172,6 +174,24 @@ def open_recall(house: House) -> str:
     said["file_sha256"] = hashlib.sha256(FILE).hexdigest()
     author = recalls.Author(ours.organisation, ours.system)
     return recalls.open_recall(parts.engine, parts.office, author, said, [Extent(part)])[0]
+
+
+def keep_stock(house: House) -> dict[str, str]:
+    """Give our company a van with a part in it and a count under way; return their ids."""
+    ours, office = house.ours, house.parts.office
+    centre, van, part, move = (new_id() for _ in range(4))
+    moved = {"from_place": "supplier", "to_place": "van", "to_van_id": van, "part_id": part, "quantity": 5}
+    accept(
+        office,
+        *(ours.organisation, ours.system, "stock.found"),
+        Change("service_centre", centre, "create", {"name": SENTINEL, "tier": "outlet"}, {}),
+        Change("van", van, "create", {"name": SENTINEL, "centre_id": centre}, {}),
+        Change("part", part, "create", {"name": SENTINEL, "part_number": SENTINEL}, {}),
+        Change("stock_move", move, "create", moved | {"moved_at": utc_now()}, {}),
+    )
+    with writing(house.parts.engine) as connection:
+        sheet = stock_counts.begin(connection, ours.organisation, ours.dana, {"van_id": van}, None, "", False)
+    return {"centre": centre, "van": van, "part": part, "move": move, "sheet": sheet}
 
 
 def start_upload(house: House, device: Device, data: bytes, length: int | None = None) -> TestResponse:

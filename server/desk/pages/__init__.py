@@ -16,6 +16,7 @@ from server.desk.pages import (
     calendars,
     catalogue,
     checklists,
+    consumables,
     dossiers,
     entry,
     fleet,
@@ -33,6 +34,10 @@ from server.desk.pages import (
     record_form,
     requests,
     schedule,
+    stock,
+    stock_booking,
+    stock_counts,
+    stock_vans,
     trace,
     trace_gaps,
 )
@@ -63,6 +68,11 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     trace.blueprint,
     trace_gaps.blueprint,
     recalls.blueprint,
+    stock.blueprint,
+    stock_booking.blueprint,
+    stock_vans.blueprint,
+    stock_counts.blueprint,
+    consumables.blueprint,
 )
 
 
@@ -80,6 +90,7 @@ NAVIGATION: Final[tuple[Destination, ...]] = (
     Destination("/desk/orders", lambda: gettext("Orders"), "o"),
     Destination("/desk/schedule", lambda: gettext("Schedule"), "s"),
     Destination("/desk/requests", lambda: gettext("Requests"), "q"),
+    Destination("/desk/stock", lambda: gettext("Stock"), "w"),
     Destination("/desk/reconcile", lambda: gettext("Reconcile"), "r", reconcile.READERS),
     Destination("/desk/trace", lambda: gettext("Trace"), "t", PAGE_TRACERS.roles),
     Destination("/desk/recalls", lambda: gettext("Recalls"), "c"),

@@ -1,0 +1,175 @@
+"""What the stock pages ask: balances page by page, what is at a place, what moved, what levels and counts there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, TextClause, bindparam, text
+
+_NAMED: Final = "c.organisation = :organisation AND c.kind = 'part'"
+_LINE: Final = (
+    "s.place, s.part, s.batch, s.serial, s.quantity, b.id AS batch_id, b.expires_on, b.recalled_on, b.is_certified"
+)
+_BATCH_OF: Final = (
+    " LEFT JOIN stock_batches b ON b.organisation = s.organisation AND b.id = (SELECT min(f.id) FROM stock_batches f"
+    " WHERE f.organisation = s.organisation AND f.part = s.part AND f.number = s.batch)"
+)
+# A page reads little more than it shows: parts come in the order of the catalogue's index, states by their batches.
+_BY_PART: Final = (
+    "catalogue c CROSS JOIN stock s" + _BATCH_OF + f" WHERE {_NAMED} AND s.organisation = c.organisation"
+    " AND s.part = c.id"
+)
+_BELOW: Final = (
+    "stock s JOIN catalogue c ON c.organisation = s.organisation AND c.id = s.part" + _BATCH_OF + f" WHERE {_NAMED}"
+    " AND s.organisation = :organisation AND s.quantity < 0"
+)
+_BY_BATCH: Final = (
+    "stock_batches b JOIN stock s ON s.organisation = b.organisation AND s.part = b.part AND s.batch = b.number"
+    f" JOIN catalogue c ON c.organisation = s.organisation AND c.id = s.part WHERE {_NAMED}"
+    " AND b.organisation = :organisation AND s.quantity > 0"
+)
+SOURCES: Final = {
+    "": _BY_PART,
+    "below": _BELOW,
+    "recalled": f"{_BY_BATCH} AND b.recalled_on IS NOT NULL",
+    "expired": f"{_BY_BATCH} AND b.expires_on < :today",
+    "expiring": f"{_BY_BATCH} AND b.expires_on >= :today AND b.expires_on <= :soon",
+    "uncertified": f"{_BY_BATCH} AND NOT b.is_certified",
+}
+"""What a list of balances is narrowed to, beside place and words."""
+
+STATES: Final = tuple(state for state in SOURCES if state)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a list of balances is asked for; `parts` are those that its words name, None without words."""
+
+    today: str
+    soon: str
+    state: str = ""
+    place: str | None = None
+    number: str = ""
+    """The beginning of a batch or serial number, folded to lower case; looked for beside `parts`."""
+    parts: tuple[str, ...] | None = None
+
+
+def list_balances(
+    connection: Connection, organisation: str, wanted: Wanted, limit: int, offset: int = 0
+) -> Sequence[Row[Any]]:
+    """Return balances by part number, batch, serial number and place."""
+    statement, facts = _select(wanted, _LINE)
+    ordered = " ORDER BY c.sorted_as, c.id, s.batch, s.serial, s.place LIMIT :limit OFFSET :offset"
+    facts |= {"organisation": organisation, "limit": limit, "offset": offset}
+    return connection.execute(_bind(statement + ordered, facts), facts).all()
+
+
+def count_states(connection: Connection, organisation: str, today: str, soon: str) -> dict[str, int]:
+    """Return how many balances there are of each state that needs somebody."""
+    counts = {}
+    for state in STATES:
+        statement, facts = _select(Wanted(today, soon, state), "count(*)")
+        facts |= {"organisation": organisation}
+        counts[state] = int(connection.execute(_bind(statement, facts), facts).scalar_one())
+    return counts
+
+
+def _select(wanted: Wanted, columns: str) -> tuple[str, dict[str, Any]]:
+    source = SOURCES[wanted.state]
+    facts: dict[str, Any] = {}
+    if ":today" in source:
+        facts["today"] = wanted.today
+    if ":soon" in source:
+        facts["soon"] = wanted.soon
+    where = ""
+    if wanted.place:
+        where += " AND s.place = :place"
+        facts["place"] = wanted.place
+    if wanted.parts is not None:
+        begins = " OR lower(s.batch) LIKE :number ESCAPE '!' OR lower(s.serial) LIKE :number ESCAPE '!'"
+        where += f" AND (s.part IN :parts{begins if wanted.number else ''})"
+        facts["parts"] = list(wanted.parts) or [""]
+        if wanted.number:
+            for sign in "!%_":
+                facts["number"] = facts.get("number", wanted.number).replace(sign, f"!{sign}")
+            facts["number"] += "%"
+    return f"SELECT {columns} FROM {source}{where}", facts  # noqa: S608
+
+
+def _bind(statement: str, facts: dict[str, Any]) -> TextClause:
+    bound = text(statement)
+    return bound.bindparams(bindparam("parts", expanding=True)) if "parts" in facts else bound
+
+
+_AT: Final = f"{_LINE} FROM stock s{_BATCH_OF} WHERE s.organisation = :organisation AND s.place = :place"
+
+
+def list_at(
+    connection: Connection, organisation: str, place: str, parts: Sequence[str] | None = None, limit: int = 100_000
+) -> Sequence[Row[Any]]:
+    """Return what is at a place, of some parts where they are named, by part, batch and serial number."""
+    facts: dict[str, Any] = {"organisation": organisation, "place": place, "limit": limit}
+    where = ""
+    if parts is not None:
+        where, facts["parts"] = " AND s.part IN :parts", list(parts) or [""]
+    ordered = " ORDER BY s.part, s.batch, s.serial LIMIT :limit"
+    return connection.execute(_bind(f"SELECT {_AT}{where}{ordered}", facts), facts).all()
+
+
+_FOUND: Final = text(
+    "SELECT DISTINCT part, batch, serial FROM stock WHERE organisation = :organisation"
+    " AND (serial = :number OR batch = :number) ORDER BY part, batch, serial LIMIT 50"
+)
+
+
+def find_number(connection: Connection, organisation: str, number: str) -> Sequence[Row[Any]]:
+    """Return part, batch and serial number of what bears a batch or serial number and is in some place."""
+    return connection.execute(_FOUND, {"organisation": organisation, "number": number}).all()
+
+
+_BATCHES: Final = text(
+    "SELECT id, part, number FROM stock_batches WHERE organisation = :organisation AND part = :part"
+    " AND number = :number ORDER BY id"
+)
+
+
+def find_batch(connection: Connection, organisation: str, part: str, number: str) -> str | None:
+    """Return the id of the batch of a part with a number, None when none is on file."""
+    facts = {"organisation": organisation, "part": part, "number": number}
+    return next((row.id for row in connection.execute(_BATCHES, facts)), None)
+
+
+_MOVES: Final = (
+    "SELECT id, position, moved_at, part, batch, serial, from_at, to_at, quantity, reverses FROM stock_moves"
+    " WHERE organisation = :organisation"
+)
+_NEWEST: Final = " ORDER BY moved_at DESC, position DESC, id LIMIT :limit"
+_OF_PART: Final = text(f"{_MOVES} AND part = :part{_NEWEST}")
+_OF_PART_THERE: Final = text(f"{_MOVES} AND part = :part AND (from_at = :place OR to_at = :place){_NEWEST}")
+_AFTER: Final = text(
+    f"{_MOVES} AND from_at = :place AND moved_at > :since UNION ALL {_MOVES} AND to_at = :place AND from_at <> :place"
+    " AND moved_at > :since"
+)
+_REVERSING: Final = text("SELECT id FROM stock_moves WHERE organisation = :organisation AND reverses = :move LIMIT 1")
+
+
+def list_moves(
+    connection: Connection, organisation: str, part: str, place: str | None, limit: int
+) -> Sequence[Row[Any]]:
+    """Return the moves of a part, at a place where one is named, the newest first."""
+    facts = {"organisation": organisation, "part": part, "limit": limit}
+    if place is None:
+        return connection.execute(_OF_PART, facts).all()
+    return connection.execute(_OF_PART_THERE, facts | {"place": place}).all()
+
+
+def list_moves_after(connection: Connection, organisation: str, place: str, since: str) -> Sequence[Row[Any]]:
+    """Return the moves of a place after a moment."""
+    return connection.execute(_AFTER, {"organisation": organisation, "place": place, "since": since}).all()
+
+
+def is_reversed(connection: Connection, organisation: str, move: str) -> bool:
+    """Tell whether some move puts another one right."""
+    return connection.execute(_REVERSING, {"organisation": organisation, "move": move}).first() is not None
