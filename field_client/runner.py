@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from field_client.downloads import Downloads
 from field_client.evidence import EvidenceFolder
+from field_client.log_watch import watch
 from field_client.outbox import Outbox, parse_instant, spell_instant
 from field_client.patience import Pace
 from field_client.store import Store
@@ -113,6 +114,7 @@ class SyncRun:
         try:
             self.push()
             self.pull()
+            watch(self._store, self._transport.prove_prefix, started_at)
             self._store.remember(synced_at=spell_instant(self._outbox.now()), revoked=None)
             if self._sends_files:
                 self.send_files()

@@ -163,6 +163,11 @@ class Transport:
         """Ask for a page, once, and yield its lines, with their line breaks."""
         yield from read_lines(self._send("GET", "/pull", {**query, **self._tell()}, b"", {}, LINES))
 
+    def prove_prefix(self, old_size: int, size: int) -> dict[str, Any]:
+        """Ask for the proof that the log of `size` begins with that of `old_size`, once."""
+        query = {"old_size": str(old_size), "size": str(size)}
+        return read_document(self._send("GET", "/log/consistency", query, b"", {}, JSON))
+
     def fetch_records(self, record_ids: list[str]) -> Iterator[bytes]:
         """Ask for some records and yield their lines, with their line breaks."""
         body = canonical.dump({"ids": record_ids}).encode()

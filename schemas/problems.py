@@ -230,5 +230,6 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("sheet_too_long", 422, "ask_person", "一张盘点单最多 {limit} 行，请用名称或备件号限定范围，分几张盘点。", "A count sheet has {limit} lines at most; narrow it by the parts' names or numbers and count on several."),
     Problem("paper_not_accepted", 422, "ask_person", "“{name}”不是可接收的文件（支持 PDF、JPEG、PNG、WebP，不超过 {limit} MB）。", "'{name}' is not a paper that can be filed (PDF, JPEG, PNG, WebP, {limit} MB at most)."),
     Problem("reason_missing", 422, "ask_person", "有差异，请写明原因。", "There are differences; say why."),
+    Problem("log_forked", 409, "ask_person", "服务器的日志不是以本机见过的 {size} 条开头，可能被改动。本机的记录都在，请告知稽核人员。", "The server's log does not begin with the {size} entries that this device has seen; it may have been altered. What is recorded here is safe; tell an auditor."),
     Problem("internal", 500, "later", "服务器内部错误，已记录，编号 {trace}。", "The server failed; it is recorded under {trace}."),
 )  # fmt: skip

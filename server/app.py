@@ -42,6 +42,7 @@ from server.web.file_lane import FileLane
 from server.web.fleet_api import fleet
 from server.web.health import health
 from server.web.lines import watch_lines
+from server.web.log_api import log
 from server.web.looks import note_look
 from server.web.openapi import configure_document, cookie_name, write_document
 from server.web.people_api import office
@@ -51,7 +52,7 @@ from server.web.sync_api import sync
 from server.web.watching import Watched
 from server.web.wiring import EXTENSION, Wiring
 
-BLUEPRINTS: Final = (sync, blob, enrolling, sessions, office, requests, fleet, health, documentation)
+BLUEPRINTS: Final = (sync, blob, enrolling, sessions, office, log, requests, fleet, health, documentation)
 
 SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -128,7 +129,7 @@ def wsgi() -> Flask:
     parts.contacts.start()
     parts.journal.start()
     # Daemons: a round cut off by the end of the process is made again by whoever comes next.
-    Rounds(parts.engine, parts.files, settings.journal_days).start()
+    Rounds(parts.engine, parts.files, settings.journal_days, parts.key).start()
     Followers(parts.engine, parts.office).start()
     Correspondence(parts.engine, parts.office, parts.files, settings).start()
     spare_the_collector()

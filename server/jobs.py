@@ -17,8 +17,10 @@ from sqlalchemy import Engine
 from schemas.problems import Refused
 from server.clock import spell_instant, unix_ms
 from server.event_log import EVENTS
+from server.keys import OfficeKey
 from server.services import gaps, service_clocks, warranty
 from server.services.blobs import BlobDesk, clear_uploads
+from server.services.checkpoint_keeping import keep_checkpoints
 from server.services.enrolment import remove_expired_codes
 from server.services.invitations import remove_expired_links
 from server.services.journal import JOURNAL_DAYS, forget_old_entries
@@ -55,6 +57,8 @@ class Tidied:
     incomplete_files: int = 0
     links: int = 0
     journal_entries: int = 0
+    checkpoints: int = 0
+    """kept, not cleared"""
 
 
 @dataclass(slots=True)
@@ -64,6 +68,8 @@ class Rounds:
     engine: Engine
     files: BlobFiles
     journal_days: int = JOURNAL_DAYS
+    key: OfficeKey | None = None
+    """Signs the checkpoints that are kept."""
     _stopped: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -81,7 +87,7 @@ class Rounds:
     def _run(self) -> None:
         while not self._stopped.is_set():
             try:
-                tidied = tidy(self.engine, self.files, self.journal_days)
+                tidied = tidy(self.engine, self.files, self.journal_days, self.key)
             except (Refused, OSError) as error:
                 EVENTS.warning("not_tidied", extra={"facts": {"why": str(error)}})
             except Exception:
@@ -253,8 +259,10 @@ class Correspondence:
                 EVENTS.info(event, extra={"facts": done if isinstance(done, dict) else {"count": done}})
 
 
-def tidy(engine: Engine, files: BlobFiles, journal_days: int = JOURNAL_DAYS) -> Tidied | None:
-    """Make one round and return what was cleared away; None when somebody else is at it.
+def tidy(
+    engine: Engine, files: BlobFiles, journal_days: int = JOURNAL_DAYS, key: OfficeKey | None = None
+) -> Tidied | None:
+    """Make one round and return what was cleared away and kept; None when somebody else is at it.
 
     Raises Refused with `database_busy` or `disk_full`, OSError when a file cannot be deleted.
     """
@@ -266,4 +274,5 @@ def tidy(engine: Engine, files: BlobFiles, journal_days: int = JOURNAL_DAYS) -> 
         codes = remove_expired_codes(engine, spell_instant(now_ms))
         links = remove_expired_links(engine, spell_instant(now_ms))
         forgotten = forget_old_entries(engine, journal_days, now_ms)
-        return Tidied(cleared.expired, codes, cleared.unknown, cleared.incomplete, links, forgotten)
+        kept = keep_checkpoints(engine, key) if key is not None else 0
+        return Tidied(cleared.expired, codes, cleared.unknown, cleared.incomplete, links, forgotten, kept)

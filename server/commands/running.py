@@ -83,7 +83,7 @@ def serve(desk: Desk) -> None:
 @at_desk
 def tidy_up(desk: Desk) -> None:
     """清理过期的上传和登记码。 / Clear uploads and enrolment codes whose time is over; the server does so hourly."""
-    tidied = tidy(desk.engine, desk.blobs.files, desk.settings.journal_days)
+    tidied = tidy(desk.engine, desk.blobs.files, desk.settings.journal_days, desk.key)
     if tidied is None:
         desk.voice.say("服务器正在清理。", "The server is at it.")
         return

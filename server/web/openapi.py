@@ -23,6 +23,7 @@ TAGS: Final[dict[str, tuple[str, str]]] = {
     "enrolment": ("终端登记", "Enrolment"),
     "session": ("登录", "Signing in"),
     "office": ("办公室", "Office"),
+    "log": ("日志与证明", "The log and its proofs"),
     "requests": ("服务请求", "Requests"),
     "fleet": ("终端状况", "Fleet"),
     "health": ("运行状态", "Health"),
