@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "conflicts": ("reviews", "conflicts", "列出和裁定冲突 / list and settle conflicts"),
     "exceptions": ("reviews", "exceptions", "列出和处理异常 / list and settle exceptions"),
     "trace": ("tracing", "trace", "追溯序列号、批号或设备 / trace a serial number, batch or machine"),
+    "export-epcis": ("tracing", "export_epcis", "导出 EPCIS 2.0 事件 / write EPCIS 2.0 events into a file"),
     "verify-log": ("proving", "verify_log", "核验日志 / prove that the log was not altered"),
     "dossier": ("dossiers", "dossier", "导出可离线核验的档案 / write a dossier that an outsider can check"),
     "export-log": ("dossiers", "export", "导出整个日志 / write the whole log into a file"),

@@ -1,14 +1,16 @@
-"""trace: where a part is and was, with what proves it."""
+"""trace and export-epcis: where a part is and was, with what proves it."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from server.commands.desk import JSON, Desk, at_desk
 from server.commands.voice import Voice, local_time, pad, print_json
-from server.services.trace import trace_machine, trace_number
+from server.services import audit, audit_export
+from server.services.trace import find_machine, trace_machine, trace_number
 from server.store.database import reading
 
 Group = dict[str, Any]
@@ -40,6 +42,34 @@ def trace(desk: Desk, number: str, on_day: str | None, as_known_at: int | None, 
     desk.voice.say(f"{number}（{named}）：{count} 条记录", f"{number} ({named}): {count} found")
     for span in found["spans"]:
         _print_span(desk.voice, span)
+
+
+@click.command(name="export-epcis")
+@click.argument("number")
+@click.option(
+    "--as",
+    "kind",
+    type=click.Choice(("serial", "batch", "machine")),
+    default="serial",
+    help="编号是什么。/ What the number is.",
+)
+@click.option("--maker", default="", help="制造商或 GTIN。/ Of one maker or GTIN.")
+@click.option("--on", "on_day", default="", metavar="YYYY-MM-DD", help="某日。/ What was true on this day.")
+@click.option("--known", "known_on", default="", metavar="YYYY-MM-DD", help="截至某日所知。/ As known on this day.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="文件。/ The file.")
+@at_desk
+def export_epcis(
+    desk: Desk, number: str, kind: audit_export.About, maker: str, on_day: str, known_on: str, out: Path
+) -> None:
+    """把备件、批次或设备的事件写成 EPCIS 2.0 JSON-LD。 / Write the events of a part, lot or machine as EPCIS 2.0."""
+    zone = desk.settings.zone
+    with reading(desk.engine) as connection:
+        asked = audit.ask(connection, desk.organisation, on_day, known_on, zone)
+        wanted = find_machine(connection, desk.organisation, number) if kind == "machine" else number
+        question = audit_export.Question(kind, wanted, maker if kind == "serial" else "", asked)
+        steps = audit_export.read_steps(connection, desk.organisation, question)
+    out.write_bytes(audit_export.write_epcis(steps, desk.organisation, question, zone))
+    desk.voice.say(f"{out}：{len(steps)} 步", f"{out}: {len(steps)} steps")
 
 
 def _print_span(voice: Voice, span: Group) -> None:

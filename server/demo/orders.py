@@ -53,6 +53,20 @@ _ORDERS: Final = (
      "电机异响。 / The motor is noisy.", ("E05",)),
     ("GD260019", "repair", "hotline", "MC12-2403-0017", "wei", "pudong", "important", "mc12-repair", 2190, -2180,
      "转速波动。 / The speed wanders.", ()),
+    ("GD260021", "repair", "hotline", "MC12-2311-0440", "zhou", "jinan", "important", "mc12-repair", 5210, -5200,
+     "转子有裂纹。 / A crack in the rotor.", ()),
+    ("GD260022", "repair", "app", "MC12-2505-0230", "shen", "shenzhen", "important", "mc12-repair", 4810, -4800,
+     "转子失衡报警。 / Imbalance alarm.", ("E07",)),
+    ("GD260023", "repair", "hotline", "MC12-2208-0009", "chu", "hangzhou", "general", "mc12-repair", 4120, -4100,
+     "转子锁紧不牢。 / The rotor does not lock.", ()),
+    ("GD260024", "repair", "wechat", "MC12-2505-0230", "shen", "shenzhen", "important", "mc12-repair", 2610, -2600,
+     "离心时振动。 / Vibrates while spinning.", ("E07",)),
+    ("GD260025", "repair", "app", "MC12-2208-0009", "chu", "hangzhou", "important", "mc12-repair", 810, -800,
+     "转子腐蚀。 / The rotor is corroded.", ()),
+    ("GD260026", "repair", "hotline", "MC12-2501-0103", "feng", "pudong", "general", "mc12-repair", 310, -300,
+     "转子孔磨损。 / Worn places in the rotor.", ()),
+    ("GD260027", "maintenance", "hotline", "MC12-2311-0440", "zhou", "jinan", "general", "mc12-repair", 160, -150,
+     "年度保养。 / Yearly maintenance.", ()),
 )  # fmt: skip
 
 _NEEDED: Final = {

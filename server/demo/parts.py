@@ -171,6 +171,8 @@ _BATCHES: Final = (
     ("GEN-PSU", "hongda", "PS2610", "2026-03-05", None),
 )
 
+_UNCERTIFIED: Final = ("L250330",)
+
 _RECALLS: Final = {"SV2510": "电容批次不良，上电后可能失效 / faulty capacitors may fail after power-on"}
 
 
@@ -207,7 +209,7 @@ def batches() -> list[DemoRecord]:
                 "number": number,
                 "produced_on": produced_on,
                 "expires_on": expires_on,
-                "certificate": f"HGZ-{number}",
+                "certificate": None if number in _UNCERTIFIED else f"HGZ-{number}",
                 "inspection_report": f"JY-{produced_on[:4]}-{count:04d}",
             },
         )
@@ -246,8 +248,10 @@ def recall(opened_at: str) -> list[DemoRecord]:
 
 
 def describe_part(number: str, batch: str) -> dict[str, str]:
-    """Return what a fact of fitting a part of a batch says of it."""
+    """Return what a fact of fitting a part of a batch says of it; without a batch, what is known all the same."""
     part = next(record for record in parts() if record.name == number)
+    if not batch:
+        return {"part_id": part.id, "part_name": part.values["name"], "gtin": part.values["gtin"]}
     supplier = next(row[1] for row in _BATCHES if row[2] == batch)
     return {
         "part_id": part.id,

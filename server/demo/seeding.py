@@ -16,14 +16,14 @@ from typing import Any, Final
 from sqlalchemy import Engine
 
 from schemas.problems import Refused
-from server.demo import customers, machines, manuals, models, orders, parts, people, service, stock, week
+from server.demo import customers, machines, manuals, models, orders, parts, people, rotors, service, stock, week
 from server.demo.handset import Handset, make_device_key
 from server.demo.records import DemoRecord, refer
 from server.demo.visits import VISITS, Act, Visit, acts_of
 from server.reception import Reception
 from server.services import gaps, service_clocks, warranty
 from server.services.accounts import find_account, open_account
-from server.services.blobs import BlobDesk
+from server.services.blobs import BlobDesk, Owner
 from server.services.devices import read_epoch
 from server.services.manuals import file_manual
 from server.services.office import Office, organisations
@@ -56,6 +56,7 @@ def seed(engine: Engine, office: Office, settings: Settings, now: datetime) -> s
     seeding.write_customers(now)
     seeding.replay_visits(now)
     seeding.file_manuals()
+    seeding.file_evidence()
     warranty.renew(engine, office, seeding.organisation)
     service_clocks.renew(engine, office, seeding.organisation)
     gaps.renew(engine, office, seeding.organisation)
@@ -85,7 +86,8 @@ class _Seeding:
         dana = refer("person", "dana")
         self._create(dana, [*customers.customers(), *customers.sites(), *machines.machines(now)])
         self._create(dana, [*orders.orders(now), *week.orders(now), *week.absences(now)])
-        self._create(refer("person", "xu"), [*stock.vans(), *stock.levels(), *stock.moves(now)])
+        self._create(refer("person", "xu"), [*stock.vans(), *rotors.vans(), *stock.levels()])
+        self._create(refer("person", "xu"), [*stock.moves(now), *rotors.moves(now)])
 
     def replay_visits(self, now: datetime) -> None:
         """Let the devices hand in their work; a batch is recalled after the first visit, so the next one finds it."""
@@ -96,6 +98,9 @@ class _Seeding:
         for number, recall in parts.recalls(recalled_on).items():
             self._update("xu", "batch.recall", "batch", number, recall)
         self._hand_in(VISITS[1:], now)
+        for engineer, act in rotors.acts(now):
+            if engineer in self.handsets:
+                self._submit(engineer, [act])
         for visit in VISITS:
             if visit.closed:
                 self._update("dana", "order.close", "work_order", visit.order, {"status": "closed"})
@@ -120,6 +125,16 @@ class _Seeding:
                     file_manual(
                         self.engine, self.office, desk, self.organisation, actor, path, values, refer("manual", name)
                     )
+
+    def file_evidence(self) -> None:
+        """Store the files of photos and signatures, as the devices would have sent them."""
+        settings = self.settings
+        desk = BlobDesk(self.engine, open_files(settings), settings.blob_bytes_max, settings.upload_hours)
+        owner = Owner(self.organisation, refer("device", "shen"))
+        for sha256, data in rotors.files().items():
+            begun = desk.create(owner, len(data), sha256)
+            if not begun.is_finished:
+                desk.receive(owner, begun.upload, begun.offset, iter([data[begun.offset :]]), len(data) - begun.offset)
 
     def open_accounts(self) -> None:
         for login in people.LOGINS:

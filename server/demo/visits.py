@@ -26,6 +26,7 @@ class Swap:
     serial: str | None = None
     removed_serial: str | None = None
     quantity: int = 1
+    destination: str = "returned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,29 @@ class Act:
 _GO: Final = ("travelling", "on_site", "in_progress")
 _DONE: Final = (*_GO, "finished")
 
+_FIT: Final = "更换转子并空载试运行。 / Rotor replaced, run without load."
+
+ROTOR_VISITS: Final = (
+    Visit("GD260021", "zhou", _DONE, swaps=(Swap("MC12-ROT", "R250902", "转子腔", "R250902-0104", "R230101-0031"),),
+          diagnosis="转子裂纹。 / Cracked rotor.", remedy=_FIT, closed=True),
+    Visit("GD260022", "shen", _DONE, swaps=(Swap("MC12-ROT", "R250902", "转子腔", "R250902-0117", "R230101-0052"),),
+          diagnosis="转子失衡。 / Rotor out of balance.", remedy=_FIT, closed=True),
+    Visit("GD260023", "chu", _DONE, swaps=(Swap("MC12-ROT", "R250902", "转子腔", "R250902-0112"),),
+          diagnosis="锁紧螺母滑丝。 / Stripped nut.", remedy=_FIT, closed=True),
+    Visit("GD260024", "shen", _DONE, swaps=(Swap("MC12-ROT", "R260308", "转子腔", "R260308-0009", "R250902-0117"),),
+          diagnosis="转子失衡。 / Rotor out of balance.", remedy=_FIT, closed=True),
+    Visit("GD260025", "chu", _DONE,
+          swaps=(Swap("MC12-ROT", "R250902", "转子腔", "R250902-0117", "R250902-0121", destination="scrapped"),),
+          diagnosis="转子腐蚀。 / Corroded rotor.", remedy=_FIT, closed=True),
+    Visit("GD260026", "feng", _DONE, swaps=(Swap("MC12-ROT", "R250902", "转子腔", "R250902-0104"),),
+          diagnosis="转子孔磨损。 / Worn rotor.", remedy=_FIT, closed=True),
+    Visit("GD260027", "zhou", _DONE,
+          swaps=(Swap("MC12-PCB", "P2517A", "机箱"), Swap("MC12-PAD", "", "底座", quantity=4),
+                 Swap("MC12-LID", "L250330", "上盖")),
+          diagnosis="年度保养。 / Yearly maintenance.", remedy="更换易损件。 / Wear parts replaced.", closed=True),
+)  # fmt: skip
+"""One batch of rotors through several machines: one corrected, one reused, one recorded in two places."""
+
 VISITS: Final = (
     Visit("GD260015", "zhao", _DONE, (("insulation_resistance", "12"), ("earth_resistance", "1.1")),
           (Swap("VM85-SRV", "SV2510", "Y 轴", "SV2510-0031", "SV2305-0188"),),
@@ -92,6 +116,7 @@ VISITS: Final = (
     Visit("GD260008", "sun", (*_GO, "on_hold"), (("pump_pressure", "4.2"),),
           diagnosis="泵头柱塞划伤，等待高压泵头。 / Plunger scored; waiting for a pump head.", result="needs_parts"),
     Visit("GD260004", "zhao", ("travelling",)),
+    *ROTOR_VISITS,
 )  # fmt: skip
 
 
@@ -167,7 +192,7 @@ def _swap(visit: Visit, swap: Swap) -> Iterator[Change]:
     yield _fact("part_fitted", visit, name, fitted)
     if swap.removed_serial:
         removed = {key: described[key] for key in ("part_id", "part_name", "gtin")}
-        removed |= {"serial": swap.removed_serial, "destination": "returned", "removed_at": ""}
+        removed |= {"serial": swap.removed_serial, "destination": swap.destination, "removed_at": ""}
         yield _fact("part_removed", visit, name, removed | {"fitted_id": refer("part_fitted", f"{visit.order} {name}")})
 
 

@@ -121,7 +121,8 @@ def moments_of(steps: Sequence[Step]) -> list[Moment]:
     for number, step in enumerate(steps, start=1):
         lane = step.lane
         if lane is not None:
-            comes_from = step.source.key if step.source and step.act != "removed" else None
+            other = step.target if step.act == "removed" else step.source
+            comes_from = other.key if other else None
             found.append(Moment(number, step.at, lane.key, comes_from, step.struck is not None))
     return found
 

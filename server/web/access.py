@@ -62,6 +62,7 @@ def _page(*roles: str) -> Access:
 FILE_READERS: Final = Access("device_or_person", frozenset(OFFICE_ROLES))
 READERS: Final = _office(*OFFICE_ROLES)
 WRITERS: Final = _office("dispatcher", "stock_keeper", "manager", "admin")
+EXPORTERS: Final = _office("auditor", "manager", "admin")
 JUDGES: Final = _office("dispatcher", "manager", "admin")
 REVIEWERS: Final = _office("dispatcher", "manager", "admin", "auditor")
 ENROLLERS: Final = _office("dispatcher", "admin")
@@ -127,6 +128,7 @@ ACCESS: Final[dict[str, Access]] = {
     "GET /fleet": JUDGES,
     "POST /reviews/<review_id>/settlement": JUDGES,
     "GET /trace": READERS,
+    "GET /trace/epcis": EXPORTERS,
     "GET /log/checkpoint": READERS,
     "GET /log/inclusion": READERS,
     "GET /log/consistency": FILE_READERS,

@@ -25,7 +25,7 @@ NOT_NOTED: Final = frozenset({"/static/<path:name>", "/desk/catalogue/<kind>/sug
 """Addresses that show no record: what they find is noted where it is opened."""
 
 FILES: Final = ("/blobs/", ".pdf", ".csv", ".xlsx", ".zip")
-EXPORTS: Final = ("export", "/exports/")
+EXPORTS: Final = ("export", "/exports/", "/epcis")
 
 
 def look_at(record_id: str) -> None:

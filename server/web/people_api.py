@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from flask import Response, send_file
 
-from server.services import devices, orders_read, reviews, reviews_read, sheets, trace
+from server.services import audit, audit_export, devices, orders_read, reviews, reviews_read, sheets, trace
 from server.services.verdicts import expect_taken_in
 from server.store.database import reading
 from server.web import shapes
@@ -45,6 +45,14 @@ SHEET_ANSWER: Final = {
     "200": {
         "description": "服务报告 / The job sheet",
         "content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+EPCIS_ANSWER: Final = {
+    "200": {
+        "description": "EPCIS 2.0 事件 / The events",
+        "content": {"application/ld+json": {"schema": {"type": "object"}}},
     }
 }
 
@@ -134,6 +142,23 @@ def trace_number(query: dict[str, Any]) -> dict[str, Any]:
         if "on_day" in query:
             return trace.trace_machine(connection, who.organisation, number, query["on_day"], known_at)
         return trace.trace_number(connection, who.organisation, number, known_at)
+
+
+@office.get("/trace/epcis")
+@office.arguments(shapes.EpcisQuery, location="query")
+@office.doc(**about("EPCIS 2.0 事件", "not_found", "value_invalid", responses=EPCIS_ANSWER))
+def read_epcis(query: dict[str, Any]) -> Response:
+    """Give the events of a part, a lot or a machine as an EPCIS 2.0 document in JSON-LD."""
+    who, zone = require_person(), wired().settings.zone
+    with reading(wired().engine) as connection:
+        asked = audit.ask(connection, who.organisation, query["on_day"], query["known_on"], zone)
+        number, kind = query["number"], query["about"]
+        if kind == "machine":
+            number = trace.find_machine(connection, who.organisation, number)
+        question = audit_export.Question(kind, number, query["maker"] if kind == "serial" else "", asked)
+        steps = audit_export.read_steps(connection, who.organisation, question)
+    data = audit_export.write_epcis(steps, who.organisation, question, zone)
+    return Response(data, mimetype=audit_export.TYPES["epcis"])
 
 
 @office.get("/log/checkpoint")

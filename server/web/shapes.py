@@ -240,6 +240,24 @@ class TraceQuery(Request):
     )
 
 
+class EpcisQuery(Request):
+    """Whose events are wanted."""
+
+    number = _strict(
+        validate.Length(1, 200), required=True, metadata={"description": "序列号、批号或设备编号 / Number"}
+    )
+    about = _strict(
+        validate.OneOf(("serial", "batch", "machine")),
+        load_default="serial",
+        metadata={"description": "编号是什么 / What the number is"},
+    )
+    maker = _strict(validate.Length(0, 200), load_default="", metadata={"description": "制造商或 GTIN / Of one maker"})
+    on_day = _strict(validate.Regexp(DAY_PATTERN), load_default="", metadata={"description": "某日 / On a day"})
+    known_on = _strict(
+        validate.Regexp(DAY_PATTERN), load_default="", metadata={"description": "截至某日所知 / As known on a day"}
+    )
+
+
 class Trace(Answer):
     """Where parts were, from when to when."""
 

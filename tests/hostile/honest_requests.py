@@ -70,6 +70,7 @@ REQUESTS: Final[dict[str, Request]] = {
         "/reviews/<review>/settlement", {"choice": "office"}, names_ours=True
     ),
     "GET /trace": Request("/trace?number=SENTINEL-7f3a-serial", names_ours=True),
+    "GET /trace/epcis": Request("/trace/epcis?number=SENTINEL-7f3a-serial", names_ours=True),
     "GET /fleet": Request("/fleet"),
     "GET /log/checkpoint": Request("/log/checkpoint"),
     "GET /log/inclusion": Request("/log/inclusion?position=1"),
