@@ -15,7 +15,7 @@ from pages.wording import spell_bytes, spell_price, spell_span
 from schemas.shown_text import show_text
 from server.desk.live import Listeners
 from server.desk.pages import BLUEPRINTS, NAVIGATION
-from server.desk.trace_view import FILTERS
+from server.desk.trace_view import FILTERS, may_export
 from server.desk.visit import answer_refusals, note_log_end, send_policy, speech, take_words
 from server.desk.wording import name_urgency, spell_ago, spell_left, spell_moment
 from server.services.order_page import find_marks
@@ -62,7 +62,12 @@ def _speak(app: Flask) -> None:
         **FILTERS,
     )
     environment.globals.update(
-        language=choose_language, LANGUAGES=LANGUAGES, static=static_address, words=take_words, say=speech
+        language=choose_language,
+        LANGUAGES=LANGUAGES,
+        static=static_address,
+        words=take_words,
+        say=speech,
+        may_export=may_export,
     )
 
 

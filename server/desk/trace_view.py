@@ -18,6 +18,8 @@ from server.domain.life import Step
 from server.services import audit
 from server.services.audit import Asked
 from server.services.audit_search import Hit
+from server.web.access import PAGE_EXPORTERS
+from server.web.auth import find_person
 from server.web.wiring import wired
 
 _BY_RECORD: Final = {"machine": "/desk/trace/machine/", "part": "/desk/trace/part/", "order": "/desk/orders/",
@@ -127,6 +129,12 @@ def spell_day(instant: str | Undefined | None) -> str:
 def spell_query(told: Mapping[str, Any]) -> str:
     """Return a query of what has a value."""
     return urlencode({name: value for name, value in told.items() if value not in ("", None)})
+
+
+def may_export() -> bool:
+    """Tell whether whoever is asking may take answers away."""
+    who = find_person()
+    return who is not None and bool(who.roles & PAGE_EXPORTERS.roles)
 
 
 FILTERS: Final = {

@@ -201,7 +201,7 @@ def _pack_step(step: Step, pictures: dict[str, bytes], zone: tzinfo) -> PackStep
         (("客户", "Customer"), _both(step.machine.get("customer") or {})),
         (("工单", "Order"), (told.get("order") or {}).get("number") or ""),
         (("人员 / 终端", "Who / device"), f"{_both(told['engineer'])} / {told['device']}"),
-        (("记录 / 校正 / 接收", "Captured / corrected / received"),
+        (("记录/校正/接收", "times"),
          " / ".join(_time(told[name], zone) for name in ("captured_at", "corrected_at", "received_at"))),
         (("供应商", "Supplier"), _both(step.supplier)),
         (("合格证", "Certificate"), step.lot.get("certificate") or ""),
