@@ -20,6 +20,7 @@ from server.services.trace import trace_number
 from server.services.trace_facts import FactRow, find_facts
 from server.services.trace_story import tell
 from server.store import records
+from server.store.lot_stock import list_moves_of_serial
 
 Body = dict[str, Any]
 Group = dict[str, Any]
@@ -142,8 +143,8 @@ def _read_struck(span: Group, marks: dict[int, LogMark]) -> Struck | None:
 
 
 def _moved(connection: Connection, organisation: str, serial: str) -> Iterator[Step]:
-    moves = dict(records.bodies_holding(connection, organisation, "stock_move", "serial", serial))
-    return iter(steps_of_moves(connection, organisation, moves))
+    found = records.bodies_of(connection, organisation, list_moves_of_serial(connection, organisation, serial))
+    return iter(steps_of_moves(connection, organisation, {key: body for key, (_, body) in found.items()}))
 
 
 def steps_of_moves(connection: Connection, organisation: str, moves: dict[str, Body]) -> list[Step]:
@@ -182,7 +183,7 @@ def _of_move(key: str, body: Body, mark: LogMark, around: dict[str, tuple[str, B
         return around.get(body.get(name) or "", ("", {}))[1]
 
     part, lot = named("part_id"), named("batch_id")
-    supplier_id = lot.get("supplier_id")
+    supplier_id = body.get("supplier_id") or lot.get("supplier_id")
     supplier = around.get(supplier_id or "", ("", {}))[1]
     person = around.get(mark.actor, ("", {}))[1]
     told: Group = {

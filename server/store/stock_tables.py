@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Index, String
+from sqlalchemy import BigInteger, Boolean, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.store.base import UUID_LENGTH, db, key
@@ -28,6 +28,21 @@ class MoveRow(db.Model):  # type: ignore[name-defined]
         Index("stock_moves_from", "organisation", "from_at", "moved_at"),
         Index("stock_moves_to", "organisation", "to_at", "moved_at"),
         Index("stock_moves_reversing", "organisation", "reverses"),
+        # Most moves are of parts without serial numbers.
+        Index(
+            "stock_moves_of_serial",
+            "organisation",
+            "serial",
+            sqlite_where=text("serial <> ''"),
+            postgresql_where=text("serial <> ''"),
+        ),
+        Index(
+            "stock_moves_of_batch",
+            "organisation",
+            "batch",
+            sqlite_where=text("batch <> ''"),
+            postgresql_where=text("batch <> ''"),
+        ),
     )
 
 
