@@ -8,7 +8,8 @@ from dataclasses import asdict
 from field_client.store import Record
 from field_client.work import Opened, Workbench, open_machine
 from field_client.work_part_checks import PartLabel
-from scanning.scan import Identity, Scan
+from scanning.scan import Identity, Scan, spell_kept
+from schemas.part import SCANNED_MOST
 from schemas.problems import Refused
 
 
@@ -65,7 +66,7 @@ def _gtin(bench: Workbench, machine: Record) -> str | None:
 
 def to_label(bench: Workbench, reading: Identity, scan: Scan) -> PartLabel:
     """Return a reading as a part's label; a plain text is a part number where the catalogue has it."""
-    text = scan.raw.decode("utf-8", "replace")[:500]
+    text = spell_kept(scan)[:SCANNED_MOST]
     if reading.kind == "plain" and next(bench.store.find_by("part", "part_number", reading.serial or ""), None):
         return PartLabel(part_number=reading.serial, text=text)
     return PartLabel(gtin=reading.gtin, serial=reading.serial, batch=reading.batch, text=text)

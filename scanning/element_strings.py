@@ -28,10 +28,18 @@ READINGS_MAX: Final = 12
 UNMARKED_LENGTH_MAX: Final = 100
 """Twice what a GS1-128 symbol may hold (section 5.4.1: 48); bounds the search for readings."""
 
-_CHECKED_AIS: Final = frozenset({"00", "01", "02", "03", "410", "411", "412", "413", "414", "415", "416", "417"})
-"""Whole-value keys whose last digit is a check digit: SSCC, GTIN, GLN (section 7.9.1)."""
+_CHECKED_DIGITS: Final = {
+    "00": 18, "01": 14, "02": 14, "03": 14, "253": 13, "255": 13, "402": 17, "410": 13, "411": 13, "412": 13,
+    "413": 13, "414": 13, "415": 13, "416": 13, "417": 13, "8003": 14, "8006": 14, "8017": 18, "8018": 18, "8026": 14,
+}  # fmt: skip
+"""How many digits of a key the last of them checks (section 7.9.1); a serial number or a count may follow."""
 
 DATE_AIS: Final = frozenset({"11", "12", "13", "15", "16", "17"})
+"""YYMMDD alone, where day 00 is the month's last (section 7.12)."""
+
+_LOOSE_DATES: Final = DATE_AIS | {"4324", "4325"}
+_EXACT_DATES: Final = frozenset({"4326", "7003", "7006", "7007", "7011", "8008"})
+"""Values that begin with YYMMDD, where there is no day 00; (7007) may hold two."""
 
 _LABEL_AIS: Final = ("01", "10", "11", "13", "15", "17", "21", "240", "241", "30", "37")
 """What labels of machines and parts carry. Only these are looked for where separators are missing: with all 500
@@ -62,9 +70,15 @@ class Element:
             return False
         if re.fullmatch(known.pattern.rstrip("$"), self.ai + self.value) is None:
             return False
-        if self.ai in _CHECKED_AIS and not _has_check_digit(self.value):
+        checked = _CHECKED_DIGITS.get(self.ai)
+        if checked is not None and not _has_check_digit(self.value[:checked]):
             return False
-        return self.ai not in DATE_AIS or _is_date(self.value)
+        if self.ai in _LOOSE_DATES:
+            return _is_date(self.value[:6])
+        starts = (0, 6) if self.ai == "7007" and len(self.value) == 12 else (0,)
+        return self.ai not in _EXACT_DATES or all(
+            _is_date(self.value[at : at + 6]) and self.value[at + 4 : at + 6] != "00" for at in starts
+        )
 
 
 def read_elements(text: str) -> list[Element]:

@@ -37,11 +37,29 @@ ENROLMENT_PREFIX: Final = "gongdan-enrol:"
 CODE_BYTES_MAX: Final = 4096
 """More than the largest QR code holds (2,953 bytes)."""
 
-_GS1_SYMBOLOGIES: Final = frozenset({"]C1", "]d2", "]Q3", "]e0", "]J1"})
-"""Section 5.1.3: symbols that say of themselves, by FNC1 in first place, that they hold element strings."""
+_GS1_SYMBOLOGIES: Final = frozenset({"]C1", "]d2", "]d5", "]Q3", "]Q4", "]e0", "]J1"})
+"""Section 5.1.3: symbols that say of themselves, by FNC1 in first place, that they hold element strings.
 
-_RETAIL_SYMBOLOGIES: Final = frozenset({"]E0", "]E4"})
-"""EAN-13, UPC-A and EAN-8: the whole symbol is a GTIN."""
+]d5 and ]Q4 say so too, beside how their letters are encoded. Source: ISO/IEC 15424, ISO/IEC 16022, ISO/IEC 18004.
+"""
+
+_OTHERS_SYMBOLOGIES: Final = frozenset({"]C2", "]C4", "]d3", "]d6", "]Q5", "]Q6", "]e1", "]e2", "]e3"})
+"""FNC1 in second place, or a block of another application: what they hold is somebody else's, and no element string."""
+
+_RETAIL_DIGITS: Final = {"]E0": 13, "]E3": 13, "]E4": 8}
+"""EAN-13 and UPC-A, the same with an add-on behind, and EAN-8: so many digits are a GTIN."""
+
+_RESTRICTED: Final = re.compile(r"0(?:02|04|2[0-9])|000000[02]")
+"""How 14 digits begin that are a number for use within a region or a company, not a GTIN (section 2.1.11)."""
+
+EXCLUSIVE: Final = (
+    ("01", "02"), ("01", "03"), ("01", "37"), ("01", "255"), ("01", "8006"), ("02", "03"), ("02", "255"), ("03", "37"),
+    ("03", "235"), ("03", "8006"), ("03", "8026"), ("02", "8026"), ("21", "235"), ("37", "8006"), ("8006", "8026"),
+    ("255", "8006"), ("255", "8026"),
+)  # fmt: skip
+"""Section 4.13.1: identities of an article that exclude each other. Source: GS1 Barcode Syntax Dictionary, ``ex``."""
+
+HEX: Final = "hex:"
 
 _SYMBOLOGY: Final = re.compile(r"\][A-Za-z][0-9A-Za-z]")
 _LINK_TO_GTIN: Final = re.compile(r"/01/[0-9]{8,14}(?:[/?#]|\Z)")
@@ -97,8 +115,40 @@ def parse_typed(text: str, this_year: int) -> Scan:
     return parse(text.strip(" \t\r\n\u3000").encode(), None, this_year)
 
 
+def spell_kept(scan: Scan) -> str:
+    """Return a scan as a record keeps it: its AIM identifier, where one is known, then every byte of it.
+
+    Bytes that are no text, that a database cannot hold, or that a form would lose at the ends, are written as HEX and
+    hexadecimal digits.
+    """
+    raw = scan.raw
+    start = "" if scan.symbology is None or raw.startswith(scan.symbology.encode()) else scan.symbology
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        text = HEX
+    is_cut = text[:1].isspace() or text[-1:].isspace()
+    is_plain = not is_cut and not text.startswith(HEX) and not _CONTROL.search(text.replace(GS, ""))
+    return start + (text if is_plain else HEX + raw.hex())
+
+
+def read_kept(text: str, this_year: int) -> Scan:
+    """Read what `spell_kept` wrote. Raises Refused code_invalid."""
+    symbology = found[0] if (found := _SYMBOLOGY.match(text)) else None
+    body = text[3:] if symbology else text
+    if not body.startswith(HEX):
+        return parse(body.encode(), symbology, this_year)
+    try:
+        raw = bytes.fromhex(body.removeprefix(HEX))
+    except ValueError:
+        raise Refused("code_invalid", detail=show(text)) from None
+    return parse(raw, symbology, this_year)
+
+
 def _find_candidates(text: str, symbology: str | None, this_year: int) -> Iterator[Identity]:
-    if symbology in _GS1_SYMBOLOGIES or text.startswith(GS):
+    if symbology in _OTHERS_SYMBOLOGIES:
+        yield _keep_plain(text)
+    elif symbology in _GS1_SYMBOLOGIES or text.startswith(GS):
         yield from _read_gs1_symbol(text.removeprefix(GS), this_year)
     elif text.startswith(ENROLMENT_PREFIX):
         yield Identity("enrolment", serial=text)
@@ -108,8 +158,8 @@ def _find_candidates(text: str, symbology: str | None, this_year: int) -> Iterat
         yield _identify("gs1", read_marked_elements(text.translate(_BRACKETS)), this_year)
     elif GS in text:
         yield _identify("gs1", read_elements(text), this_year)
-    elif symbology in _RETAIL_SYMBOLOGIES and is_gtin(text.zfill(14)):
-        yield Identity("gs1", gtin=text.zfill(14))
+    elif symbology in _RETAIL_DIGITS:
+        yield _read_retail(text, _RETAIL_DIGITS[symbology])
     else:
         yield from _read_unmarked(text, this_year)
 
@@ -127,12 +177,25 @@ def _read_gs1_symbol(text: str, this_year: int) -> Iterator[Identity]:
 
 def _read_unmarked(text: str, this_year: int) -> Iterator[Identity]:
     """Read a text that says nothing of itself: element strings whose separators were lost, or a bare number."""
+    plain = _keep_plain(text)
+    yield from _read_without_separators(text, this_year)
+    if len(text) in (13, 14) and is_gtin(text.zfill(14)) and not _RESTRICTED.match(text.zfill(14)):
+        yield Identity("gs1", gtin=text.zfill(14))
+    yield plain
+
+
+def _read_retail(text: str, digits: int) -> Identity:
+    """Read the number of a retail symbol; what stands in an add-on is no part of it."""
+    gtin = text[:digits].zfill(14)
+    if len(text) < digits or not is_gtin(gtin):
+        raise Refused("code_invalid", detail=show(text))
+    return Identity("plain", serial=text[:digits]) if _RESTRICTED.match(gtin) else Identity("gs1", gtin=gtin)
+
+
+def _keep_plain(text: str) -> Identity:
     if _CONTROL.search(text):
         raise Refused("code_invalid", detail=show(text))
-    yield from _read_without_separators(text, this_year)
-    if len(text) in (13, 14) and is_gtin(text.zfill(14)):
-        yield Identity("gs1", gtin=text.zfill(14))
-    yield Identity("plain", serial=text)
+    return Identity("plain", serial=text)
 
 
 def _read_without_separators(text: str, this_year: int) -> Iterator[Identity]:
@@ -168,10 +231,12 @@ def _identify(kind: Kind, elements: list[Element], this_year: int) -> Identity:
         element.check()
         if values.setdefault(element.ai, element.value) != element.value:
             raise Refused("code_invalid", detail=f"({element.ai}){values[element.ai]} ≠ {element}")
-    if "01" in values and "02" in values:
-        # Section 4.13.1: a trade item, and the trade items inside a logistic unit, exclude each other.
-        raise Refused("code_invalid", detail="(01) + (02)")
+    for one, other in EXCLUSIVE:
+        if one in values and other in values:
+            raise Refused("code_invalid", detail=f"({one}) + ({other})")
     days = {ai: read_date(value, this_year) for ai, value in values.items() if ai in DATE_AIS}
+    if "7003" in values:
+        days.setdefault("17", read_date(values["7003"][:6], this_year))
     return Identity(
         kind,
         gtin=values.get("01"),

@@ -43,6 +43,9 @@ PART_GRADE_LABELS = {
     "alternative": ("认证替代", "Certified alternative"),
 }
 
+SCANNED_MOST = 500
+"""Five times what a part's label holds; of a longer code the beginning is kept."""
+
 SERIAL_MOST = 60
 """Longer than GS1 AI (21) and (10), which carry at most 20 characters: makers without GS1 numbers write longer ones."""
 
@@ -181,7 +184,7 @@ class PartFitted(RecordSchema):
     place = text("装入部位", "Position", most=80, merge=FROZEN)
     quantity = whole("数量", "Quantity", least=1, most=10_000, merge=FROZEN)
     fitted_at = instant("装入时间", "Fitted at", required=True, merge=FROZEN)
-    scanned = text("扫描原文", "Scanned text", most=500, merge=FROZEN)
+    scanned = text("扫描原文", "Scanned text", most=SCANNED_MOST, merge=FROZEN)
     choice_id = reference("客户选件", "Choice of part", "part_choice", merge=FROZEN)
     warranty_months = whole("承诺保修月数", "Warranty promised", most=240, unit="month", merge=FROZEN)
     replaces_id = reference("更正", "Corrects", "part_fitted", merge=FROZEN)
