@@ -2,9 +2,23 @@
 
 from typing import Final
 
-from schemas.base import Audience, Part, RecordSchema, choice, group, many, reference, text, truth, whole
+from schemas.base import (
+    UUID_PATTERN,
+    Audience,
+    Part,
+    RecordSchema,
+    choice,
+    group,
+    many,
+    pattern,
+    reference,
+    text,
+    truth,
+    whole,
+)
 from schemas.clocks import CLOCKS, PAUSE_REASONS
 from schemas.order import GRADES, SERVICES
+from schemas.people import LEVELS
 
 AREAS: Final = ("city", "remote")
 AREA_LABELS: Final = {"city": ("市区", "City"), "remote": ("偏远地区", "Remote area")}
@@ -26,6 +40,9 @@ AMOUNT_MAX: Final = 10_000
 
 LIMITS_MAX: Final = 200
 """Four steps by three grades by two areas are 24; each kind of service may have some of its own."""
+
+CENTS_MAX: Final = 10_000_000
+"""A hundred thousand yuan an hour is a slip of the pen."""
 
 STEP_STATES: Final = ("received", "assigned", "on_hold", "finished", "sent_back")
 """States of an order that have a limit beside the clocks of what the customer is promised."""
@@ -55,6 +72,20 @@ class StepLimit(Part):
     unit = choice("单位", "Unit", UNITS, required=True)
 
 
+class LabourRate(Part):
+    """What labour and the way there cost, and for what; what is left open holds for all. Source: handbook V9.
+
+    The row that says most is the one that counts: a service point weighs most, then the kind of service, then the level
+    of the engineer.
+    """
+
+    centre_id = pattern("服务网点", "Service centre", UUID_PATTERN)
+    service = choice("服务类型", "Kind of service", SERVICES)
+    level = choice("工程师等级", "Level of the engineer", LEVELS)
+    hour_cents = whole("工时单价（每小时）", "Labour, an hour", most=CENTS_MAX, unit="0.01 CNY", required=True)
+    travel_cents = whole("上门费（每单）", "Travel, an order", most=CENTS_MAX, unit="0.01 CNY")
+
+
 class ServiceTerms(RecordSchema):
     """A named set of limits. Customers, sites and machines name the set that holds for them.
 
@@ -80,4 +111,9 @@ class ServiceTerms(RecordSchema):
     step_limits = many(
         "内部环节时限", "Limits of our own steps", group("环节", "Step", StepLimit, required=True), most=20
     )
+    labour_rates = many(
+        "工时与上门费", "Labour and travel", group("费率", "Rate", LabourRate, required=True), most=LIMITS_MAX
+    )
+    labour_step_minutes = whole("工时计费单位", "Labour is charged by begun", least=1, most=480, unit="minute")
+    material_only = truth("保外只收材料费", "Outside warranty material only")
     note = text("说明", "Note", most=1000)

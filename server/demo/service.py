@@ -13,6 +13,17 @@ BY_MODEL: Final = {"ba400": "b", "vm850": "d", "tl360": "d"}
 KEY_EQUIPMENT: Final = ("LC30-23-0009",)
 
 
+CHARGES: Final = {
+    "labour_rates": [
+        {"hour_cents": 18_000, "travel_cents": 12_000},
+        {"hour_cents": 26_000, "travel_cents": 12_000, "level": "senior"},
+        {"hour_cents": 32_000, "travel_cents": 20_000, "service": "retrofit"},
+    ],
+    "labour_step_minutes": 30,
+}
+"""What the made-up company charges outside warranty. Source: handbook V9."""
+
+
 def calendars() -> list[DemoRecord]:
     """Return the working calendar."""
     return [DemoRecord("working_calendar", "china", china_calendar())]
@@ -21,4 +32,4 @@ def calendars() -> list[DemoRecord]:
 def terms() -> list[DemoRecord]:
     """Return the service terms. Source: handbook G2-G5."""
     presets = service_terms(refer("working_calendar", "china"))
-    return [DemoRecord("service_terms", short, values) for short, values in presets.items()]
+    return [DemoRecord("service_terms", short, values | CHARGES) for short, values in presets.items()]

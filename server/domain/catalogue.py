@@ -174,6 +174,7 @@ ENTRIES: Final[dict[str, Entry]] = {
                 (("名称", "Name"), ("name", "name_en", "standard", "calendar_id", "note")),
                 (("时限", "Limits"), ("limits", "step_limits")),
                 (("暂停", "Pauses"), ("pause_reasons",)),
+                (("收费", "Charges"), ("labour_rates", "labour_step_minutes", "material_only")),
             ),
         ),
         Entry("working_calendar", "rules", ("name", "zone")),

@@ -33,7 +33,7 @@ LONG_TEXT: Final = 300
 CENTS: Final = "0.01 CNY"
 """The unit of prices, which people type in yuan."""
 
-_LOOSE_REFERENCES: Final = {"model_ids": "model", "part_id": "part"}
+_LOOSE_REFERENCES: Final = {"model_ids": "model", "part_id": "part", "centre_id": "service_centre"}
 """Fields that hold ids of a kind without being declared as references: lists of ids, ids inside groups."""
 
 _YES: Final = frozenset({"true", "yes", "on", "1", "y", "是", "有"})

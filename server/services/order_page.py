@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, Engine
@@ -12,8 +11,10 @@ from sqlalchemy import Connection, Engine
 from schemas.problems import Refused
 from schemas.warranty import Verdict, day_of, verdict_on
 from server.domain.catalogue import title_of
+from server.domain.costs import Bill
 from server.domain.ids import is_id
 from server.services import orders
+from server.services.costs import read_bill
 from server.services.office import Office
 from server.services.order_timeline import Timeline, tell_timeline
 from server.services.orders_read import read_order
@@ -38,18 +39,6 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """One line of what an order costs, in cents; None where nobody has set a price. Source: handbook V9."""
-
-    about: Literal["part", "labour"]
-    name: str
-    quantity: int
-    """pieces, or minutes of labour"""
-    cents: int | None
-    is_covered: bool
-
-
-@dataclass(frozen=True, slots=True)
 class OrderPage:
     """An order, what it refers to by id, what belongs to it, its warranty, its story and what waits for a person."""
 
@@ -59,7 +48,7 @@ class OrderPage:
     titles: Mapping[str, str]
     facts: Sequence[Fact]
     warranty: Verdict | None
-    costs: Sequence[Cost]
+    bill: Bill
     timeline: Timeline
     reviews: Mapping[str, int]
     """How many open conflicts and exceptions there are about each record, by id."""
@@ -98,7 +87,7 @@ def tell_order(connection: Connection, organisation: str, called: str) -> OrderP
         titles={**timeline.titles, **{key: title_of(*found) for key, found in around.items()}},
         facts=facts,
         warranty=warranty,
-        costs=list(_count_costs(body, facts, around, warranty)),
+        bill=read_bill(connection, organisation, body, facts, around),
         timeline=timeline,
         reviews=order_list.list_reviewed(connection, organisation, [order_id, *(fact.id for fact in facts)]),
         verified=frozenset(blobs.find_verified(connection, organisation, list(files))),
@@ -142,26 +131,3 @@ def _find_warranty(connection: Connection, organisation: str, order: Body) -> Ve
     if found is None or not order.get("reported_at"):
         return None
     return verdict_on(found[1], day_of(order["reported_at"]), order)
-
-
-def _count_costs(
-    order: Body, facts: Sequence[Fact], around: Mapping[str, tuple[str, Body]], warranty: Verdict | None
-) -> Iterable[Cost]:
-    is_covered = warranty is not None and warranty.outcome == "in"
-    for fact in facts:
-        if fact.kind == "part_fitted" and fact.withdrawn is None:
-            quantity, price = fact.body.get("quantity") or 1, _find_price(fact.body, around)
-            cents = None if price is None else price * quantity
-            yield Cost("part", fact.body["part_name"], quantity, cents, is_covered)
-    if order.get("started_at") and order.get("finished_at"):
-        worked = datetime.fromisoformat(order["finished_at"]) - datetime.fromisoformat(order["started_at"])
-        yield Cost("labour", "", max(0, round(worked.total_seconds() / 60)), None, is_covered)
-
-
-def _find_price(fitted: Body, around: Mapping[str, tuple[str, Body]]) -> int | None:
-    """Return what the customer was told that a part costs, else what the catalogue says. Source: handbook P3."""
-    chosen = around.get(fitted.get("choice_id") or "", ("", {}))[1]
-    told = (offer.get("price_cents") for offer in chosen.get("offered") or () if offer["part_id"] == fitted["part_id"])
-    part = around.get(fitted.get("part_id") or "", ("", {}))[1]
-    price: int | None = next((price for price in told if price is not None), part.get("price_cents"))
-    return price

@@ -140,6 +140,13 @@ def limits_at_creation(connection: Connection, organisation: str, order: Body) -
     return {DUE_FIELDS[clock.name]: spell(clock.due_at) for clock in clocks if clock.due_at is not None}
 
 
+def find_terms(connection: Connection, organisation: str, order: Body, book: TermsBook | None = None) -> Body:
+    """Return the values of the service terms that hold for an order, empty where none do."""
+    book = book or read_terms_book(connection, organisation)
+    promise = _find_promise(order, _read_around(connection, organisation, [order]), book)
+    return book.terms.get(promise.terms_id, {}) if promise and promise.terms_id else {}
+
+
 def _read_around(connection: Connection, organisation: str, orders: Iterable[Body]) -> dict[str, Body]:
     """Return what orders refer to that says something of their terms, and the sites of their machines, by id."""
     named = {order[name] for order in orders for name in (*_PLACES, "sla_term_id") if order.get(name)}

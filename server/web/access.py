@@ -219,6 +219,7 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /desk/reconcile/looking": PAGE_JUDGES,
     "GET /desk/orders/attention": PAGE_READERS,
     "GET /desk/orders/find": PAGE_READERS,
+    "GET /desk/orders/costs/export": PAGE_READERS,
     "POST /desk/orders/views": PAGE_READERS,
     "GET /desk/orders/<called>": PAGE_READERS,
     "POST /desk/orders/<order_id>/decision": _page("dispatcher", "manager", "admin"),

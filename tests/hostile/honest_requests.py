@@ -219,6 +219,7 @@ REQUESTS: Final[dict[str, Request]] = {
     "GET /desk/calendar/<organisation>/<secret>.ics": Request("/desk/calendar/<organisation>/guess.ics"),
     "GET /desk/orders/attention": Request("/desk/orders/attention"),
     "GET /desk/orders/find": Request("/desk/orders/find?q=x"),
+    "GET /desk/orders/costs/export": Request("/desk/orders/costs/export?month=2026-03&form=csv"),
     "POST /desk/orders/views": Request("/desk/orders/views", Form(name="mine", q="x")),
     "GET /desk/orders/<called>": Request("/desk/orders/<order>", names_ours=True),
     "POST /desk/orders/<order_id>/decision": Request(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from schemas.problems import Refused
+from server.domain.costs import BEARERS
 from server.keys import new_id
-from server.services import order_page
+from server.services import costs, order_page
 from server.services.order_page import Decision, OrderPage
 from server.services.warranty import renew
 from server.store.database import reading, writing
@@ -76,23 +80,36 @@ def test_a_refused_and_a_contested_change_are_told_as_such(firm: Firm) -> None:
     assert page.reviews == {firm.order: 1}
 
 
-def test_costs_are_parts_and_labour_in_or_out_of_warranty(firm: Firm) -> None:
-    part = new_id()
+def test_the_customer_pays_what_no_warranty_covers_and_the_month_is_exported(firm: Firm) -> None:
+    part, seal, machine = new_id(), new_id(), firm.company.machine
     firm.ensure(create("part", part, part_number="M-1", name="电机", price_cents=12_000))
-    order = firm.add_order(firm.wei.person, firm.company.machine, reported_at="2026-03-10T01:00:00Z")
-    firm.send(firm.wei, fitted(order, firm.company.machine, "M-1-7", part_id=part, part_name="电机", quantity=2))
+    firm.ensure(create("part", seal, part_number="S-1", name="密封", price_cents=800, wear_part=True))
+    rates = [{"hour_cents": 18_000, "travel_cents": 5_000}, {"hour_cents": 26_000, "level": "senior"}]
+    terms = {"name": "标准", "standard": True, "labour_rates": rates, "labour_step_minutes": 60}
+    firm.ensure(create("service_terms", new_id(), **terms, limits=[{"step": "answer", "amount": 4, "unit": "hour"}]))
+    order = firm.add_order(firm.wei.person, machine, reported_at="2026-03-10T01:00:00Z")
+    firm.send(firm.wei, fitted(order, machine, "M-1-7", part_id=part, part_name="电机", quantity=2))
+    firm.send(firm.wei, fitted(order, machine, "S-1-1", part_id=seal, part_name="密封"))
     finish(firm, order)
-    out = read(firm, order)
-    known = firm.body(firm.company.machine)
-    accepted = {"accepted_on": (known.get("accepted_on"), "2026-01-01")}
-    firm.ensure(update("machine", firm.company.machine, **accepted, warranty_months=(None, 24)))
+    doubtful = read(firm, order).bill
+    accepted = {"accepted_on": (firm.body(machine).get("accepted_on"), "2026-01-01"), "warranty_months": (None, 24)}
+    firm.ensure(update("machine", machine, **accepted))
     renew(firm.engine, firm.office, firm.id)
-    covered = read(firm, order)
+    covered = read(firm, order).bill
+    firm.write(update("work_order", order, exclusion=(None, "misuse")))
+    excluded = read(firm, order).bill
 
-    costs = [(cost.about, cost.quantity, cost.cents, cost.is_covered) for cost in out.costs]
-    assert costs == [("part", 2, 24_000, False), ("labour", 90, None, False)]
-    assert covered.warranty is not None and covered.warranty.outcome == "in"
-    assert [cost.is_covered for cost in covered.costs] == [True, True]
+    assert [(cost.about, cost.quantity, cost.cents) for cost in covered.costs] == [
+        ("part", 2, 24_000), ("part", 1, 800), ("labour", 120, 36_000), ("travel", 1, 5_000),
+    ]  # fmt: skip
+    sums = [tuple(bill.total(bearer) for bearer in BEARERS) for bill in (doubtful, covered, excluded)]
+    assert sums == [(800, 0, 65_000), (800, 65_000, 0), (65_800, 0, 0)]
+    with reading(firm.engine) as connection:
+        china = ZoneInfo("Asia/Shanghai")
+        headers, rows = costs.export_month(connection, firm.id, date(2026, 3, 1), china, "zh")
+        nothing = costs.export_month(connection, firm.id, date(2026, 4, 1), china, "en")[1]
+    assert (len(headers), nothing, len(rows)) == (len(rows[0]), [], 1)
+    assert rows[0][-9:] == ["90", "120", "248.00", "360.00", "50.00", "658.00", "0.00", "0.00", "0"]
 
 
 def test_finished_work_is_accepted_or_sent_back_with_a_word(firm: Firm) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request
+from flask import Blueprint, Response, redirect, render_template, request
 
-from pages.language import gettext
+from pages.language import choose_language, gettext
 from pages.wording import name_intent
 from schemas.clocks import CLOCK_LABELS
 from schemas.lifecycle import STATE_LABELS
@@ -14,7 +15,7 @@ from schemas.people import ROLE_LABELS
 from schemas.problems import Refused
 from server.clock import unix_ms, utc_now
 from server.desk.visit import finish, is_by_script
-from server.services import order_list, order_page, orders_read, service_levels
+from server.services import costs, order_list, order_page, orders_read, service_levels, spreadsheets
 from server.services.order_list import FILTERS, NOBODY, now_utc
 from server.store.database import reading, writing
 from server.store.order_list import forget_view, list_views
@@ -34,7 +35,8 @@ def list_orders() -> Any:
         found = order_list.list_orders(connection, who.organisation, asked, request.args.get("after"), now)
         views = list_views(connection, who.organisation, who.person)
     page = "desk/_order_rows.html" if is_by_script() else "desk/orders.html"
-    return render_template(page, found=found, asked=asked, views=views, states=STATE_LABELS, nobody=NOBODY)
+    month = f"{datetime.fromtimestamp(unix_ms() / 1000, wired().settings.zone):%Y-%m}"
+    return render_template(page, found=found, asked=asked, views=views, states=STATE_LABELS, nobody=NOBODY, month=month)
 
 
 @blueprint.get("/attention")
@@ -71,6 +73,38 @@ def show_order(called: str) -> Any:
     page = "desk/_order.html" if is_by_script() else "desk/order.html"
     names = {"clocks": CLOCK_LABELS, "roles": ROLE_LABELS}
     return render_template(page, order=order, levels=levels, intent=name_intent, **names)
+
+
+@blueprint.get("/costs/export")
+def export_costs() -> Response:
+    """Give what the orders cost that were finished in a month, as a spreadsheet."""
+    who, parts = require_person(), wired()
+    form, language = request.args.get("form", "xlsx"), choose_language()
+    zone = parts.settings.zone
+    month = read_month(request.args.get("month", ""), datetime.fromtimestamp(unix_ms() / 1000, zone).date())
+    if form not in spreadsheets.TYPES:
+        raise Refused("not_found", what=f"costs.{form}")
+    with reading(parts.engine) as connection:
+        headers, rows = costs.export_month(connection, who.organisation, month, zone, language)
+    title = f"{gettext('Costs')} {month:%Y-%m}"
+    if form == "csv":
+        data = b"".join(spreadsheets.write_csv(headers, rows))
+    else:
+        data = spreadsheets.write_xlsx(title, headers, rows)
+    answer = Response(data, mimetype=spreadsheets.TYPES[form].split(";")[0])
+    answer.headers["Content-Disposition"] = f'attachment; filename="costs-{month:%Y-%m}.{form}"'
+    return answer
+
+
+def read_month(text: str, today: date) -> date:
+    """Return the first day of a month spelled 2026-11; that of the running one where none is named."""
+    try:
+        month = date.fromisoformat(f"{text}-01") if text else today.replace(day=1)
+    except ValueError:
+        raise Refused("value_invalid", field="month", detail=text[:40]) from None
+    if not 1901 <= month.year <= 2198:
+        raise Refused("value_invalid", field="month", detail=text[:40])
+    return month
 
 
 @blueprint.get("/find")
