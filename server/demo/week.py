@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 from typing import Any, Final
 
-from server.demo.orders import describe_order
+from server.demo.orders import ANSWERED_AFTER, describe_order
 from server.demo.records import DemoRecord, refer
 from server.domain.calendar import read_calendar
 from server.domain.presets import china_calendar
 from server.domain.times import spell
-from server.domain.timetable import PLACE_TIME
 
 FIRST_NUMBER: Final = 101
 """Behind those that are told one by one (`server/demo/orders.py`)."""
@@ -100,7 +99,7 @@ def absences(now: datetime) -> list[DemoRecord]:
 
 def working_days(now: datetime) -> list[datetime]:
     """Return the beginnings of the DAYS working days after today, by the calendar of mainland China."""
-    today = now.astimezone(PLACE_TIME).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = now.astimezone(_CALENDAR.zone).replace(hour=0, minute=0, second=0, microsecond=0)
     ahead = (today + timedelta(days=number) for number in range(1, 4 * DAYS))
     return [day for day in ahead if _CALENDAR.is_working_day(day.date())][:DAYS]
 
@@ -113,7 +112,7 @@ def _visits(now: datetime) -> Iterator[tuple[str, dict[str, Any]]]:
             visits = 0 if (name, day) in away else 2 if twice else 1
             for turn in range(visits):
                 service, symptom, minutes = _SYMPTOMS[(place + day + 2 * turn) % len(_SYMPTOMS)]
-                start = datetime.combine(begins.date(), _STARTS[(place + day) % 2 + 2 * turn], PLACE_TIME)
+                start = datetime.combine(begins.date(), _STARTS[(place + day) % 2 + 2 * turn], _CALENDAR.zone)
                 if (name, day) == TWO_AT_A_TIME:
                     start, minutes = begins + timedelta(hours=9.5 + turn), 120
                 row = (f"GD26{number:04d}", service, "hotline", machines[(day + turn) % len(machines)], name, centre,
@@ -125,6 +124,8 @@ def _visits(now: datetime) -> Iterator[tuple[str, dict[str, Any]]]:
 def _plan(values: dict[str, Any], start: datetime, minutes: int) -> dict[str, Any]:
     begins = spell(start)
     planned = {"planned_start_at": begins, "planned_end_at": spell(start + timedelta(minutes=minutes))}
+    # Whoever has been told when somebody comes has his answer.
+    planned["answered_at"] = spell(datetime.fromisoformat(values["reported_at"]) + ANSWERED_AFTER)
     return values | planned | {"appointment_at": begins, "expected_minutes": minutes}
 
 

@@ -148,6 +148,15 @@ def read_calendar(body: Mapping[str, Any]) -> Calendar:
     )
 
 
+def name_special_days(body: Mapping[str, Any]) -> dict[str, dict[date, tuple[str, str]]]:
+    """Return what the special days of a `working_calendar` record are called, by their type and day."""
+    named: dict[str, dict[date, tuple[str, str]]] = {"holiday": {}, "working_day": {}}
+    for row in body.get("special_days") or ():
+        name = row.get("name") or row.get("name_en") or ""
+        named[row["type"]].update(dict.fromkeys(_days_of(row), (name, row.get("name_en") or name)))
+    return named
+
+
 def _days_of(row: Mapping[str, Any]) -> Iterator[date]:
     first = date.fromisoformat(row["first_on"])
     last = date.fromisoformat(row.get("last_on") or row["first_on"])

@@ -6,7 +6,7 @@ Rule 2: a certificate that has expired by the day of the visit excludes. Source:
 Rule 3: whoever has finished fewer than 30 orders goes with a master, whose level counts then. Source: handbook H2.
 Rule 4: nearer is never worse, all else equal; the centre that serves the site and its stars count.
         Source: handbook D1, D3, D4.
-Rule 5: an absence excludes; an overlap, hours outside work and a full day count against.
+Rule 5: an absence excludes; an overlap, hours outside work, a full day and a public holiday count against.
 Rule 6: parts on the van count for, a silent device against. Source: handbook P4.
 Rule 7: whoever is excluded comes after all who are not, with the reason.
 """
@@ -23,9 +23,9 @@ from schemas.people import LEVEL_LABELS, LEVELS
 from server.domain.dispatch_reasons import Reason
 from server.domain.timetable import (
     OFFICE_SHIFTS,
-    PLACE_TIME,
     Shift,
     Window,
+    Workdays,
     find_room,
     minutes_at_work,
     minutes_within,
@@ -123,6 +123,8 @@ class Job:
     window: Window | None = None
     due_at: datetime | None = None
     parts: tuple[tuple[str, int], ...] = ()
+    days: Workdays = field(default_factory=Workdays)
+    """The days of the place: its clock, holidays and make-up working days."""
 
     @property
     def needed_level(self) -> str:
@@ -161,7 +163,7 @@ def judge(job: Job, engineer: Engineer, now: datetime) -> Candidate:
     """Return one candidate with all that speaks for and against him."""
     km = distance_km(engineer.place, job.place) if engineer.place and job.place else None
     window = job.window or _first_room(job, engineer, now, km)
-    day = (window.start if window else now).astimezone(PLACE_TIME).date().isoformat()
+    day = job.days.day_of(window.start if window else now).isoformat()
     reasons = (
         *_judge_skill(job, engineer, day),
         *_judge_experience(engineer, window),
@@ -193,7 +195,7 @@ def _order_of(candidate: Candidate) -> tuple[bool, int, float, str]:
 def _first_room(job: Job, engineer: Engineer, now: datetime, km: float | None) -> Window | None:
     travel = timedelta(hours=(km or 0.0) / TRAVEL_KM_PER_HOUR)
     busy = [*engineer.busy, *(engineer.master.busy if engineer.is_new and engineer.master else ())]
-    return find_room(engineer.shifts, busy, now + travel, job.minutes)
+    return find_room(engineer.shifts, busy, now + travel, job.minutes, job.days)
 
 
 def _level_of(level: str) -> int:
@@ -271,28 +273,30 @@ def _judge_time(job: Job, engineer: Engineer, window: Window | None, now: dateti
         return
     for absence in engineer.absences:
         if absence.meets(window):
-            yield Reason("absent", 0, {"from_day": _day(absence.start), "until_day": _day(absence.end)})
+            yield Reason("absent", 0, {"from_day": _day(job, absence.start), "until_day": _day(job, absence.end)})
     for taken in _overlapping(engineer, window):
         yield Reason("overlap", -40, {"number": taken.number})
     # Of one day for everybody: further away would otherwise mean a later and perhaps an emptier day.
-    asked = (job.window.start if job.window else now).astimezone(PLACE_TIME).date()
-    at_work = minutes_at_work(engineer.shifts, asked)
-    taken_minutes = minutes_within((commitment.window for commitment in engineer.commitments), asked)
+    asked = job.days.day_of(job.window.start if job.window else now)
+    at_work = minutes_at_work(engineer.shifts, asked, job.days)
+    taken_minutes = minutes_within((commitment.window for commitment in engineer.commitments), asked, job.days)
     if at_work:
         share = min(100, 100 * taken_minutes // at_work)
         yield Reason("load", 20 - 2 * share // 5, {"day": asked.isoformat(), "share": share})
+    elif asked in job.days.holidays:
+        yield Reason("holiday", -20, {"day": asked.isoformat(), "name": job.days.holidays[asked]})
     else:
         yield Reason("day_off", -20, {"day": asked.isoformat()})
-    if job.window and not _at_work(engineer, window):
+    if job.window and not _at_work(job, engineer, window):
         yield Reason("outside_hours", -15)
     if job.due_at is not None:
         late = math.ceil((window.start - job.due_at) / timedelta(minutes=1))
         yield Reason("late", -30, {"minutes": late}) if late > 0 else Reason("in_time", 20)
 
 
-def _at_work(engineer: Engineer, window: Window) -> bool:
-    day = window.start.astimezone(PLACE_TIME).date()
-    shifts = [shift for back in (1, 0) for shift in shifts_on(engineer.shifts, day - timedelta(days=back))]
+def _at_work(job: Job, engineer: Engineer, window: Window) -> bool:
+    days = (job.days.day_of(window.start) - timedelta(days=back) for back in (1, 0))
+    shifts = [shift for day in days for shift in shifts_on(engineer.shifts, day, job.days)]
     return any(shift.start <= window.start and window.end <= shift.end for shift in shifts)
 
 
@@ -300,8 +304,8 @@ def _overlapping(engineer: Engineer, window: Window | None) -> list[Commitment]:
     return [taken for taken in engineer.commitments if window and taken.window.meets(window)]
 
 
-def _day(moment: datetime) -> str:
-    return moment.astimezone(PLACE_TIME).date().isoformat()
+def _day(job: Job, moment: datetime) -> str:
+    return job.days.day_of(moment).isoformat()
 
 
 def _judge_parts(job: Job, engineer: Engineer) -> Iterator[Reason]:

@@ -35,6 +35,7 @@ SENTENCES: Final[dict[str, tuple[str, str]]] = {
     "stars": ("网点 {stars} 星。", "The service point has {stars} stars."),
     "load": ("{day} 已排 {share}%。", "{share}% of {day} is taken."),
     "day_off": ("{day} 不上班。", "Does not work on {day}."),
+    "holiday": ("{day} 是{name}放假。", "{day} is a public holiday: {name}."),
     "overlap": ("与 {number} 时间重叠。", "Overlaps with {number}."),
     "outside_hours": ("在工作时间之外。", "Outside working hours."),
     "absent": ("{from_day} 至 {until_day} 缺勤。", "Absent from {from_day} to {until_day}."),

@@ -1,19 +1,19 @@
 """When somebody is at work, what takes his time, and where there is room: rules over windows of time.
 
-Moments are aware datetimes; the days and the clock are those of the place (`PLACE_TIME`).
+Rule 1: moments are aware datetimes; the days and the clock are those of the place (`Workdays.zone`).
+Rule 2: on a public holiday nobody is at work; on a make-up working day whoever works on weekdays has the hours of the
+        first working day of his week, since it stands in for one. Source: handbook G2 (working days).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, timezone
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Final
+from zoneinfo import ZoneInfo
 
-from schemas.warranty import CHINA_AHEAD
-
-PLACE_TIME: Final = timezone(CHINA_AHEAD)
-"""The clock on the wall where people work."""
+DEFAULT_ZONE: Final = ZoneInfo("Asia/Shanghai")
 
 STEP: Final = timedelta(minutes=15)
 """Visits are planned on the quarter of an hour."""
@@ -48,30 +48,53 @@ class Shift:
     ends: time
 
 
+@dataclass(frozen=True, slots=True)
+class Workdays:
+    """The clock on the wall where people work, and the days that differ from the week: a day -> what it is called."""
+
+    zone: tzinfo = DEFAULT_ZONE
+    holidays: Mapping[date, tuple[str, str]] = field(default_factory=dict)
+    make_up_days: Mapping[date, tuple[str, str]] = field(default_factory=dict)
+    announced: frozenset[int] = frozenset()
+    """The years whose holidays are known."""
+
+    def day_of(self, moment: datetime) -> date:
+        """Return the day of the place on which a moment falls."""
+        return moment.astimezone(self.zone).date()
+
+    def midnight(self, day: date) -> datetime:
+        """Return the beginning of a day of the place."""
+        return datetime.combine(day, time.min, self.zone)
+
+
 OFFICE_SHIFTS: Final = (Shift(frozenset({1, 2, 3, 4, 5}), time(8, 30), time(17, 30)),)
 """The hours of whoever has none of his own."""
 
 
-def shifts_on(shifts: Iterable[Shift], day: date) -> list[Window]:
-    """Return the working hours on a day of the place, in order."""
+def shifts_on(shifts: Iterable[Shift], day: date, days: Workdays) -> list[Window]:
+    """Return the working hours on a day of the place, in order (rule 2)."""
+    if day in days.holidays:
+        return []
+    shifts = list(shifts)
+    weekday = day.isoweekday()
+    if day in days.make_up_days and not any(weekday in shift.weekdays for shift in shifts):
+        weekday = min((min(shift.weekdays) for shift in shifts if shift.weekdays), default=weekday)
     found = []
     for shift in shifts:
-        if day.isoweekday() in shift.weekdays:
-            begins = datetime.combine(day, shift.begins, PLACE_TIME)
-            ends = datetime.combine(day, shift.ends, PLACE_TIME)
+        if weekday in shift.weekdays:
+            begins, ends = (datetime.combine(day, at, days.zone) for at in (shift.begins, shift.ends))
             found.append(Window(begins, ends if ends > begins else ends + timedelta(days=1)))
     return sorted(found)
 
 
-def minutes_at_work(shifts: Iterable[Shift], day: date) -> int:
+def minutes_at_work(shifts: Iterable[Shift], day: date, days: Workdays) -> int:
     """Return how long somebody works on a day of the place."""
-    return sum(window.minutes for window in shifts_on(shifts, day))
+    return sum(window.minutes for window in shifts_on(shifts, day, days))
 
 
-def minutes_within(busy: Iterable[Window], day: date) -> int:
+def minutes_within(busy: Iterable[Window], day: date, days: Workdays) -> int:
     """Return how much of a day of the place is taken; what overlaps counts as often as it is there."""
-    start = datetime.combine(day, time.min, PLACE_TIME)
-    whole = Window(start, start + timedelta(days=1))
+    whole = Window(days.midnight(day), days.midnight(day + timedelta(days=1)))
     return sum(Window(max(w.start, whole.start), min(w.end, whole.end)).minutes for w in busy if w.meets(whole))
 
 
@@ -81,15 +104,17 @@ def round_up(moment: datetime) -> datetime:
     return base - ((base - moment) // STEP) * STEP
 
 
-def find_room(shifts: Sequence[Shift], busy: Iterable[Window], earliest: datetime, minutes: int) -> Window | None:
+def find_room(
+    shifts: Sequence[Shift], busy: Iterable[Window], earliest: datetime, minutes: int, days: Workdays
+) -> Window | None:
     """Return the first window of `minutes` within working hours that nothing else takes; None within SEARCH_DAYS.
 
     Work longer than a day's hours begins where a whole day is free and goes on past them.
     """
     taken = sorted((window for window in busy if window.end > earliest), key=_start_of)
-    first_day = earliest.astimezone(PLACE_TIME).date() - timedelta(days=1)
+    first_day = days.day_of(earliest) - timedelta(days=1)
     for number in range(SEARCH_DAYS + 2):
-        for shift in shifts_on(shifts, first_day + timedelta(days=number)):
+        for shift in shifts_on(shifts, first_day + timedelta(days=number), days):
             for gap in _gaps(shift, taken):
                 start = round_up(max(gap.start, earliest))
                 if start + timedelta(minutes=min(minutes, shift.minutes)) <= gap.end:

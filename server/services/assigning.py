@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
@@ -20,12 +20,13 @@ from sqlalchemy import Connection, Engine
 from schemas.problems import Refused
 from server.clock import unix_ms
 from server.domain.times import spell
-from server.domain.timetable import PLACE_TIME, Window
+from server.domain.timetable import Window
 from server.services.candidates import Call, expected_minutes, judge_one, read_call
 from server.services.office import Office
 from server.services.orders_read import find_order
 from server.services.preparation import list_preparation
 from server.services.verdicts import expect_taken_in
+from server.services.working_days import read_workdays
 from server.store import log, plan_rows, schedule
 from server.store.database import transact
 from server.store.workspace import Workspace, open_workspace
@@ -83,10 +84,13 @@ def assign(
     actor: str,
     order_id: str,
     wish: Wish,
+    zone: tzinfo,
     seen: str | None = None,
     despite: bool = False,
 ) -> Planned:
     """Give an order to an engineer at a time, or move it to another; the preparation list goes out with it.
+
+    `zone` is the office's, in which people's working hours are told.
 
     Raises Refused with `not_found`, `plan_moved`, `order_under_way`, `engineer_unsuitable`, `value_invalid`, or
     whatever else forbids the change.
@@ -97,7 +101,8 @@ def assign(
         key, order = _find(connection, organisation, order_id, seen)
         now = datetime.fromisoformat(spell_now())
         window = _wished(order, wish)
-        call = read_call(connection, organisation, key, order, now, window)
+        days = read_workdays(connection, organisation, zone)
+        call = read_call(connection, organisation, key, order, now, days, window)
         new = _new_values(connection, organisation, call, wish, window, now, despite)
         intent = "order.assign" if new.keys() & {"engineer_id"} else "order.plan"
         return _write(store, office, actor, intent, key, order, new)
@@ -147,7 +152,7 @@ def undo(engine: Engine, office: Office, organisation: str, actor: str, position
 
 def spell_now() -> str:
     """Return the server's time to the second, in which the schedule reckons."""
-    return spell(datetime.fromtimestamp(unix_ms() // 1000, PLACE_TIME))
+    return spell(datetime.fromtimestamp(unix_ms() // 1000, UTC))
 
 
 def _find(connection: Connection, organisation: str, called: str, seen: str | None) -> tuple[str, Body]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from server.domain.dispatch import Candidate, Commitment, Engineer, HeldSkill, Job, Place, judge, rank
-from server.domain.timetable import OFFICE_SHIFTS, PLACE_TIME, SEARCH_DAYS, Shift, Window
+from server.domain.timetable import OFFICE_SHIFTS, SEARCH_DAYS, Shift, Window, Workdays
 from server.store import records, schedule
 
 EXPECTED_MINUTES: Final[dict[str, int]] = {
@@ -38,10 +38,16 @@ class Call:
 
 
 def list_candidates(
-    connection: Connection, organisation: str, order_id: str, order: Body, now: datetime, window: Window | None = None
+    connection: Connection,
+    organisation: str,
+    order_id: str,
+    order: Body,
+    now: datetime,
+    days: Workdays,
+    window: Window | None = None,
 ) -> tuple[Call, list[Candidate]]:
     """Return an order as the rules see it and everybody who could go, the one to send first."""
-    call = read_call(connection, organisation, order_id, order, now, window)
+    call = read_call(connection, organisation, order_id, order, now, days, window)
     return call, rank(call.job, _gather(connection, organisation, call, now), now)
 
 
@@ -52,7 +58,13 @@ def judge_one(connection: Connection, organisation: str, call: Call, person: str
 
 
 def read_call(
-    connection: Connection, organisation: str, order_id: str, order: Body, now: datetime, window: Window | None = None
+    connection: Connection,
+    organisation: str,
+    order_id: str,
+    order: Body,
+    now: datetime,
+    days: Workdays,
+    window: Window | None = None,
 ) -> Call:
     """Return an order as the rules see it: for `window`, or else when it is planned or agreed for, if that is ahead."""
     machine_id, site_id = order.get("machine_id"), order.get("site_id")
@@ -76,6 +88,7 @@ def read_call(
         window=window if window and window.end > now else None,
         due_at=_moment(order.get("on_site_due_at")) if not order.get("arrived_at") else None,
         parts=tuple((part["part_id"], part["quantity"]) for part in order.get("needed_parts") or ()),
+        days=days,
     )
     return Call(order_id, order, job, around)
 
@@ -158,11 +171,12 @@ class _Known:
     ) -> _Known:
         """Read what is asked of some people, with one query for each kind of thing."""
         window = call.job.window
-        begins = _midnight(window.start if window else now)
-        ends = _midnight(window.end if window else now) + timedelta(days=2 if window else SEARCH_DAYS + 1)
+        days = call.job.days
+        begins = days.midnight(days.day_of(window.start if window else now))
+        last = days.day_of(window.end if window else now) + timedelta(days=2 if window else SEARCH_DAYS + 1)
         absences: dict[str, list[Window]] = {}
         commitments: dict[str, list[Commitment]] = {}
-        for row in schedule.list_plans(connection, organisation, wanted, begins, ends):
+        for row in schedule.list_plans(connection, organisation, wanted, begins, days.midnight(last)):
             taken = Window(datetime.fromisoformat(row.starts_at), datetime.fromisoformat(row.ends_at))
             if row.slot == "absence":
                 absences.setdefault(row.person, []).append(taken)
@@ -224,7 +238,3 @@ def _place(body: Body) -> Place | None:
 
 def _moment(instant: str | None) -> datetime | None:
     return datetime.fromisoformat(instant) if instant else None
-
-
-def _midnight(moment: datetime) -> datetime:
-    return moment.astimezone(PLACE_TIME).replace(hour=0, minute=0, second=0, microsecond=0)

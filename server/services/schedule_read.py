@@ -7,13 +7,13 @@ Rule 2: overlaps and limits that a visit misses are told in words, never by colo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
 from server.domain.dispatch import is_silent
-from server.domain.timetable import PLACE_TIME, Window, lay_out, minutes_at_work, minutes_within, shifts_on
+from server.domain.timetable import Window, Workdays, lay_out, minutes_at_work, minutes_within, shifts_on
 from server.services.assigning import MOVABLE_STATES, mark
 from server.services.candidates import EXPECTED_MINUTES, list_engineers, read_shifts
 from server.store import records, schedule
@@ -108,9 +108,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """One page of the board."""
+    """One page of the board; `workdays` has the clock by which it is told and the holidays."""
 
     days: tuple[date, ...]
+    workdays: Workdays
     lines: tuple[Line, ...]
     page: int
     pages: int
@@ -118,6 +119,11 @@ class Board:
     centres: dict[str, Body]
     waiting: tuple[Waiting, ...]
     waiting_count: int
+
+    @property
+    def unannounced(self) -> int | None:
+        """The first year it shows whose holidays nobody has announced yet, or None."""
+        return next((day.year for day in self.days if day.year not in self.workdays.announced), None)
 
     @property
     def overlaps(self) -> int:
@@ -141,6 +147,7 @@ def read_board(
     first: date,
     day_count: int,
     now: datetime,
+    workdays: Workdays,
     centre: str | None = None,
     page: int = 1,
     person: str | None = None,
@@ -158,27 +165,26 @@ def read_board(
     page = max(1, min(page, pages))
     shown = wanted[(page - 1) * PAGE_ENGINEERS : page * PAGE_ENGINEERS]
     days = tuple(first + timedelta(days=number) for number in range(day_count))
-    begins = datetime.combine(first, time.min, PLACE_TIME)
-    rows = (
-        schedule.list_plans(connection, organisation, shown, begins, begins + timedelta(days=day_count))
-        if shown
-        else ()
-    )
+    begins, ends = workdays.midnight(first), workdays.midnight(first + timedelta(days=day_count))
+    rows = schedule.list_plans(connection, organisation, shown, begins, ends) if shown else ()
     waiting = schedule.list_waiting(connection, organisation, WAITING_SHOWN)
     contacts = schedule.read_contacts(connection, organisation, shown)
     names = _names(connection, organisation, [*rows, *waiting])
     of_person: dict[str, list[Row[Any]]] = {}
     for row in rows:
         of_person.setdefault(row.person, []).append(row)
-    lines = tuple(_line(key, people[key], centres, of_person.get(key, []), contacts, days, names, now) for key in shown)
+    lines = tuple(
+        _line(key, people[key], centres, of_person.get(key, []), contacts, days, names, now, workdays) for key in shown
+    )
     return Board(
         days,
+        workdays,
         lines,
         page,
         pages,
         len(wanted),
         centres,
-        tuple(_wait(row, names, people) for row in waiting),
+        tuple(_wait(row, names, people, workdays) for row in waiting),
         schedule.count_waiting(connection, organisation),
     )
 
@@ -197,12 +203,13 @@ def _line(
     days: tuple[date, ...],
     names: dict[str, Body],
     now: datetime,
+    workdays: Workdays,
 ) -> Line:
     visits = [row for row in rows if row.slot != "absence"]
-    windows = [_window(row) for row in visits]
+    windows = [_window(row, workdays) for row in visits]
     shifts = read_shifts(body)
-    at_work = sum(minutes_at_work(shifts, day) for day in days)
-    taken = sum(minutes_within(windows, day) for day in days)
+    at_work = sum(minutes_at_work(shifts, day, workdays) for day in days)
+    taken = sum(minutes_within(windows, day, workdays) for day in days)
     contacted_at = contacts.get(key)
     heard = datetime.fromisoformat(contacted_at) if contacted_at else None
     return Line(
@@ -213,8 +220,8 @@ def _line(
             _visit(row, window, lane, overlaps, names)
             for row, window, (lane, overlaps) in zip(visits, windows, lay_out(windows), strict=True)
         ),
-        absences=tuple(Absence(_window(row), row.status) for row in rows if row.slot == "absence"),
-        shifts=tuple(window for day in days for window in shifts_on(shifts, day)),
+        absences=tuple(Absence(_window(row, workdays), row.status) for row in rows if row.slot == "absence"),
+        shifts=tuple(window for day in days for window in shifts_on(shifts, day, workdays)),
         share=100 * taken // at_work if at_work else 0,
         contacted_at=contacted_at,
         has_device=key in contacts,
@@ -249,8 +256,8 @@ def _missed(row: Row[Any]) -> list[str]:
     return [*missed, "solved"] if row.solved_due_at and row.ends_at > row.solved_due_at else missed
 
 
-def _wait(row: Row[Any], names: dict[str, Body], people: dict[str, Body]) -> Waiting:
-    window = _window(row) if row.starts_at else None
+def _wait(row: Row[Any], names: dict[str, Body], people: dict[str, Body], workdays: Workdays) -> Waiting:
+    window = _window(row, workdays) if row.starts_at else None
     return Waiting(
         id=row.id,
         number=row.number,
@@ -265,6 +272,6 @@ def _wait(row: Row[Any], names: dict[str, Body], people: dict[str, Body]) -> Wai
     )
 
 
-def _window(row: Row[Any]) -> Window:
-    start, end = (datetime.fromisoformat(at).astimezone(PLACE_TIME) for at in (row.starts_at, row.ends_at))
+def _window(row: Row[Any], workdays: Workdays) -> Window:
+    start, end = (datetime.fromisoformat(at).astimezone(workdays.zone) for at in (row.starts_at, row.ends_at))
     return Window(start, end)

@@ -11,11 +11,12 @@ from sqlalchemy import text
 from schemas.problems import Refused
 from server.clock import spell_instant, unix_ms
 from server.domain.times import spell
-from server.domain.timetable import PLACE_TIME, Window
+from server.domain.timetable import DEFAULT_ZONE, Window, Workdays
 from server.keys import new_id
 from server.services import assigning
 from server.services.assigning import Wish, mark_of
 from server.services.candidates import list_candidates
+from server.services.working_days import read_workdays
 from server.store import schedule
 from server.store.database import reading, writing
 from tests.server.builders import Body, Firm, create, handset, update
@@ -23,7 +24,7 @@ from tests.server.builders import Body, Firm, create, handset, update
 
 def next_monday(hour: float) -> datetime:
     """Return an hour of the Monday that comes."""
-    now = datetime.fromisoformat(spell_instant(unix_ms())).astimezone(PLACE_TIME)
+    now = datetime.fromisoformat(spell_instant(unix_ms())).astimezone(DEFAULT_ZONE)
     monday = (now + timedelta(days=8 - now.isoweekday())).replace(hour=0, minute=0, second=0, microsecond=0)
     return monday + timedelta(hours=hour)
 
@@ -37,7 +38,9 @@ def teach(firm: Firm, person: str, **more: Any) -> None:
 
 @pytest.fixture
 def crew(firm: Firm) -> Firm:
-    """Wei and Lin both know the machine, and their devices have called."""
+    """Wei and Lin both know the machine, their devices have called, and no week has a holiday."""
+    week = [{"weekday": "monday", "opens": "08:30", "closes": "17:30"}]
+    firm.ensure(create("working_calendar", new_id(), name="无假日", hours=week))
     for person in (firm.company.wei, firm.company.lin):
         teach(firm, person)
     with writing(firm.engine) as connection:
@@ -56,14 +59,15 @@ def waiting_order(firm: Firm, **more: Any) -> str:
 
 def assign(firm: Firm, order: str, *wish: Any, **more: Any) -> assigning.Planned:
     """Assign in Dana's name."""
-    return assigning.assign(firm.engine, firm.office, firm.id, firm.company.dana, order, Wish(*wish), **more)
+    acting = (firm.engine, firm.office, firm.id, firm.company.dana)
+    return assigning.assign(*acting, order, Wish(*wish), DEFAULT_ZONE, **more)
 
 
 def ranked(firm: Firm, order: str, window: Window | None = None) -> list[Any]:
     """Return the candidates of an order."""
     now = datetime.fromisoformat(spell_instant(unix_ms()))
     with reading(firm.engine) as connection:
-        return list_candidates(connection, firm.id, order, firm.body(order), now, window)[1]
+        return list_candidates(connection, firm.id, order, firm.body(order), now, Workdays(), window)[1]
 
 
 def waiting(firm: Firm) -> list[str]:
@@ -238,3 +242,22 @@ def test_orders_of_older_clients_stand_in_the_schedule_by_their_appointment(crew
     assert [(row.id, row.starts_at, row.ends_at) for row in rows] == [
         (order, spell(next_monday(9)), spell(next_monday(10.5)))
     ]
+
+
+def test_free_time_is_sought_past_the_public_holidays_of_the_standard_terms_calendar(crew: Firm) -> None:
+    today, calendar = next_monday(0).date() - timedelta(days=8), new_id()
+    away = {"type": "holiday", "first_on": today.isoformat(), "last_on": (today + timedelta(days=10)).isoformat()}
+    week = [{"weekday": "monday", "opens": "08:30", "closes": "17:30"}]
+    crew.ensure(create("working_calendar", calendar, name="长假", hours=week, special_days=[away | {"name": "长假"}]))
+    terms = {"name": "标准", "standard": True, "calendar_id": calendar}
+    crew.ensure(create("service_terms", new_id(), **terms, limits=[{"step": "answer", "amount": 4, "unit": "hour"}]))
+    with reading(crew.engine) as connection:
+        days = read_workdays(connection, crew.id, DEFAULT_ZONE)
+        order = waiting_order(crew)
+        now = datetime.fromisoformat(spell_instant(unix_ms()))
+        (found, *_) = list_candidates(connection, crew.id, order, crew.body(order), now, days)[1]
+    done = assign(crew, waiting_order(crew), crew.company.lin)
+
+    assert days.holidays[today] == ("长假", "长假") and len(days.holidays) > 1
+    assert found.window is not None and days.day_of(found.window.start) > today + timedelta(days=10)
+    assert done.after["planned_start_at"] > spell(days.midnight(today + timedelta(days=10)))

@@ -8,14 +8,14 @@ from sqlalchemy import Connection, event, text
 
 from server.clock import spell_instant, unix_ms
 from server.domain.times import spell
-from server.domain.timetable import PLACE_TIME
+from server.domain.timetable import DEFAULT_ZONE, Workdays
 from server.keys import new_id
 from server.services.schedule_read import PAGE_ENGINEERS, Board, Line, read_board
 from server.store.contacts import ContactRow, write_contacts
 from server.store.database import reading, writing
 from tests.server.builders import Firm, create, update
 
-TODAY = datetime.fromisoformat(spell_instant(unix_ms())).astimezone(PLACE_TIME)
+TODAY = datetime.fromisoformat(spell_instant(unix_ms())).astimezone(DEFAULT_ZONE)
 NINE = TODAY.replace(hour=9, minute=0, second=0, microsecond=0)
 
 
@@ -29,7 +29,7 @@ def plan(firm: Firm, engineer: str | None, start: float, length: float, **more: 
 def board(firm: Firm, days: int = 1, **more: object) -> Board:
     """Read the board of today."""
     with reading(firm.engine) as connection:
-        return read_board(connection, firm.id, TODAY.date(), days, TODAY, **more)  # type: ignore[arg-type]
+        return read_board(connection, firm.id, TODAY.date(), days, TODAY, Workdays(), **more)  # type: ignore[arg-type]
 
 
 def line(shown: Board, person: str) -> Line:

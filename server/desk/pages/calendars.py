@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, render_template, request
@@ -12,7 +12,6 @@ from schemas.people import LEVEL_LABELS
 from schemas.problems import Refused
 from server.clock import unix_ms
 from server.desk.visit import finish
-from server.domain.timetable import PLACE_TIME
 from server.services import calendars
 from server.store import records
 from server.store.database import reading, writing
@@ -49,7 +48,7 @@ def end_calendars(person: str) -> Any:
 @blueprint.get("/calendar/<organisation>/<secret>.ics")
 def read_calendar(organisation: str, secret: str) -> Response:
     """Answer a calendar program; the secret in the address says whose calendar it is."""
-    now = datetime.fromtimestamp(unix_ms() // 1000, PLACE_TIME)
+    now = datetime.fromtimestamp(unix_ms() // 1000, UTC)
     with reading(wired().engine) as connection:
         text = calendars.read_calendar(connection, organisation, secret, choose_language(), now)
     answer = Response(text, content_type="text/calendar; charset=utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -18,12 +18,13 @@ from server.clock import unix_ms
 from server.desk.visit import finish, is_by_script, is_local
 from server.domain.dispatch import Candidate
 from server.domain.times import spell
-from server.domain.timetable import PLACE_TIME, Window
+from server.domain.timetable import Window, Workdays
 from server.services import assigning
 from server.services.assigning import Planned, Wish, mark_of
 from server.services.candidates import Call, list_candidates
 from server.services.orders_read import find_order
 from server.services.schedule_read import WEEK_DAYS, read_board
+from server.services.working_days import read_workdays
 from server.store import records
 from server.store.database import reading
 from server.web.auth import require_person
@@ -76,15 +77,17 @@ def show() -> Any:
     with reading(wired().engine) as connection:
         focused = _find_focus(connection, who.organisation, view.focus)
         person = focused.get("engineer_id") if focused else None
-        page = read_board(connection, who.organisation, view.first, view.days, now, view.centre, view.page, person)
-        call, candidates = _find_candidates(connection, who.organisation, view.order, now)
+        days = read_workdays(connection, who.organisation, _zone())
+        shown = (view.first, view.days, now, days, view.centre, view.page, person)
+        page = read_board(connection, who.organisation, *shown)
+        call, candidates = _find_candidates(connection, who.organisation, view.order, now, days)
     told = {"view": view, "board": page, "call": call, "candidates": candidates, "now": spell(now), "clock": now}
     told |= {
         "slots": SLOTS,
         "at": _slot_of,
         "hours": range(FIRST_HOUR, LAST_HOUR),
         "shown": CANDIDATES_SHOWN,
-        "PLACE_TIME": PLACE_TIME,
+        "zone": _zone(),
     }
     told |= {"GRADES": GRADE_LABELS, "SERVICES": SERVICE_LABELS, "ABSENCES": ABSENCE_LABELS, "LEVELS": LEVEL_LABELS}
     told |= {"mark": mark_of(call.order) if call else "", "weekday": _weekday}
@@ -99,7 +102,8 @@ def plan() -> Any:
     despite = form.get("despite") == "yes"
     parts = wired()
     order, seen = form.get("order", ""), form.get("seen") or None
-    done = assigning.assign(parts.engine, parts.office, who.organisation, who.person, order, wish, seen, despite)
+    acting = (parts.engine, parts.office, who.organisation, who.person)
+    done = assigning.assign(*acting, order, wish, _zone(), seen, despite)
     return _finish(who.organisation, done)
 
 
@@ -122,8 +126,13 @@ def undo(position: int) -> Any:
     return finish(back if is_local(back) else HOME, _tell(who.organisation, done))
 
 
+def _zone() -> tzinfo:
+    """Return the zone in which the office's pages tell times: the board is one of them."""
+    return wired().settings.zone
+
+
 def _now() -> datetime:
-    return datetime.fromtimestamp(unix_ms() / 1000, PLACE_TIME)
+    return datetime.fromtimestamp(unix_ms() / 1000, _zone())
 
 
 def _read_view(given: Mapping[str, str], now: datetime) -> View:
@@ -149,12 +158,12 @@ def _find_focus(connection: Any, organisation: str, focus: str | None) -> dict[s
 
 
 def _find_candidates(
-    connection: Any, organisation: str, order: str | None, now: datetime
+    connection: Any, organisation: str, order: str | None, now: datetime, days: Workdays
 ) -> tuple[Call | None, list[Candidate]]:
     if not order:
         return None, []
     key, body = find_order(connection, organisation, order)
-    return list_candidates(connection, organisation, key, body, now)
+    return list_candidates(connection, organisation, key, body, now, days)
 
 
 def _read_start(text: str) -> datetime | None:
@@ -167,7 +176,7 @@ def _read_start(text: str) -> datetime | None:
         raise Refused("value_invalid", field="start", detail=text[:40]) from None
     if start.tzinfo is not None or not 1901 <= start.year <= 2198:
         raise Refused("value_invalid", field="start", detail=text[:40])
-    return start.replace(tzinfo=PLACE_TIME)
+    return start.replace(tzinfo=_zone())
 
 
 def _read_minutes(text: str) -> int | None:
@@ -183,7 +192,7 @@ def _finish(organisation: str, done: Planned) -> Response:
     view = _read_view(request.form, _now())
     asked = {"span": view.span, "centre": view.centre or "", "focus": done.order}
     start = done.after.get("planned_start_at") if done.after.get("engineer_id") else None
-    day = datetime.fromisoformat(start).astimezone(PLACE_TIME).date() if start else view.first
+    day = datetime.fromisoformat(start).astimezone(_zone()).date() if start else view.first
     here = f"{HOME}?{urlencode(asked | {'day': view.first.isoformat()})}"
     undo_address = f"{HOME}/undo/{done.position}?{urlencode({'back': here})}" if done.position else None
     return finish(f"{HOME}?{urlencode(asked | {'day': day.isoformat()})}", _tell(organisation, done), undo_address)
@@ -198,13 +207,13 @@ def _tell(organisation: str, done: Planned) -> str:
     with reading(wired().engine) as connection:
         found = records.body_of(connection, organisation, engineer)
     name = found[1]["name"] if found else engineer
-    at = f"{datetime.fromisoformat(start).astimezone(PLACE_TIME):%m-%d %H:%M}" if start else "—"
+    at = f"{datetime.fromisoformat(start).astimezone(_zone()):%m-%d %H:%M}" if start else "—"
     return gettext("%(number)s: %(name)s, %(at)s", number=done.number, name=name, at=at)
 
 
 def _slot_of(window: Window, day: date) -> tuple[int, int]:
     """Return the first slot of a window on a day's line and how many it takes; what is outside stands at the edge."""
-    start = datetime(day.year, day.month, day.day, FIRST_HOUR, tzinfo=PLACE_TIME)
+    start = datetime(day.year, day.month, day.day, FIRST_HOUR, tzinfo=_zone())
     begins = (window.start - start) // timedelta(minutes=SLOT_MINUTES)
     ends = -((start - window.end) // timedelta(minutes=SLOT_MINUTES))
     first = max(0, min(begins, SLOTS - 1))

@@ -22,9 +22,9 @@ from server.domain.dispatch import (
     rank,
 )
 from server.domain.dispatch_reasons import EXCLUDING, SENTENCES
-from server.domain.timetable import OFFICE_SHIFTS, PLACE_TIME, Shift, Window
+from server.domain.timetable import DEFAULT_ZONE, OFFICE_SHIFTS, Shift, Window, Workdays
 
-MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=PLACE_TIME)
+MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=DEFAULT_ZONE)
 SHANGHAI, SUZHOU, BEIJING = Place(31.2304, 121.4737), Place(31.2990, 120.5853), Place(39.9042, 116.4074)
 
 
@@ -231,3 +231,13 @@ def test_the_room_that_is_offered_is_free_and_ahead(job: Job, engineer: Engineer
         assert found.window.start >= MONDAY and found.window.minutes == job.minutes
         first_day = Window(found.window.start, min(found.window.end, found.window.start + timedelta(hours=1)))
         assert not any(first_day.meets(taken) for taken in engineer.busy)
+
+
+def test_who_is_asked_for_on_a_public_holiday_is_told_its_name() -> None:
+    days = Workdays(holidays={MONDAY.date(): ("元旦", "New Year")})
+    job = replace(JOB, window=Window(MONDAY, MONDAY + timedelta(hours=1)), days=days)
+
+    found, usual = judge(job, WEI, MONDAY), judge(replace(job, days=Workdays()), WEI, MONDAY)
+
+    assert {"holiday", "outside_hours"} <= set(codes(found)) and found.points < usual.points
+    assert "2026-11-23 is a public holiday: New Year." in [reason.sentence("en") for reason in found.reasons]
