@@ -13,7 +13,8 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
-DEFAULT_ZONE: Final = ZoneInfo("Asia/Shanghai")
+PLACE_TIME: Final = ZoneInfo("Asia/Shanghai")
+"""The clock on the wall where nobody has set another."""
 
 STEP: Final = timedelta(minutes=15)
 """Visits are planned on the quarter of an hour."""
@@ -52,7 +53,7 @@ class Shift:
 class Workdays:
     """The clock on the wall where people work, and the days that differ from the week: a day -> what it is called."""
 
-    zone: tzinfo = DEFAULT_ZONE
+    zone: tzinfo = PLACE_TIME
     holidays: Mapping[date, tuple[str, str]] = field(default_factory=dict)
     make_up_days: Mapping[date, tuple[str, str]] = field(default_factory=dict)
     announced: frozenset[int] = frozenset()

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from schemas.problems import Refused
 from server.clock import spell_instant, unix_ms
 from server.domain.times import spell
-from server.domain.timetable import DEFAULT_ZONE, Window, Workdays
+from server.domain.timetable import PLACE_TIME, Window, Workdays
 from server.keys import new_id
 from server.services import assigning
 from server.services.assigning import Wish, mark_of
@@ -24,7 +24,7 @@ from tests.server.builders import Body, Firm, create, handset, update
 
 def next_monday(hour: float) -> datetime:
     """Return an hour of the Monday that comes."""
-    now = datetime.fromisoformat(spell_instant(unix_ms())).astimezone(DEFAULT_ZONE)
+    now = datetime.fromisoformat(spell_instant(unix_ms())).astimezone(PLACE_TIME)
     monday = (now + timedelta(days=8 - now.isoweekday())).replace(hour=0, minute=0, second=0, microsecond=0)
     return monday + timedelta(hours=hour)
 
@@ -60,7 +60,7 @@ def waiting_order(firm: Firm, **more: Any) -> str:
 def assign(firm: Firm, order: str, *wish: Any, **more: Any) -> assigning.Planned:
     """Assign in Dana's name."""
     acting = (firm.engine, firm.office, firm.id, firm.company.dana)
-    return assigning.assign(*acting, order, Wish(*wish), DEFAULT_ZONE, **more)
+    return assigning.assign(*acting, order, Wish(*wish), PLACE_TIME, **more)
 
 
 def ranked(firm: Firm, order: str, window: Window | None = None) -> list[Any]:
@@ -252,7 +252,7 @@ def test_free_time_is_sought_past_the_public_holidays_of_the_standard_terms_cale
     terms = {"name": "标准", "standard": True, "calendar_id": calendar}
     crew.ensure(create("service_terms", new_id(), **terms, limits=[{"step": "answer", "amount": 4, "unit": "hour"}]))
     with reading(crew.engine) as connection:
-        days = read_workdays(connection, crew.id, DEFAULT_ZONE)
+        days = read_workdays(connection, crew.id, PLACE_TIME)
         order = waiting_order(crew)
         now = datetime.fromisoformat(spell_instant(unix_ms()))
         (found, *_) = list_candidates(connection, crew.id, order, crew.body(order), now, days)[1]

@@ -8,7 +8,7 @@ import pytest
 from icalendar import Calendar, Event
 
 from schemas.problems import Refused
-from server.domain.timetable import DEFAULT_ZONE
+from server.domain.timetable import PLACE_TIME
 from server.services import assigning, calendars
 from server.services.assigning import Wish
 from server.store.database import reading, writing
@@ -49,7 +49,7 @@ def events(text: bytes) -> dict[str, Event]:
 def plan(firm: Firm, order: str, person: str, start: datetime = SOON) -> None:
     """Assign an order, whatever speaks against it."""
     wish = Wish(person, start, 90)
-    assigning.assign(firm.engine, firm.office, firm.id, firm.company.dana, order, wish, DEFAULT_ZONE, despite=True)
+    assigning.assign(firm.engine, firm.office, firm.id, firm.company.dana, order, wish, PLACE_TIME, despite=True)
 
 
 def test_a_calendar_is_valid_and_follows_the_plan(firm: Firm) -> None:

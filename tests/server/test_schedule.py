@@ -8,14 +8,14 @@ from sqlalchemy import Connection, event, text
 
 from server.clock import spell_instant, unix_ms
 from server.domain.times import spell
-from server.domain.timetable import DEFAULT_ZONE, Workdays
+from server.domain.timetable import PLACE_TIME, Workdays
 from server.keys import new_id
 from server.services.schedule_read import PAGE_ENGINEERS, Board, Line, read_board
 from server.store.contacts import ContactRow, write_contacts
 from server.store.database import reading, writing
 from tests.server.builders import Firm, create, update
 
-TODAY = datetime.fromisoformat(spell_instant(unix_ms())).astimezone(DEFAULT_ZONE)
+TODAY = datetime.fromisoformat(spell_instant(unix_ms())).astimezone(PLACE_TIME)
 NINE = TODAY.replace(hour=9, minute=0, second=0, microsecond=0)
 
 

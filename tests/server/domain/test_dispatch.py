@@ -22,9 +22,9 @@ from server.domain.dispatch import (
     rank,
 )
 from server.domain.dispatch_reasons import EXCLUDING, SENTENCES
-from server.domain.timetable import DEFAULT_ZONE, OFFICE_SHIFTS, Shift, Window, Workdays
+from server.domain.timetable import OFFICE_SHIFTS, PLACE_TIME, Shift, Window, Workdays
 
-MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=DEFAULT_ZONE)
+MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=PLACE_TIME)
 SHANGHAI, SUZHOU, BEIJING = Place(31.2304, 121.4737), Place(31.2990, 120.5853), Place(39.9042, 116.4074)
 
 
