@@ -16,7 +16,20 @@ from typing import Any, Final
 from sqlalchemy import Engine
 
 from schemas.problems import Refused
-from server.demo import customers, machines, manuals, models, orders, parts, people, rotors, service, stock, week
+from server.demo import (
+    customers,
+    machines,
+    manuals,
+    models,
+    orders,
+    parts,
+    people,
+    requests,
+    rotors,
+    service,
+    stock,
+    week,
+)
 from server.demo.handset import Handset, make_device_key
 from server.demo.records import DemoRecord, refer
 from server.demo.visits import VISITS, Act, Visit, acts_of
@@ -25,8 +38,10 @@ from server.services import gaps, service_clocks, warranty
 from server.services.accounts import find_account, open_account
 from server.services.blobs import BlobDesk, Owner
 from server.services.devices import read_epoch
+from server.services.follow_links import make_link
 from server.services.manuals import file_manual
 from server.services.office import Office, organisations
+from server.services.request_files import keep_bytes
 from server.settings import Settings
 from server.store import records
 from server.store.contacts import ContactRow, write_contacts
@@ -34,6 +49,7 @@ from server.store.database import reading, writing
 from server.store.devices import read_organisation
 from server.store.file_storage import open_files
 from server.store.recalls import note_receipts
+from server.store.requests import find_link, keep_link
 from sync import receipt
 from sync.changeset import CHANGES_MAX, Change
 from sync.receipt import Receipt
@@ -57,6 +73,7 @@ def seed(engine: Engine, office: Office, settings: Settings, now: datetime) -> s
     seeding.replay_visits(now)
     seeding.file_manuals()
     seeding.file_evidence()
+    seeding.take_requests(now)
     warranty.renew(engine, office, seeding.organisation)
     service_clocks.renew(engine, office, seeding.organisation)
     gaps.renew(engine, office, seeding.organisation)
@@ -135,6 +152,20 @@ class _Seeding:
             begun = desk.create(owner, len(data), sha256)
             if not begun.is_finished:
                 desk.receive(owner, begun.upload, begun.offset, iter([data[begun.offset :]]), len(data) - begun.offset)
+
+    def take_requests(self, now: datetime) -> None:
+        """Let customers have asked for service; each request can be followed by its link."""
+        dana, settings = refer("person", "dana"), self.settings
+        self._create(dana, [*requests.known_fixes(), *requests.requests(now)])
+        desk = BlobDesk(self.engine, open_files(settings), settings.blob_bytes_max, settings.upload_hours)
+        photo = requests.draw_photo()
+        kept = keep_bytes(self.engine, desk, self.organisation, photo)
+        self._create(dana, requests.notes(now, kept, len(photo)))
+        with writing(self.engine) as connection:
+            for number in requests.numbers():
+                link = make_link(self.office.key, self.organisation, refer("request", number))
+                if find_link(connection, link.digest) is None:
+                    keep_link(connection, self.organisation, refer("request", number), link.digest)
 
     def open_accounts(self) -> None:
         for login in people.LOGINS:

@@ -14,6 +14,7 @@ from server.services.orders_read import find_order
 from server.services.verdicts import expect_taken_in
 from server.store import records
 from server.store.database import reading
+from server.store.workspace import Workspace
 from sync.changeset import Change
 
 DONE_STATES = ("finished", "closed")
@@ -26,6 +27,25 @@ def write_fix(office: Office, organisation: str, actor: str, given: Mapping[str,
     answer = office.write(organisation, actor, "known_fix.write", [Change("known_fix", fix_id, "create", values, {})])
     expect_taken_in(answer)
     return fix_id
+
+
+def set_state(office: Office, organisation: str, actor: str, fix: str, seen: str, state: str) -> None:
+    """Take a known fix out of use, or into use again. Raises Refused with `changed_meanwhile` or what forbids it.
+
+    `seen` is the state that the page showed; a retired fix stays where it was used and is offered no more.
+    """
+    if state not in ("in_use", "retired"):
+        raise Refused("value_invalid", field="state", detail=state[:40])
+
+    def plan(store: Workspace) -> list[Change]:
+        found = store.record(fix)
+        if found is None or found.deleted or found.kind != "known_fix":
+            raise Refused("not_found", what=fix[:60])
+        if found.body["state"] != seen:
+            raise Refused("changed_meanwhile", fields="state")
+        return [Change("known_fix", fix, "update", {"state": state}, {"state": seen})]
+
+    expect_taken_in(office.write_planned(organisation, actor, f"known_fix.{state}", plan))
 
 
 def draft_from_order(engine: Engine, organisation: str, called: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from server.domain.fleet import SILENT_HOURS
 from server.domain.ids import is_id
 from server.domain.times import spell
 from server.services import service_levels
-from server.store import catalogue, fleet, order_list, records
+from server.store import catalogue, fleet, order_list, records, requests
 from server.store.order_list import Wanted
 
 PAGE_ORDERS: Final = 100
@@ -66,6 +66,7 @@ class OrderList:
 class Attention:
     """How much there is of what needs somebody now, each COUNTED_MAX at most."""
 
+    requests: int
     due_soon: int
     late: int
     unassigned: int
@@ -110,6 +111,7 @@ def count_attention(connection: Connection, organisation: str, now: datetime) ->
     reviews = order_list.count_reviews(connection, organisation)
     silent_since = spell(now - timedelta(hours=SILENT_HOURS))
     return Attention(
+        requests=requests.count_open(connection, organisation),
         due_soon=count(due_before=spell(now + SOON)) - late,
         late=late,
         unassigned=count(engineer=""),

@@ -158,6 +158,7 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /desk/requests/<request_id>/answer": PAGE_JUDGES,
     "GET /desk/known-fixes": PAGE_READERS,
     "POST /desk/known-fixes": PAGE_JUDGES,
+    "POST /desk/known-fixes/<uuid:fix>/state": PAGE_JUDGES,
     "GET /static/<path:name>": ANYBODY,
     "GET /favicon.ico": ANYBODY,
     "GET /desk": PAGE_READERS,

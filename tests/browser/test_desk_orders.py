@@ -13,7 +13,8 @@ TABLET = {"width": 1024, "height": 768}
 
 def test_the_strip_leads_to_what_needs_somebody(desk: Page, accessible: Callable[[Page], None]) -> None:
     strip = desk.get_by_role("navigation", name="待处理")
-    expect(strip.get_by_role("link")).to_have_count(8)
+    expect(strip.get_by_role("link")).to_have_count(9)
+    expect(strip.get_by_role("link", name="请求").locator("strong")).to_have_text("4")
     accessible(desk)
     strip.get_by_role("link", name="未派工").click()
 

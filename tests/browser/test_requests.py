@@ -77,13 +77,23 @@ def test_a_customer_scans_reports_and_follows_while_the_dispatcher_decides(
 
 
 def write_fix(desk: Page) -> None:
-    """Write down what helps against an alarm."""
+    """Write down what helps against an alarm, and retire it and take it into use again."""
+    desk.get_by_text("记录一条解决办法", exact=True).click()
     desk.get_by_label("标题").fill("电机过热保护")
     desk.get_by_label("报警代码").fill("E05")
     desk.get_by_label("处理措施").fill("更换电机碳刷")
     desk.get_by_label("客户可自行操作").fill("断电十分钟\n清理进风口后再开机")
     desk.get_by_role("button", name="保存").click()
-    expect(desk.get_by_role("heading", name="电机过热保护")).to_be_visible()
+    fix = desk.get_by_role("article").filter(has_text="更换电机碳刷")
+    expect(fix.get_by_role("heading", name="电机过热保护")).to_be_visible()
+    fix.get_by_role("button", name="停用").click()
+    expect(fix.locator(".chip")).to_have_text("已停用")
+    fix.get_by_role("button", name="重新启用").click()
+    expect(desk.get_by_text("该办法重新提供。")).to_be_visible()
+    fix.get_by_role("link", name="修改").click()
+    desk.locator("input[name=title]").fill("电机过热保护停机后的处理")
+    desk.keyboard.press("Control+Enter")
+    expect(desk.get_by_role("heading", name="电机过热保护停机后的处理")).to_be_visible()
 
 
 def send_report(phone: Page) -> None:

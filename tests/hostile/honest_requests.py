@@ -113,6 +113,9 @@ REQUESTS: Final[dict[str, Request]] = {
     ),
     "GET /desk/known-fixes": Request("/desk/known-fixes"),
     "POST /desk/known-fixes": Request("/desk/known-fixes", Form(title="loose screw")),
+    "POST /desk/known-fixes/<uuid:fix>/state": Request(
+        "/desk/known-fixes/<chen>/state", Form(state="retired", seen="in_use"), names_ours=True
+    ),
     "GET /static/<path:name>": Request("/static/desk.css"),
     "GET /favicon.ico": Request("/favicon.ico"),
     "GET /desk": Request("/desk"),

@@ -68,6 +68,7 @@ def test_the_company_has_everything_a_user_looks_for(seeded: tuple[Server, str])
     wanted |= {"supplier": 6, "batch": 40, "checklist": 8, "work_order": 80}
     wanted |= {"absence": 3, "part_fitted": 6}
     wanted |= {"service_terms": 5, "working_calendar": 1, "clock_pause": 1}
+    wanted |= {"request": 5, "request_note": 3, "known_fix": 4}
     assert {kind: counts[kind] for kind in wanted if counts[kind] < wanted[kind]} == {}
 
 

@@ -8,6 +8,7 @@ from flask import Blueprint, render_template, request
 
 from pages.language import gettext
 from server.desk.visit import finish
+from server.domain.catalogue import may_write
 from server.services import known_fixes
 from server.store import records
 from server.store.database import reading
@@ -23,9 +24,11 @@ def list_fixes() -> Any:
     who, order = require_person(), request.args.get("order", "").strip()
     draft = known_fixes.draft_from_order(wired().engine, who.organisation, order) if order else {}
     with reading(wired().engine) as connection:
-        fixes = [body for _, body in records.bodies_of_kind(connection, who.organisation, "known_fix")]
+        found = records.bodies_of_kind(connection, who.organisation, "known_fix")
+        fixes = sorted(found, key=lambda fix: (fix[1]["state"] == "retired", fix[1]["title"], fix[0]))
         models = [(i, body["name"]) for i, body in records.bodies_of_kind(connection, who.organisation, "model")]
-    return render_template("desk/known_fixes.html", fixes=fixes, models=models, draft=draft)
+    told = {"fixes": fixes, "models": models, "draft": draft, "may_write": may_write("known_fix", who.roles)}
+    return render_template("desk/known_fixes.html", **told)
 
 
 @blueprint.post("")
@@ -40,3 +43,14 @@ def write() -> Any:
     given["customer_steps"] = [line.strip() for line in form.get("customer_steps", "").splitlines() if line.strip()]
     known_fixes.write_fix(wired().office, who.organisation, who.person, given)
     return finish("/desk/known-fixes", gettext("The known fix was written down."))
+
+
+@blueprint.post("/<uuid:fix>/state")
+def set_state(fix: Any) -> Any:
+    """Take a known fix out of use, or into use again."""
+    who, form = require_person(), request.form
+    state, seen = form.get("state", ""), form.get("seen", "")
+    known_fixes.set_state(wired().office, who.organisation, who.person, str(fix), seen, state)
+    is_retired = state == "retired"
+    told = gettext("The known fix is offered no more.") if is_retired else gettext("The known fix is offered again.")
+    return finish("/desk/known-fixes", told)
