@@ -2,7 +2,8 @@
 
 Rule 1: a subject that was linked is that person's, whatever his e-mail address has become since.
 Rule 2: an address serves to link only when the provider has verified it, and is somebody's login.
-Rule 3: a person has one subject of each issuer: an address that was given to somebody else opens nothing.
+Rule 3: who shows himself again is known by his subject alone; nothing is linked then.
+Rule 4: a person has one subject of each issuer: an address that was given to somebody else opens nothing.
 """
 
 from __future__ import annotations
@@ -49,6 +50,15 @@ def find_or_link(engine: Engine, office: Office, provider: OidcProvider, claims:
     if not found.roles.intersection(OFFICE_ROLES):
         raise Refused("role_not_allowed")
     return found
+
+
+def find_linked(connection: Connection, provider: OidcProvider, claims: Claims) -> SignedIn | None:
+    """Return whose subject it is that came back, None where it was linked to nobody: an address proves nothing here."""
+    organisation = find_organisation(connection, provider.organisation or None)
+    if len(claims.issuer) > 200 or not 0 < len(claims.subject) <= 255 or "\0" in claims.subject:
+        return None
+    person = identities.find_person(connection, organisation, claims.issuer, claims.subject)
+    return accounts.find_signed_in(connection, organisation, person) if person else None
 
 
 def _find_or_link(connection: Connection, desk: _Desk) -> SignedIn:

@@ -178,6 +178,7 @@ ACCESS: Final[dict[str, Access]] = {
     "POST /desk/account/second-factor/removal": OWN_ACCOUNT,
     "POST /desk/account/recovery-codes": OWN_ACCOUNT,
     "POST /desk/account/sessions": OWN_ACCOUNT,
+    "POST /desk/account/password": OWN_ACCOUNT,
     "GET /desk/accounts": PAGE_ADMINS,
     "GET /desk/accounts/<uuid:person>": PAGE_ADMINS,
     "POST /desk/accounts/<uuid:person>/invitation": PAGE_ADMINS,

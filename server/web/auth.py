@@ -194,6 +194,11 @@ def open_session(signed_in: SignedIn, method: str = "password") -> None:
     session["stamp"] = signed_in.account_stamp
 
 
+def keep_session(signed_in: SignedIn) -> None:
+    """Let the session of this request outlive a change of its person's password."""
+    session["stamp"] = signed_in.account_stamp
+
+
 def close_session() -> None:
     """Sign out whoever this request comes from: the session ends, whoever else has a copy of its cookie."""
     if "secret" in session:

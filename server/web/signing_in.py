@@ -13,22 +13,32 @@ from dataclasses import asdict
 from typing import Final
 
 from flask import session
+from sqlalchemy import Connection
 
 from schemas.people import OFFICE_ROLES
 from schemas.problems import Refused
 from server.clock import unix_now
 from server.services import accounts, identities, second_factor
 from server.services.accounts import SignedIn
-from server.services.journal import Deed
+from server.services.journal import Deed, write_deed
 from server.services.oidc import Attempt
-from server.store.database import reading, writing
+from server.store import sessions
+from server.store.database import reading, transact, writing
 from server.web.attempts import (
     CODES_PER_PERSON,
     PROOFS_PER_PERSON,
     SIGN_INS_PER_ADDRESS,
     SIGN_INS_PER_LOGIN,
 )
-from server.web.auth import caller_address, open_session, recognise_person, renew_proof, require_person
+from server.web.auth import (
+    caller_address,
+    keep_session,
+    open_session,
+    recognise_person,
+    renew_proof,
+    require_person,
+    session_digest,
+)
 from server.web.wiring import wired
 
 HALF: Final = "half"
@@ -105,11 +115,12 @@ def come_back_from_provider(name: str, query: Mapping[str, str]) -> str:
     to = str(kept.pop("to"))
     attempt = Attempt(**kept)
     provider, claims = parts.providers.find(name), parts.providers.finish(attempt, query)
-    found = identities.find_or_link(parts.engine, parts.office, provider, claims, caller_address())
     method = "oidc+factor" if provider.second_factor else "oidc"
     if attempt.is_again:
-        _prove_by_provider(found, method)
+        with reading(parts.engine) as connection:
+            _prove_by_provider(identities.find_linked(connection, provider, claims), method)
         return to
+    found = identities.find_or_link(parts.engine, parts.office, provider, claims, caller_address())
     _open_or_ask(found, method)
     session[PROVIDER] = name
     return to
@@ -146,6 +157,33 @@ def prove(typed: str) -> None:
     parts.journal.note_at_once(who.organisation, _deed(who.person, "prove", method))
 
 
+def change_password(current: str, new: str) -> None:
+    """Give whoever is signed in another password, given the one he has; he stays signed in here and nowhere else.
+
+    Raises Refused with `sign_in_failed` for the wrong one, `value_invalid` for a new one of the wrong length, or
+    `too_many_attempts`.
+    """
+    who, parts = require_person(), wired()
+    parts.attempts.count(PROOFS_PER_PERSON, who.organisation, who.person)
+    with reading(parts.engine) as connection:
+        account = accounts.find_account(connection, who.login)
+    if account is None or not accounts.password_fits(account, current):
+        parts.journal.note_at_once(who.organisation, _deed(who.person, "prove_failed", "password"))
+        raise Refused("sign_in_failed")
+    digest = session_digest()
+
+    def change(connection: Connection) -> SignedIn | None:
+        accounts.open_account(connection, who.organisation, who.person, who.login, new)
+        sessions.delete_of_person(connection, who.organisation, who.person, digest)
+        write_deed(connection, who.organisation, _deed(who.person, "password", "changed"))
+        return accounts.find_signed_in(connection, who.organisation, who.person)
+
+    found = transact(parts.engine, change)
+    parts.attempts.forget(PROOFS_PER_PERSON, who.organisation, who.person)
+    if found is not None:
+        keep_session(found)
+
+
 def note_sign_out() -> None:
     """Note that whoever is signed in signs out; nobody is no trouble."""
     try:
@@ -155,9 +193,9 @@ def note_sign_out() -> None:
     wired().journal.note_at_once(who.organisation, _deed(who.person, "sign_out", ""))
 
 
-def _prove_by_provider(found: SignedIn, method: str) -> None:
+def _prove_by_provider(found: SignedIn | None, method: str) -> None:
     who = recognise_person()
-    if (who.organisation, who.person) != (found.organisation, found.person):
+    if found is None or (who.organisation, who.person) != (found.organisation, found.person):
         raise Refused("proof_needed")
     renew_proof(who.method if "+" in who.method else method)
     wired().journal.note_at_once(who.organisation, _deed(who.person, "prove", method))

@@ -144,6 +144,7 @@ REQUESTS: Final[dict[str, Request]] = {
     "POST /desk/account/second-factor/removal": Request("/desk/account/second-factor/removal", Form()),
     "POST /desk/account/recovery-codes": Request("/desk/account/recovery-codes", Form()),
     "POST /desk/account/sessions": Request("/desk/account/sessions", Form()),
+    "POST /desk/account/password": Request("/desk/account/password", Form(current="guess", password="x", again="x")),
     "GET /desk/accounts": Request("/desk/accounts"),
     "GET /desk/accounts/<uuid:person>": Request("/desk/accounts/<wei>", names_ours=True),
     "POST /desk/accounts/<uuid:person>/invitation": Request(

@@ -13,12 +13,14 @@ from schemas.problems import Refused
 from server.desk.rights import find_author, name_roles, needs_proof, take_proof
 from server.desk.visit import finish, speech
 from server.domain.access_rules import METHOD_LABELS
-from server.services import rights, second_factor
+from server.services import accounts, rights, second_factor
+from server.services.accounts import PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN
 from server.services.journal import Deed, write_deed
 from server.store import second_factors
 from server.store.database import reading, writing
 from server.web.attempts import PROOFS_PER_PERSON
 from server.web.auth import renew_proof, require_person, session_digest
+from server.web.signing_in import change_password
 from server.web.wiring import wired
 
 blueprint = Blueprint("account", __name__, url_prefix="/desk/account")
@@ -35,6 +37,7 @@ def show_account() -> Any:
     with reading(parts.engine) as connection:
         is_set = second_factor.is_set(connection, who.organisation, who.person)
         left = second_factors.count_codes(connection, who.organisation, who.person)
+        account = accounts.find_account(connection, who.login)
     generator = picture = None
     if not is_set:
         with writing(parts.engine) as connection:
@@ -50,7 +53,19 @@ def show_account() -> Any:
         roles=name_roles(sorted(who.roles)),
         method=speech()(*METHOD_LABELS[who.method]) if who.method in METHOD_LABELS else who.method,
         needs_proof=needs_proof(),
+        has_password=account is not None and bool(account.password_hash),
+        limits=(PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MAX),
     )
+
+
+@blueprint.post("/password")
+def set_password() -> Any:
+    """Change one's own password."""
+    form = request.form
+    if form.get("password", "") != form.get("again", ""):
+        raise Refused("value_invalid", field=gettext("Password"), detail=gettext("the two are not the same"))
+    change_password(form.get("current", ""), form.get("password", ""))
+    return finish(HOME, gettext("The password is changed. You are signed out everywhere else."))
 
 
 @blueprint.post("/second-factor")

@@ -18,7 +18,7 @@ from server.clock import telling, unix_ms
 from server.desk.visit import REFUSAL_HEADER
 from server.services import devices
 from server.services.second_factor import STEP_S
-from server.store import wipes
+from server.store import identities, wipes
 from server.store.database import reading, writing
 from server.store.tables import JournalEntry
 from server.web.attempts import CODES_PER_PERSON
@@ -314,10 +314,31 @@ def test_who_shows_himself_again_by_a_provider_is_the_same_person(with_provider:
     come_back(client, "dana", back)
 
     another = come_back(client, "stranger", back, "&again=1")
+    with writing(house.parts.engine) as connection:
+        linked = identities.list_identities(connection, house.ours.organisation)
     herself = come_back(client, "dana", back, "&again=1")
 
     assert told(another) == "proof_needed" and told(herself) == "/desk/fleet"
+    assert set(linked) == {house.ours.dana}, "who shows himself again is linked to nobody by his address"
     assert client.get("/desk/fleet").status_code == 200
+
+
+def test_who_knows_his_password_changes_it_and_is_signed_out_elsewhere(house: House) -> None:
+    here, elsewhere, guest = house.sign_in("dana"), house.sign_in("dana"), house.client()
+    form = {"current": PASSWORD, "password": "a much better one", "again": "a much better one"}
+
+    refused = [
+        told(send(here, "/desk/account/password", **{**form, **wrong}))
+        for wrong in ({"current": "guessed it is"}, {"again": "a much better two"}, {"password": "x", "again": "x"})
+    ]
+    changed = send(here, "/desk/account/password", **form)
+    by_the_old = send(guest, "/desk/sign-in", login="dana", password=PASSWORD)
+    by_the_new = send(guest, "/desk/sign-in", login="dana", password=form["password"])
+
+    assert refused == ["sign_in_failed", "value_invalid", "value_invalid"] and told(changed) == "/desk/account"
+    assert here.get("/desk/account").status_code == 200 and told(elsewhere.get("/desk/account")) == "not_signed_in"
+    assert by_the_old.status_code == 401 and told(by_the_new) == "/desk/orders"
+    assert ("password", house.ours.dana, "changed") in journal_of(house)
 
 
 def test_somebody_who_has_left_opens_no_page(house: House) -> None:
