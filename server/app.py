@@ -26,6 +26,7 @@ from server.services.journal import Journal
 from server.services.office import Office
 from server.services.oidc import Providers
 from server.services.readiness import Readiness
+from server.services.timestamps import open_authority
 from server.settings import Settings, read_settings
 from server.store.database import engine_options, prepare_engine
 from server.store.file_storage import open_files
@@ -129,7 +130,7 @@ def wsgi() -> Flask:
     parts.contacts.start()
     parts.journal.start()
     # Daemons: a round cut off by the end of the process is made again by whoever comes next.
-    Rounds(parts.engine, parts.files, settings.journal_days, parts.key).start()
+    Rounds(parts.engine, parts.files, settings.journal_days, parts.key, open_authority(settings.authority)).start()
     Followers(parts.engine, parts.office).start()
     Correspondence(parts.engine, parts.office, parts.files, settings).start()
     spare_the_collector()

@@ -20,7 +20,7 @@ from server.event_log import EVENTS
 from server.keys import OfficeKey
 from server.services import gaps, service_clocks, warranty
 from server.services.blobs import BlobDesk, clear_uploads
-from server.services.checkpoint_keeping import keep_checkpoints
+from server.services.checkpoint_keeping import keep_checkpoints, stamp_checkpoints
 from server.services.enrolment import remove_expired_codes
 from server.services.invitations import remove_expired_links
 from server.services.journal import JOURNAL_DAYS, forget_old_entries
@@ -31,6 +31,7 @@ from server.services.names import find_organisation
 from server.services.notices import Teller
 from server.services.office import Office
 from server.services.outgoing import send_due
+from server.services.timestamps import Authority, NotStamped
 from server.settings import Settings
 from server.store.blob_files import BlobFiles
 from server.store.database import reading
@@ -70,6 +71,8 @@ class Rounds:
     journal_days: int = JOURNAL_DAYS
     key: OfficeKey | None = None
     """Signs the checkpoints that are kept."""
+    authority: Authority | None = None
+    """Timestamps them."""
     _stopped: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -96,7 +99,19 @@ class Rounds:
             else:
                 if tidied is not None:
                     EVENTS.info("tidied", extra={"facts": asdict(tidied)})
+                    self._stamp()
             self._stopped.wait(ROUND_EVERY_S)
+
+    def _stamp(self) -> None:
+        """Let the newest checkpoints be timestamped; where that fails it is tried again in the next round."""
+        if self.authority is None:
+            return
+        try:
+            stamped = stamp_checkpoints(self.engine, self.authority)
+        except (NotStamped, Refused) as error:
+            EVENTS.warning("not_stamped", extra={"facts": {"why": str(error)}})
+        else:
+            EVENTS.info("stamped", extra={"facts": {"count": stamped}})
 
 
 @dataclass(slots=True)

@@ -48,6 +48,8 @@ OPTIONS: Final = (
     Option("GONGDAN_ORGANISATION_UPLOADS_MAX", "10000", "Uploads an organisation may leave unfinished."),
     Option("GONGDAN_ORGANISATION_UPLOAD_BYTES_MAX", "107374182400", "Bytes of its unfinished uploads."),
     Option("GONGDAN_JOURNAL_DAYS", "400", "Days for which it is kept who looked at what."),
+    Option("GONGDAN_TSA_URL", "", "URL of the authority that timestamps checkpoints (RFC 3161); empty means none."),
+    Option("GONGDAN_TSA_ROOTS", "", "PEM file with the certificates its timestamps must lead to."),
     Option("GONGDAN_OIDC_FILE", "", "TOML file with the OpenID providers people may sign in by."),
     Option("GONGDAN_BLOBS", "", "s3://bucket/prefix for files; empty means the data folder."),
     Option("GONGDAN_BLOBS_ENDPOINT", "", "URL of the S3 service; empty means Amazon's."),
@@ -190,6 +192,8 @@ class Settings:
     journal_days: int
     providers: tuple[OidcProvider, ...]
     mail: MailSettings
+    authority: tuple[str, Path] | None = None
+    """Who timestamps checkpoints: its URL, and the file of certificates that its timestamps must lead to."""
 
     @property
     def is_sqlite(self) -> bool:
@@ -239,7 +243,15 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         journal_days=int(values["GONGDAN_JOURNAL_DAYS"]),
         providers=_read_providers(values["GONGDAN_OIDC_FILE"]),
         mail=_read_mail(values),
+        authority=_read_authority(values),
     )
+
+
+def _read_authority(values: Mapping[str, str]) -> tuple[str, Path] | None:
+    url, roots = values["GONGDAN_TSA_URL"], values["GONGDAN_TSA_ROOTS"]
+    if bool(url) != bool(roots) or (url and not url.startswith(("http://", "https://"))):
+        raise ValueError("GONGDAN_TSA_URL is an http(s) URL and needs GONGDAN_TSA_ROOTS, or both are empty")
+    return (url, Path(roots)) if url else None
 
 
 def _read_quotas(values: Mapping[str, str]) -> UploadQuotas:

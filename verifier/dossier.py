@@ -9,7 +9,6 @@ Rule 3: what is left out is named: sets of the same devices by digest or number,
 from __future__ import annotations
 
 import hashlib
-from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -169,23 +168,22 @@ class Dossier:
 
     def _read_timestamp(self) -> None:
         """Check that the timestamp is of a checkpoint that this log begins with; who made it is checked otherwise."""
-        data = self.files.get("timestamp.json")
-        if data is None:
+        token = self.files.get("timestamp/reply.tsr")
+        if token is None:
             return
         assert self.checkpoint is not None
         end = self.checkpoint
         try:
-            document = read_json(data.decode("utf-8"))
-            note, token = str(document["note"]), b64decode(document["timestamp"], validate=True)
-            path = _read_path(document["path"])
-        except (Unreadable, KeyError, TypeError, ValueError) as error:
-            self.outcome.find("timestamp_wrong", "timestamp.json", str(error))
+            note = self.files.get("timestamp/checkpoint", b"").decode("utf-8")
+            path = _read_path(read_json(self.files.get("timestamp/path.json", b"").decode("utf-8")))
+        except (Unreadable, UnicodeDecodeError) as error:
+            self.outcome.find("timestamp_wrong", "timestamp/", str(error))
             return
         stamped = read_checkpoint(note, self.manifest["organisation"], self.key)
         if stamped is None or not is_prefix(stamped.size, stamped.root, end.size, end.root, path):
-            self.outcome.find("timestamp_wrong", "timestamp.json", "its checkpoint is not of this log")
+            self.outcome.find("timestamp_wrong", "timestamp/", "its checkpoint is not of this log")
         elif hashlib.sha256(note.encode("utf-8")).digest() not in token:
-            self.outcome.find("timestamp_wrong", "timestamp.json", "it is of something else")
+            self.outcome.find("timestamp_wrong", "timestamp/", "it is of something else")
         else:
             self.stamped_size = stamped.size
 

@@ -14,13 +14,32 @@ from server.clock import utc_now
 from server.keys import OfficeKey
 from server.services.devices import read_checkpoint
 from server.services.office import organisations
+from server.services.timestamps import Authority
 from server.store import checkpoints, devices, log_tiles
 from server.store.checkpoints import KeptCheckpoint
-from server.store.database import lock_organisation, reading, transact
+from server.store.database import lock_organisation, reading, transact, writing
 from sync.checkpoint import write_checkpoint
 
 DAY_CHARACTERS: Final = 10
 """Of an instant, those that spell its day."""
+
+
+def stamp_checkpoints(engine: Engine, authority: Authority) -> int:
+    """Let the newest kept checkpoint of each log be timestamped, where it is not; return how many were.
+
+    Raises NotStamped, and Refused as transactions do.
+    """
+    stamped = 0
+    with reading(engine) as connection:
+        known = [organisation for organisation, _ in organisations(connection)]
+        newest = {organisation: checkpoints.find_newest(connection, organisation) for organisation in known}
+    for organisation, kept in newest.items():
+        if kept is not None and not kept.timestamp:
+            reply = authority.stamp(kept.note)
+            with writing(engine) as connection:
+                checkpoints.stamp(connection, organisation, kept, reply)
+            stamped += 1
+    return stamped
 
 
 def keep_checkpoints(engine: Engine, key: OfficeKey) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from base64 import b64decode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -136,8 +137,11 @@ def _spell_timestamp(connection: Connection, end: Checkpoint, stamped: KeptCheck
     if not 0 < stamped.size <= end.size:
         return {}
     path = prove_prefixes(connection, end.organisation, [stamped.size], end.size)[stamped.size]
-    document = {"note": stamped.note, "timestamp": stamped.timestamp, "path": [node.hex() for node in path]}
-    return {"timestamp.json": canonical.dump(document).encode("utf-8")}
+    return {
+        "timestamp/checkpoint": stamped.note.encode("utf-8"),
+        "timestamp/reply.tsr": b64decode(stamped.timestamp),
+        "timestamp/path.json": canonical.dump([node.hex() for node in path]).encode("utf-8"),
+    }
 
 
 def _read_files(
