@@ -27,7 +27,7 @@ from server.settings import Settings, read_settings
 from server.store.database import open_engine, reading
 from server.store.migrate import upgrade
 from server.store.tables import Organisation
-from sync import chain, clock, codec
+from sync import chain, clock, openings
 from sync.changeset import CHANGES_MAX, Change, ChangeSet
 from sync.request_signature import sign_request
 
@@ -75,7 +75,7 @@ class BenchDevice:
             witness="",
             changes=tuple(changes),
         )
-        sealed = chain.seal(codec.encode(changeset), self.sign)
+        sealed = openings.seal(changeset, self.sign, os.urandom)
         self.prev = sealed.digest
         return sealed.line
 

@@ -18,9 +18,9 @@ from field_client.store import Store, Values, apply_edit
 from schemas import SCHEMA_VERSION, Kind, kind_of
 from schemas.base import faults_of
 from schemas.problems import Refused
-from sync import chain, clock, codec, receipt
+from sync import chain, clock, codec, openings, receipt
 from sync.blobs import LocalBlob
-from sync.changeset import CHANGE_SET_BYTES_MAX, CHANGES_MAX, Change, ChangeSet
+from sync.changeset import CHANGES_MAX, Change, ChangeSet
 from sync.receipt import Receipt
 from sync.session import Outgoing
 
@@ -172,7 +172,7 @@ class Outbox:
     def _read_sets(self, where: str, *values: Any) -> Iterator[SentSet]:
         for seq, digest, state, intent, captured_at, stored, line in self.store.rows(f"{_READ_SETS} {where}", *values):
             found = receipt.load(stored) if stored else None
-            changes = codec.decode(chain.Sealed(line).payload).changes
+            changes = openings.read(chain.Sealed(line)).changes
             yield SentSet(seq, digest, state, intent, captured_at, found, changes)
 
     def latest(self, intent: str, most: int) -> Iterator[SentSet]:
@@ -227,8 +227,7 @@ class Outbox:
             return None
         was = {name: seen.values.get(name) for name in values}
         change = Change(edit.kind, edit.id, "update", values, was)
-        pending = {"set": change.set, "was": change.was}
-        self.store.write_local(edit.id, edit.kind, apply_edit(edit.kind, dict(seen.values), pending))
+        self.store.write_local(edit.id, edit.kind, apply_edit(edit.kind, dict(seen.values), change))
         return change
 
     def _seal(self, intent: str, changes: tuple[Change, ...], blobs: Iterable[LocalBlob]) -> str:
@@ -251,10 +250,7 @@ class Outbox:
             witness=recall("witness", ""),
             changes=changes,
         )
-        payload = codec.encode(changeset)
-        if len(payload) > CHANGE_SET_BYTES_MAX:
-            raise Refused("change_set_too_large", limit=CHANGE_SET_BYTES_MAX)
-        sealed = chain.seal(payload, self._sign)
+        sealed = openings.seal(changeset, self._sign, self.chance)
         self.store.db.execute(
             "INSERT INTO outbox (seq, digest, line, state, intent, captured_at) VALUES (?, ?, ?, 'sealed', ?, ?)",
             (seq, sealed.digest, sealed.line, intent, changeset.captured_at),

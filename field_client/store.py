@@ -6,7 +6,7 @@ that an action that returned survives a power cut. The tables are described in `
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -19,8 +19,9 @@ from field_client.store_schema import TABLES
 from field_client.store_stock import MOVE, count_moves
 from schemas import MergeRule, kind_of
 from schemas.problems import Refused
-from sync import canonical
+from sync import canonical, openings
 from sync.chain import Sealed
+from sync.changeset import Change
 from sync.merge import unite
 
 BUSY_TIMEOUT_MS: Final = 5000
@@ -148,12 +149,12 @@ class Store:
         found = self.row("SELECT count(*) FROM records")
         return found[0] if found else 0
 
-    def edits_of(self, record_id: str) -> Iterator[Mapping[str, Any]]:
+    def edits_of(self, record_id: str) -> Iterator[Change]:
         """Yield the unsettled changes to a record, in the order they were made."""
         sql = "SELECT o.line FROM edits e JOIN outbox o ON o.seq = e.seq WHERE e.id = ? ORDER BY e.seq"
         for (line,) in list(self.rows(sql, record_id)):
-            changes = canonical.load(Sealed(line).payload)["changes"]
-            yield from (change for change in changes if change["id"] == record_id)
+            changes = openings.read_again(Sealed(line), canonical.load).changeset.changes
+            yield from (change for change in changes if change.id == record_id)
 
     def refresh(self, record_ids: Iterable[str]) -> None:
         """Work out again what is seen of some records, from the server's values and the unsettled changes.
@@ -260,20 +261,20 @@ class Store:
         """Return `base` with the unsettled changes on top; None when there are none."""
         result: Values | None = None
         for edit in self.edits_of(record_id):
-            if edit["op"] == "create":
+            if edit.op == "create":
                 # A base that is here already holds what the creation brought.
-                result = dict(edit["set"]) if base is None else dict(base)
+                result = dict(edit.set) if base is None else dict(base)
             else:
                 result = apply_edit(kind, dict(base or {}) if result is None else result, edit)
         return result
 
 
-def apply_edit(kind: str, values: Values, edit: Mapping[str, Any]) -> Values:
+def apply_edit(kind: str, values: Values, edit: Change) -> Values:
     """Return `values` with one pending update on top; lists that are sets keep what both sides added."""
     known = kind_of(kind)
-    for name, value in edit["set"].items():
+    for name, value in edit.set.items():
         if known is not None and known.merge_rule(name) is MergeRule.UNION:
-            value = unite(edit["was"].get(name), values.get(name), value)
+            value = unite(edit.was.get(name), values.get(name), value)
         values[name] = value
     return values
 

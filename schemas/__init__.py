@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from marshmallow.fields import List
+
 from schemas import (
     aftercare,
     clocks,
@@ -86,6 +88,17 @@ class Kind:
     def indexed(self) -> tuple[str, ...]:
         """The fields a device looks records up by."""
         return tuple(name for name, rule in self.rules.items() if rule.indexed)
+
+    @cached_property
+    def personal(self) -> frozenset[str]:
+        """The fields that tell of a person, and the lists whose items do."""
+        return frozenset(name for name, rule in self.rules.items() if rule.personal) | self.personal_lists
+
+    @cached_property
+    def personal_lists(self) -> frozenset[str]:
+        """The lists of which each item tells of a person by itself."""
+        inner = {name: field.inner for name, field in self.fields.items() if isinstance(field, List)}
+        return frozenset(name for name, item in inner.items() if item.metadata["rule"].personal)
 
     @property
     def is_fact(self) -> bool:

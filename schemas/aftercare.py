@@ -51,7 +51,13 @@ class TrainingRecord(RecordSchema):
     order_id = reference("工单", "Work order", "work_order", required=True, follows=True, merge=FROZEN)
     machine_id = reference("设备", "Machine", "machine", required=True, follows=True, merge=FROZEN)
     topics = many("内容", "Topics", text("内容", "Topic", most=80, required=True), required=True, merge=FROZEN)
-    attendees = many("参加人员", "Attendees", text("姓名", "Name", most=80, required=True), required=True, merge=FROZEN)
+    attendees = many(
+        "参加人员",
+        "Attendees",
+        text("姓名", "Name", most=80, required=True, personal=True),
+        required=True,
+        merge=FROZEN,
+    )
     strokes_sha256 = sha256("签字笔迹", "Strokes of the signatures")
     trained_at = instant("培训时间", "Trained at", required=True, merge=FROZEN)
 
@@ -71,7 +77,7 @@ class TrainingSignature(RecordSchema):
     machine_id = reference("设备", "Machine", "machine", follows=True, merge=FROZEN)
     training_id = reference("培训记录", "Training record", "training_record", required=True, merge=FROZEN)
     training_sha256 = pattern("记录摘要", "Hash of the record", r"[0-9a-f]{64}\Z", required=True, merge=FROZEN)
-    attendee = text("姓名", "Name", most=80, least=1, required=True, merge=FROZEN)
+    attendee = text("姓名", "Name", most=80, least=1, required=True, merge=FROZEN, personal=True)
     outcome = choice("结果", "Outcome", ("signed", "declined", "absent"), required=True, merge=FROZEN)
     reason = text("原因", "Reason", most=500, merge=FROZEN)
     strokes_sha256 = sha256("笔迹", "Strokes")

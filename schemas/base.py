@@ -78,6 +78,8 @@ class FieldRule:
     """A device that holds the record referred to also holds this one."""
     indexed: bool = False
     """The device can look records up by this field, or by each item of a list, without reading them all."""
+    personal: bool = False
+    """It tells of a person: what is signed holds a commitment to it, and it can be erased (docs/privacy.md)."""
 
 
 class StrictText(fields.String):
@@ -122,9 +124,10 @@ def _declare(
     carries: bool = False,
     follows: bool = False,
     indexed: bool = False,
+    personal: bool = False,
     **metadata: Any,
 ) -> Any:
-    rule = FieldRule(merge, labels[0], labels[1], unit, refers_to, carries, follows, indexed)
+    rule = FieldRule(merge, labels[0], labels[1], unit, refers_to, carries, follows, indexed, personal)
     return field_class(
         *args,
         required=required,

@@ -92,7 +92,7 @@ class JobSheet(RecordSchema):
 
     order_id = reference("工单", "Work order", "work_order", required=True, follows=True, merge=FROZEN)
     machine_id = reference("设备", "Machine", "machine", follows=True, merge=FROZEN)
-    content = text("内容", "Content", most=JOB_SHEET_CHARACTERS_MAX, required=True, merge=FROZEN)
+    content = text("内容", "Content", most=JOB_SHEET_CHARACTERS_MAX, required=True, merge=FROZEN, personal=True)
     content_sha256 = pattern("内容摘要", "Hash of the content", r"[0-9a-f]{64}\Z", required=True, merge=FROZEN)
 
 
@@ -110,7 +110,7 @@ class Signature(RecordSchema):
     job_sheet_sha256 = pattern("报告摘要", "Hash of the sheet", r"[0-9a-f]{64}\Z", required=True, merge=FROZEN)
     outcome = choice("结果", "Outcome", OUTCOMES, required=True, merge=FROZEN)
     reason = text("原因", "Reason", most=500, merge=FROZEN)
-    signer_name = text("签字人", "Signer", most=80, merge=FROZEN)
+    signer_name = text("签字人", "Signer", most=80, merge=FROZEN, personal=True)
     signer_role = text("签字人职务", "Signer's role", most=80, merge=FROZEN)
     strokes_sha256 = sha256("笔迹", "Strokes")
     signed_at = instant("签字时间", "Signed at", required=True, merge=FROZEN)

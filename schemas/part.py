@@ -160,7 +160,7 @@ class PartChoice(RecordSchema):
     component = text("部件", "Component", most=80, merge=FROZEN)
     offered = many("可选备件", "Offered", group("备件", "Part", OfferedPart, required=True), most=50, merge=FROZEN)
     chosen_id = reference("所选备件", "Chosen", "part", required=True, merge=FROZEN)
-    chosen_by = text("选择人", "Chosen by", most=80, merge=FROZEN)
+    chosen_by = text("选择人", "Chosen by", most=80, merge=FROZEN, personal=True)
     chosen_at = instant("选择时间", "Chosen at", required=True, merge=FROZEN)
 
 

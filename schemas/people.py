@@ -99,14 +99,14 @@ class Person(RecordSchema):
     writers = frozenset({"admin", "manager"})
     ended_by = "active"
 
-    name = text("姓名", "Name", required=True)
-    name_en = text("英文姓名", "Name in English")
+    name = text("姓名", "Name", required=True, personal=True)
+    name_en = text("英文姓名", "Name in English", personal=True)
     roles = many("角色", "Roles", choice("角色", "Role", ROLES, required=True), required=True, merge=OFFICE)
     centre_id = reference("所属网点", "Service centre", "service_centre")
     level = choice("等级", "Level", LEVELS)
     skills = many("技能", "Skills", group("技能", "Skill", Skill, required=True), merge=OFFICE)
-    phone = text("电话", "Telephone", most=40)
-    email = text("邮箱", "E-mail", most=120, merge=LATEST)
+    phone = text("电话", "Telephone", most=40, personal=True)
+    email = text("邮箱", "E-mail", most=120, merge=LATEST, personal=True)
     active = truth("在职", "Active", merge=OFFICE)
     # Where he sets out from when it is not his service point. Every device holds it: a district, not a front door.
     latitude = decimal("出发地纬度", "Sets out from, latitude", unit="degree", merge=OFFICE)
@@ -135,7 +135,7 @@ class Absence(RecordSchema):
     starts_at = instant("开始", "Starts at", required=True)
     ends_at = instant("结束", "Ends at", required=True)
     reason = choice("原因", "Reason", ABSENCE_REASONS)
-    note = text("说明", "Note", most=500)
+    note = text("说明", "Note", most=500, personal=True)
 
 
 class Device(RecordSchema):
@@ -149,7 +149,7 @@ class Device(RecordSchema):
 
     person_id = reference("使用人", "Used by", "person", required=True, merge=FROZEN)
     public_key = pattern("公钥", "Public key", r"[0-9a-f]{64}\Z", required=True, merge=FROZEN)
-    name = text("名称", "Name", merge=LATEST)
+    name = text("名称", "Name", merge=LATEST, personal=True)
     state = choice("状态", "State", ("active", "revoked"), required=True, merge=OFFICE)
     # Sets up to this one are given up: a restored server has lost them, and so has the device.
     resumed_seq = whole("续接序号", "Goes on after set", merge=OFFICE)

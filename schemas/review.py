@@ -77,8 +77,10 @@ class Provenance(Part):
 
 
 def _any_value(zh: str, en: str) -> Any:
-    """Declare a field that holds another field's value, whatever its type."""
-    return fields.Raw(allow_none=True, metadata={"rule": FieldRule(ASK, zh, en), "description": f"{zh} / {en}"})
+    """Declare a field that holds another field's value, whatever its type; that value may tell of a person."""
+    return fields.Raw(
+        allow_none=True, metadata={"rule": FieldRule(ASK, zh, en, personal=True), "description": f"{zh} / {en}"}
+    )
 
 
 class Waiting(RecordSchema):

@@ -18,7 +18,7 @@ from server.intake_apply import apply_changes
 from server.intake_judge import judge
 from server.store import json_text
 from server.store.workspace import Workspace
-from sync import chain, codec, receipt
+from sync import chain, openings, receipt
 from sync.changeset import Change, ChangeSet
 from sync.ledger import Duplicate, Hold, Refuse, decide
 from sync.receipt import ChangeVerdict, Receipt, Verdict
@@ -27,15 +27,25 @@ FindKey = Callable[[str], bytes | None]
 """device id -> its public key (32 bytes), None when the organisation has no such device"""
 
 
-def examine(line: bytes, organisation: str, find_key: FindKey, verifier: chain.Verify, received_at: str) -> Arrival:
+def examine(
+    line: bytes,
+    organisation: str,
+    find_key: FindKey,
+    verifier: chain.Verify,
+    received_at: str,
+    *,
+    at_door: bool = True,
+) -> Arrival:
     """Read and verify one sealed line.
 
-    Raises Refused with `malformed`, `change_set_too_large`, `too_many_changes`, `not_canonical`,
-    `wrong_organisation`, `device_unknown` or `bad_signature`. What is wrong with single changes does not
-    raise: it goes into the arrival and then, with the set, into the log.
+    A line that was taken in before is read without `at_door`: what it was then it may be.
+    Raises Refused with `malformed`, `change_set_too_large`, `too_many_changes`, `not_canonical`, `openings_differ`,
+    `personal_in_plain`, `commitment_misplaced`, `wrong_organisation`, `device_unknown` or `bad_signature`. What is
+    wrong with single changes does not raise: it goes into the arrival and then, with the set, into the log.
     """
     sealed = chain.open_line(line)
-    changeset = codec.decode(sealed.payload, json_text.read_canonical)
+    read = openings.unseal(sealed, json_text.read_canonical, json_text.spell, at_door=at_door)
+    changeset = read.changeset
     if changeset.organisation != organisation:
         raise Refused("wrong_organisation")
     public_key = find_key(changeset.device)
@@ -43,16 +53,21 @@ def examine(line: bytes, organisation: str, find_key: FindKey, verifier: chain.V
         raise Refused("device_unknown")
     chain.verify(sealed, public_key, verifier)
     changes = _present_changes(changeset)
-    faults = {index: fault for index, change in enumerate(changes) if (fault := fault_by_schema(change))}
+    faults = {
+        index: fault
+        for index, change in enumerate(changes)
+        if (fault := fault_by_schema(change, read.faults_of(index)))
+    }
     corrected_at = correct(changeset.captured_at, changeset.offset_ms, received_at)
-    return Arrival(sealed, sealed.digest, changeset, changes, faults, received_at, corrected_at)
+    return Arrival(sealed, sealed.digest, changeset, changes, faults, received_at, corrected_at, read.erased)
 
 
 def read_again(line: bytes, digest: str, faults: dict[int, Fault], received_at: str, corrected_at: str) -> Arrival:
     """Return what `examine` returned for a line in another process of this server, without examining it again."""
     sealed = chain.Sealed(line)
-    changeset = codec.decode_again(sealed.payload, json_text.load)
-    return Arrival(sealed, digest, changeset, _present_changes(changeset), faults, received_at, corrected_at)
+    read = openings.read_again(sealed, json_text.load)
+    changes = _present_changes(read.changeset)
+    return Arrival(sealed, digest, read.changeset, changes, faults, received_at, corrected_at, read.erased)
 
 
 def accept(store: Workspace, arrival: Arrival) -> str:

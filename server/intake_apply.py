@@ -21,6 +21,7 @@ from sync.chain import FIRST_PREV, Sealed
 from sync.changeset import Change, ChangeSet
 from sync.clock import clamp
 from sync.merge import WHOLE_RECORD, Contested, merge_record
+from sync.openings import Notes
 from sync.receipt import ChangeVerdict, Verdict, worst
 
 REVIEW_NAMESPACE: Final = uuid.UUID("5d0c4b3e-6a8f-5c1d-9e47-2f6b8a1c0d35")
@@ -36,8 +37,8 @@ def apply_changes(store: Workspace, arrival: Arrival) -> tuple[Verdict, tuple[Ch
     verdicts = []
     # What a dispatcher does about an exception, such as striking a fact out of a signed order, is no further exception.
     decides = any(change.kind == "exception" for change in arrival.changes)
-    for change in arrival.changes:
-        for finding in () if decides else _look_at(store, change):
+    for index, change in enumerate(arrival.changes):
+        for finding in () if decides else _look_at(store, change, arrival.erased.get((index, "content"))):
             _raise_exception(store, arrival, change, finding)
         if change.kind == "withdrawal":
             _mark_exceptions(store, arrival, change)
@@ -164,7 +165,7 @@ def _mark_exceptions(store: Workspace, arrival: Arrival, change: Change) -> None
             store.write(exception.id, "exception", {"withdrawal_id": change.id}, arrival.changeset.device)
 
 
-def _look_at(store: Workspace, change: Change) -> Iterator[Finding]:
+def _look_at(store: Workspace, change: Change, erased: Notes | None) -> Iterator[Finding]:
     order_id = order_of(change.kind, change.id, change.set)
     if change.kind == "stock_move":
         # What else is to be said of it is said of the part fitted, in the same set.
@@ -180,7 +181,7 @@ def _look_at(store: Workspace, change: Change) -> Iterator[Finding]:
     found = [
         findings.find_ended_order(change, order.body if order else None),
         findings.find_changed_after_signature(change, is_signed),
-        findings.find_differing_sheet(change),
+        findings.find_differing_sheet(change, erased),
     ]
     if change.kind in ("part_fitted", "part_removed"):
         found += _look_at_part(store, change)

@@ -111,6 +111,11 @@ def id_bound(milliseconds: int) -> str:
     return f"{digits[:8]}-{digits[8:]}"
 
 
+def draw_bytes(count: int) -> bytes:
+    """Return random bytes, fit for the salts of a change-set."""
+    return _chance.randbytes(count)
+
+
 def new_secret() -> str:
     """Return a random text of 256 bits, fit for an address; never drawn from a simulation's chance."""
     return secrets.token_urlsafe(SECRET_BYTES)

@@ -8,7 +8,6 @@ and no timer of its own.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
@@ -29,6 +28,7 @@ from server.store.kept import Shelf
 from server.store.tables import DeviceHead
 from server.store.workspace import Workspace, open_workspace
 from sync import receipt
+from sync.chain import digest_of
 from sync.receipt import Receipt
 
 GROUP_SETS_MAX: Final = 1000
@@ -250,7 +250,9 @@ def let_in_held(store: Workspace, device: str, received_at: str) -> None:
     """Take in the sets of a device that were held, as far as they follow the end of its chain."""
     public_key = bytes.fromhex(store.devices[device].public_key)
     while (line := store.held_line(device)) is not None:
-        held = examine(line, store.organisation, lambda _device: public_key, verify_signature, received_at)
+        held = examine(
+            line, store.organisation, lambda _device: public_key, verify_signature, received_at, at_door=False
+        )
         store.load([held])
         seq = store.devices[device].seq
         accept(store, held)
@@ -260,7 +262,7 @@ def let_in_held(store: Workspace, device: str, received_at: str) -> None:
 
 
 def _keep_unreadable(store: Workspace, sender: str, item: Unreadable) -> str:
-    digest = hashlib.sha256(item.line).hexdigest()
+    digest = digest_of(item.line)
     store.keep_aside(digest, sender, item.line, item.fault, item.received_at)
     return receipt.dump(
         Receipt(

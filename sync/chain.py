@@ -1,9 +1,10 @@
 """Sealed change-sets: signature, digest and per-device chain.
 
 A sealed set is one line of bytes: 128 hex digits of Ed25519 signature (RFC 8032) over the payload, a dot,
-and the payload, which is canonical JSON and so has no line break. Its digest is the SHA-256 of the whole
-line and is what the device's next set names in `prev`. The bytes are kept and carried as they are; nobody
-serialises them again to verify.
+and the payload, which is canonical JSON and so has neither a line break nor a tab. Its digest is the SHA-256 of
+these bytes and is what the device's next set names in `prev`. They are kept and carried as they are; nobody
+serialises them again to verify. Behind a tab there may be openings (sync/openings.py), which belong to the set but
+neither to the signature nor to the digest.
 
 The signature primitive is passed in: a phone's browser has another one than a server.
 """
@@ -29,7 +30,10 @@ FIRST_PREV: Final = "0" * 64
 """What the first set of a device names as its predecessor."""
 
 SIGNATURE_DIGITS: Final = 128
-LINE_BYTES_MAX: Final = SIGNATURE_DIGITS + 1 + CHANGE_SET_BYTES_MAX
+LINE_BYTES_MAX: Final = SIGNATURE_DIGITS + 1 + CHANGE_SET_BYTES_MAX + 1 + CHANGE_SET_BYTES_MAX
+"""Signature, dot, payload, tab and openings."""
+
+TAB: Final = b"\t"
 
 _SIGNATURE = re.compile(rb"[0-9a-f]{128}\Z").match
 
@@ -46,19 +50,36 @@ class Sealed:
         return bytes.fromhex(self.line[:SIGNATURE_DIGITS].decode("ascii"))
 
     @property
+    def signed(self) -> bytes:
+        """Signature, dot and payload: what the digest covers, and what never changes."""
+        return self.line.partition(TAB)[0]
+
+    @property
     def payload(self) -> bytes:
         """The signed bytes."""
-        return self.line[SIGNATURE_DIGITS + 1 :]
+        return self.signed[SIGNATURE_DIGITS + 1 :]
+
+    @property
+    def openings(self) -> bytes | None:
+        """What stands behind the tab, None where there is no tab."""
+        _, tab, openings = self.line.partition(TAB)
+        return openings if tab else None
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the line, in hexadecimal."""
-        return hashlib.sha256(self.line).hexdigest()
+        """The SHA-256 of signature, dot and payload, in hexadecimal."""
+        return digest_of(self.line)
 
 
-def seal(payload: bytes, sign: Sign) -> Sealed:
-    """Sign `payload` and return the sealed set."""
-    return Sealed(sign(payload).hex().encode("ascii") + b"." + payload)
+def digest_of(line: bytes) -> str:
+    """Return the digest of a line, which may be no sealed set."""
+    return hashlib.sha256(line.partition(TAB)[0]).hexdigest()
+
+
+def seal(payload: bytes, sign: Sign, openings: bytes | None = None) -> Sealed:
+    """Sign `payload` and return the sealed set, with its openings if it has any."""
+    signed = sign(payload).hex().encode("ascii") + b"." + payload
+    return Sealed(signed if openings is None else signed + TAB + openings)
 
 
 def open_line(line: bytes) -> Sealed:
@@ -66,7 +87,8 @@ def open_line(line: bytes) -> Sealed:
 
     Raises Refused with `change_set_too_large` or `malformed`.
     """
-    if len(line) > LINE_BYTES_MAX:
+    signed, _, openings = line.partition(TAB)
+    if len(signed) > SIGNATURE_DIGITS + 1 + CHANGE_SET_BYTES_MAX or len(openings) > CHANGE_SET_BYTES_MAX:
         raise Refused("change_set_too_large", limit=CHANGE_SET_BYTES_MAX)
     if line[SIGNATURE_DIGITS : SIGNATURE_DIGITS + 1] != b"." or _SIGNATURE(line[:SIGNATURE_DIGITS]) is None:
         raise Refused("malformed", detail="a sealed change-set begins with 128 hex digits and a dot")

@@ -46,8 +46,9 @@ ReadCanonical = Callable[[bytes], Any]
 """bytes -> the value they spell canonically, or None when that is not certain"""
 
 
-def _read_nothing(_data: bytes) -> None:
-    return None
+def read_nothing(_data: bytes) -> None:
+    """Be certain of nothing: what reads canonical JSON where there is no faster way."""
+    return
 
 
 def encode(changeset: ChangeSet) -> bytes:
@@ -59,7 +60,7 @@ def encode(changeset: ChangeSet) -> bytes:
     return canonical.dump(document).encode("utf-8")
 
 
-def decode(payload: bytes, read_canonical: ReadCanonical = _read_nothing) -> ChangeSet:
+def decode(payload: bytes, read_canonical: ReadCanonical = read_nothing) -> ChangeSet:
     """Read a change-set; `read_canonical` may read it faster than is done here.
 
     Raises Refused with `change_set_too_large`, `malformed`, `not_canonical` or `too_many_changes`.
@@ -69,9 +70,8 @@ def decode(payload: bytes, read_canonical: ReadCanonical = _read_nothing) -> Cha
         raise Refused("change_set_too_large", limit=CHANGE_SET_BYTES_MAX)
     document = read_canonical(payload)
     if document is None:
-        document = _read_checked(payload)
-    else:
-        _check_frame(document)
+        document = read_canonically(payload)
+    _check_frame(document)
     changes = tuple(_read_change(item) for item in document.pop("changes"))
     return ChangeSet(changes=changes, **document)
 
@@ -83,14 +83,14 @@ def decode_again(payload: bytes, read: Callable[[bytes], Any]) -> ChangeSet:
     return ChangeSet(changes=tuple(changes), **document)
 
 
-def _read_checked(payload: bytes) -> Any:
+def read_canonically(data: bytes) -> Any:
+    """Return what some canonical JSON says. Raises Refused with `malformed` or `not_canonical`."""
     try:
-        document = canonical.load(payload)
+        document = canonical.load(data)
         spelled = canonical.dump(document).encode("utf-8")
     except (ValueError, RecursionError) as error:
         raise Refused("malformed", detail=str(error)[:200]) from None
-    _check_frame(document)
-    if spelled != payload:
+    if spelled != data:
         raise Refused("not_canonical")
     return document
 

@@ -6,6 +6,7 @@ company on the same server: he has a login, a device and every role, and may do 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from server.services import accounts, enrolment
 from server.services.office import Office
 from server.store.database import reading, writing
 from server.store.devices import read_organisation
-from sync import chain, clock, codec
+from sync import chain, clock, openings
 from sync.changeset import Change, ChangeSet
 from sync.request_signature import sign_request
 
@@ -83,7 +84,7 @@ class Device:
             witness="",
             changes=changes,
         )
-        sealed = chain.seal(codec.encode(replace(changeset, **other)), self.sign)
+        sealed = openings.seal(replace(changeset, **other), self.sign, os.urandom)
         self.prev = sealed.digest
         return sealed.line
 

@@ -10,9 +10,9 @@ from schemas import SCHEMA_VERSION
 from server.demo.records import refer
 from server.demo.visits import Act
 from server.domain.times import milliseconds
-from server.keys import OfficeKey, new_id, open_office_key
+from server.keys import OfficeKey, draw_bytes, new_id, open_office_key
 from server.settings import Settings
-from sync import chain, clock, codec
+from sync import chain, clock, openings
 from sync.changeset import ChangeSet
 
 
@@ -53,7 +53,7 @@ class Handset:
             witness="",
             changes=act.changes,
         )
-        sealed = chain.seal(codec.encode(changeset), self.key.sign)
+        sealed = openings.seal(changeset, self.key.sign, draw_bytes)
         self.prev = sealed.digest
         return sealed.line
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from schemas.problems import Fault
 from sync.chain import Sealed
 from sync.changeset import Change, ChangeSet
+from sync.openings import Notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +26,5 @@ class Arrival:
     faults: dict[int, Fault]
     received_at: str
     corrected_at: str
+    erased: Mapping[tuple[int, str], Notes] = field(default_factory=dict)
+    """What is known of values that are gone, by index of the change and field (sync/openings.py)."""

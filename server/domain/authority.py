@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from schemas import Kind, kind_of
@@ -69,8 +70,11 @@ class Author:
         return self.roles
 
 
-def fault_by_schema(change: Change) -> Fault | None:
-    """Return what is wrong with a change by the declaration of its kind alone, or None."""
+def fault_by_schema(change: Change, erased: Mapping[str, str] = MappingProxyType({})) -> Fault | None:
+    """Return what is wrong with a change by the declaration of its kind alone, or None.
+
+    `erased` is what was wrong with values that were erased since, by field.
+    """
     kind = kind_of(change.kind)
     if kind is None:
         return Fault("kind_unknown", {"kind": change.kind})
@@ -84,6 +88,8 @@ def fault_by_schema(change: Change) -> Fault | None:
                 return Fault("field_missing", {"field": name})
     for name, value in change.set.items():
         check = kind.checks.get(name)
+        if name in erased:
+            return Fault("value_invalid", {"field": name, "detail": erased[name]})
         if check is None:
             if _FIELD_NAME(name) is None:
                 return Fault("value_invalid", {"field": name[:FIELD_NAME_MOST], "detail": "not the name of a field"})

@@ -148,9 +148,14 @@ def find_changed_after_signature(change: Change, is_signed: bool) -> Finding | N
     return None
 
 
-def find_differing_sheet(change: Change) -> Finding | None:
-    """Tell whether a job sheet's content is not what its hash says."""
+def find_differing_sheet(change: Change, erased: Mapping[str, str] | None = None) -> Finding | None:
+    """Tell whether a job sheet's content is not what its hash says.
+
+    Of one that was erased, `erased` has the hash it had where the two differed.
+    """
     if change.kind != "job_sheet":
         return None
+    if erased is not None:
+        return Finding("job_sheet_differs", erased["sha256"]) if "sha256" in erased else None
     digest = hashlib.sha256(change.set["content"].encode("utf-8")).hexdigest()
     return None if digest == change.set["content_sha256"] else Finding("job_sheet_differs", digest)

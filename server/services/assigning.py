@@ -29,8 +29,8 @@ from server.services.verdicts import expect_taken_in
 from server.services.working_days import read_workdays
 from server.store import log, plan_rows, schedule
 from server.store.database import transact
+from server.store.logged_sets import read_logged
 from server.store.workspace import Workspace, open_workspace
-from sync import chain, codec
 from sync.changeset import Change
 from sync.receipt import Receipt
 
@@ -138,7 +138,7 @@ def undo(engine: Engine, office: Office, organisation: str, actor: str, position
     def work(connection: Connection) -> Planned:
         store = open_workspace(connection, organisation)
         entry = log.find_at(connection, organisation, position)
-        changeset = codec.decode(chain.Sealed(bytes(entry.sealed)).payload) if entry is not None else None
+        changeset = read_logged(entry.sealed) if entry is not None else None
         if changeset is None or changeset.intent not in INTENTS or changeset.device != store.office_device:
             raise Refused("nothing_to_undo")
         (change,) = changeset.changes

@@ -15,6 +15,7 @@ from server.domain.trace import comparable, day_bounds
 from server.keys import verify_signature
 from server.services.devices import find_device
 from server.store import json_text
+from server.store.logged_sets import holds
 from server.store.tables import LogEntry
 from sync import codec
 from sync.chain import Sealed
@@ -63,9 +64,7 @@ def read_marks(connection: Connection, organisation: str, positions: Iterable[in
                 keys[row.device] = bytes.fromhex(device.public_key) if device else b""
             sealed = Sealed(bytes(row.sealed))
             said = codec.decode_again(sealed.payload, json_text.load)
-            is_verified = sealed.digest == row.digest and verify_signature(
-                keys[row.device], sealed.payload, sealed.signature
-            )
+            is_verified = sealed.digest == row.digest and holds(sealed.line, keys[row.device], verify_signature)
             corrected = correct(said.captured_at, said.offset_ms, row.received_at)
             times = (said.captured_at, corrected, row.received_at)
             marks[row.position] = LogMark(row.position, row.digest, row.device, said.actor, *times, is_verified)

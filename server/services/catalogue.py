@@ -13,7 +13,8 @@ from schemas.problems import Fault, Refused
 from server.domain.catalogue import ENTRIES, referring, spell_facet, spell_name, title_of, wanted_words
 from server.domain.forms import Input, describe, input_of, reference_places
 from server.store import catalogue, log, records
-from sync import chain, codec, receipt
+from server.store.logged_sets import read_logged
+from sync import receipt
 
 PAGE_ROWS: Final = 100
 """Two screens of a list."""
@@ -192,7 +193,7 @@ def read_history(connection: Connection, organisation: str, record_id: str) -> l
 def _read_steps(connection: Connection, organisation: str, record_id: str, position: int) -> Iterable[Step]:
     entry = log.find_at(connection, organisation, position)
     assert entry is not None, "the trail names entries of the log"
-    changeset = codec.decode(chain.Sealed(bytes(entry.sealed)).payload)
+    changeset = read_logged(entry.sealed)
     answer = receipt.load(entry.receipt)
     people = records.bodies_of(connection, organisation, (changeset.actor, changeset.device))
     names = [people.get(who, ("", {}))[1].get("name") or "" for who in (changeset.actor, changeset.device)]

@@ -32,6 +32,7 @@ from server.services.reviews import (
 )
 from server.services.verdicts import expect_taken_in
 from server.store import json_text
+from server.store.logged_sets import read_logged
 from server.store.review_tables import InquiryRow
 from server.store.stored_record import Record
 from server.store.tables import SignedOrder
@@ -143,7 +144,7 @@ def undo(desk: Desk, review_id: str) -> Receipt:
             raise Refused("not_settled")
         position, _device = review.stamp_of("state")
         line, _received_at = store.log_payload(position)
-        decided = codec.decode(Sealed(line).payload, json_text.read_canonical)
+        decided = read_logged(line)
 
         def find(record_id: str) -> Body | None:
             found = store.record(record_id)

@@ -19,7 +19,7 @@ from schemas.problems import Refused
 from server.clock import spell_instant
 from server.domain.authority import fault_by_schema
 from server.keys import verify_signature
-from sync import chain, codec, receipt
+from sync import chain, openings, receipt
 from sync.changeset import Change, ChangeSet
 from sync.transparency import Frontier, leaf_hash, log_entry
 
@@ -55,6 +55,11 @@ class Discrepancy:
     place: str
     what: str
     code: str
+
+
+def line_of(sealed: bytes | str) -> bytes:
+    """Return a stored line as bytes: in SQLite, an alteration by hand may have made a text of it."""
+    return sealed.encode() if isinstance(sealed, str) else bytes(sealed)
 
 
 def restored_at(epochs: list[str], founded_at: str) -> list[str]:
@@ -108,8 +113,8 @@ class LogCheck:
         if entry.position != position:
             yield Discrepancy(place, f"comes where entry {position} should be", "entry_misplaced")
         try:
-            sealed = chain.open_line(entry.sealed)
-            changeset = codec.decode(sealed.payload)
+            sealed = chain.open_line(line_of(entry.sealed))
+            changeset = openings.read(sealed)
             answer = receipt.load(entry.receipt)
         except Refused as refused:
             yield Discrepancy(place, f"cannot be read: {refused.fault.sentence()}", "entry_unreadable")

@@ -10,11 +10,10 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, Table, select
 
-from server.store import bulk, json_text
+from server.store import bulk
 from server.store.database import reading, transact
+from server.store.logged_sets import read_logged
 from server.store.tables import LogEntry, Organisation, Watermark
-from sync import codec
-from sync.chain import Sealed
 from sync.changeset import Change
 
 ENTRIES_AT_ONCE: Final = 500
@@ -79,7 +78,7 @@ def _read_on(
         mark = row.position
         line = bytes(row.sealed)
         if any(kind in line for kind in marks):
-            changes += codec.decode_again(Sealed(line).payload, json_text.load).changes
+            changes += read_logged(line).changes
     return mark, changes
 
 

@@ -23,9 +23,8 @@ from server.services.outgoing import queue_mail, queue_webhook
 from server.settings import MailSettings
 from server.store import json_text, records, requests, watermarks
 from server.store.database import reading, transact
+from server.store.logged_sets import read_logged
 from server.store.tables import LogEntry
-from sync import codec
-from sync.chain import Sealed
 from sync.changeset import Change
 
 NAME: Final = "notices"
@@ -91,7 +90,7 @@ class Teller:
                 mark = row.position
                 line = bytes(row.sealed)
                 if any(kind in line for kind in _WORTH_READING) and json_text.load(row.receipt)["verdict"] != "refused":
-                    news.append(_News(mark, codec.decode_again(Sealed(line).payload, json_text.load).changes))
+                    news.append(_News(mark, read_logged(line).changes))
             bodies = self._load(connection, news)
             return mark, [letter for one in news for letter in self._tell_of(bodies, one)]
 

@@ -9,14 +9,15 @@ from sqlalchemy import Connection, Engine, Table, insert, select
 from schemas import SCHEMA_VERSION
 from server.clock import unix_ms, utc_now
 from server.intake import accept, examine
-from server.keys import OfficeKey, new_id, verify_signature
+from server.keys import OfficeKey, draw_bytes, new_id, verify_signature
 from server.request_trace import current_trace_id
 from server.services.admins import expect_left, list_admins
+from server.store import json_text
 from server.store.database import transact, writing
 from server.store.kept import Shelf
 from server.store.tables import DeviceHead, Organisation
 from server.store.workspace import Workspace, open_workspace
-from sync import chain, clock, codec, receipt
+from sync import chain, clock, openings, receipt
 from sync.changeset import Change, ChangeSet
 from sync.receipt import Receipt
 
@@ -114,7 +115,7 @@ class Office:
             witness=f"{store.frontier.size} {store.frontier.root.hex()}" if store.frontier.size else "",
             changes=tuple(changes),
         )
-        sealed = chain.seal(codec.encode(changeset), self.key.sign)
+        sealed = openings.seal(changeset, self.key.sign, draw_bytes, json_text.spell)
         public_key = bytes.fromhex(store.devices[device].public_key)
         arrival = examine(sealed.line, store.organisation, lambda _device: public_key, verify_signature, now)
         store.load([arrival])

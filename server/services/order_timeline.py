@@ -16,8 +16,9 @@ from server.keys import verify_signature
 from server.services.devices import find_device
 from server.store import catalogue, records
 from server.store.devices import KnownDevice
+from server.store.logged_sets import holds, read_logged
 from server.store.tables import LogEntry
-from sync import chain, codec, receipt
+from sync import receipt
 from sync.changeset import Change
 
 _LOG: Table = LogEntry.__table__  # type: ignore[assignment]
@@ -72,10 +73,9 @@ def tell_timeline(connection: Connection, organisation: str, order_id: str, fact
 
 
 def _read_entry(row: Any, device: KnownDevice | None, members: Collection[str]) -> Entry:
-    sealed = chain.Sealed(bytes(row.sealed))
-    changeset, answer = codec.decode(sealed.payload), receipt.load(row.receipt)
-    key = bytes.fromhex(device.public_key) if device else b""
-    is_verified = verify_signature(key, sealed.payload, sealed.signature)
+    changeset, answer = read_logged(row.sealed), receipt.load(row.receipt)
+    key = bytes.fromhex(device.public_key) if device else None
+    is_verified = holds(row.sealed, key, verify_signature)
     verdicts = {verdict.id: verdict for verdict in answer.changes}
     steps = []
     for change in changeset.changes:

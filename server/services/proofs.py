@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, Row, Table, insert, select
 from schemas.problems import Refused
 from server.intake import accept, examine
 from server.keys import verify_signature
-from server.services.log_check import Discrepancy, LogCheck
+from server.services.log_check import Discrepancy, LogCheck, line_of
 from server.store.catalogue_tables import CatalogueRow, CatalogueTerm, CatalogueTrail
 from server.store.checkpoints import KeptCheckpoint, list_kept
 from server.store.database import lock_organisation, open_engine, reading, writing
@@ -169,7 +169,8 @@ def _replay_group(scratch: Engine, organisation: str, group: list[Row[Any]]) -> 
                 device = store.device(entry.device)
                 key = bytes.fromhex(device.public_key) if device else None
                 find_key = {entry.device: key}.get
-                arrival = examine(entry.sealed, organisation, find_key, verify_signature, entry.received_at)
+                line = line_of(entry.sealed)
+                arrival = examine(line, organisation, find_key, verify_signature, entry.received_at, at_door=False)
             except Refused as refused:
                 yield Discrepancy(
                     f"log {entry.position}", f"cannot be taken in again: {refused.fault.sentence()}", "intake_differs"

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Table
 
-from schemas.problems import Refused
 from server.domain.times import correct
 from server.keys import verify_signature
 from server.services.trace_facts import read_log
 from server.store import json_text
 from server.store.bulk import select_among
+from server.store.logged_sets import holds
 from server.store.tables import DeviceHead
-from sync import chain, codec
+from sync import codec
 from sync.chain import Sealed
 
 _DEVICES: Table = DeviceHead.__table__  # type: ignore[assignment]
@@ -34,7 +34,7 @@ class Origin:
     received_at: str
     position: int
     is_verified: bool
-    """Whether the device's signature over the stored bytes holds."""
+    """Whether the device's signature over the stored bytes holds, and they open what was signed."""
 
 
 def read_origins(connection: Connection, organisation: str, positions: Iterable[int]) -> dict[int, Origin]:
@@ -55,17 +55,7 @@ def read_origins(connection: Connection, organisation: str, positions: Iterable[
             corrected_at=correct(changeset.captured_at, changeset.offset_ms, logged[at].received_at),
             received_at=logged[at].received_at,
             position=at,
-            is_verified=_holds(Sealed(logged[at].sealed), keys.get(changeset.device)),
+            is_verified=holds(logged[at].sealed, keys.get(changeset.device), verify_signature),
         )
         for at, changeset in sets.items()
     }
-
-
-def _holds(sealed: Sealed, public_key: bytes | None) -> bool:
-    if public_key is None:
-        return False
-    try:
-        chain.verify(sealed, public_key, verify_signature)
-    except Refused:
-        return False
-    return True

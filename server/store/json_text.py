@@ -17,6 +17,11 @@ def dump(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode("utf-8")
 
 
+def spell(value: Any) -> bytes:
+    """Return what `dump` returns, as UTF-8."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
 def read_canonical(data: bytes) -> Any:
     """Return what some canonical JSON says; None, which is no change-set, when it is not certain that it is canonical.
 

@@ -23,8 +23,8 @@ from server.services.bundles import FORMAT
 from server.store.database import writing
 from server.web import shapes
 from server.web.tus_headers import name_hash
-from sync import canonical, chain, checksum, clock, codec, receipt
-from sync.changeset import Change
+from sync import canonical, chain, checksum, clock, codec, openings, receipt
+from sync.changeset import Change, ChangeSet
 from sync.checkpoint import Checkpoint, write_checkpoint
 from sync.device_certificate import DeviceFacts, is_certified
 from sync.device_report import DeviceReport, read_report, spell_report
@@ -60,7 +60,14 @@ def sign(message: bytes) -> bytes:
 
 def sealed_line() -> bytes:
     """Return the sealed set of the examples, put together as the page says."""
-    return read("sealed")["signature"].encode() + b"." + EXAMPLES["payload"].encode()
+    signed = read("sealed")["signature"].encode() + b"." + EXAMPLES["payload"].encode()
+    return signed + b"\t" + EXAMPLES["openings"].encode()
+
+
+def changeset() -> ChangeSet:
+    """Return the set of the examples, as its author wrote it."""
+    said = read("change-set")
+    return ChangeSet(**{**said, "changes": tuple(Change(**change) for change in said["changes"])})
 
 
 def test_every_fenced_block_is_an_example_that_is_recomputed() -> None:
@@ -68,7 +75,7 @@ def test_every_fenced_block_is_an_example_that_is_recomputed() -> None:
     assert set(EXAMPLES) == {
         "key", "change-set", "payload", "sealed", "request", "signature-base", "signature-headers", "enrolment-text",
         "enrol-request", "enrol-answer", "receipt", "page", "digests", "upload-headers", "clock", "log", "problem",
-        "manifest", "client", "told", "traceparent", "checkpoint",
+        "manifest", "client", "told", "traceparent", "checkpoint", "opening", "openings",
     }  # fmt: skip
 
 
@@ -79,8 +86,21 @@ def test_the_key_belongs_to_its_seed() -> None:
 def test_the_payload_is_the_canonical_form_of_the_change_set() -> None:
     payload = EXAMPLES["payload"].encode()
 
-    assert canonical.dump(read("change-set")).encode() == payload
+    hidden, opened = openings.hide(changeset(), lambda count: bytes.fromhex(read("opening")["salt"])[:count])
+
+    assert codec.encode(hidden) == payload
     assert codec.encode(codec.decode(payload)) == payload
+    assert canonical.dump(opened) == EXAMPLES["openings"]
+    assert openings.read(chain.Sealed(sealed_line())) == changeset()
+
+
+def test_the_opening_gives_the_hash_that_is_signed() -> None:
+    shown = read("opening")
+    spelled = f"gongdan-opening\n{shown['salt']}\n" + json.dumps(shown["value"], ensure_ascii=False)
+
+    assert hashlib.sha256(spelled.encode()).hexdigest() == shown["hash"]
+    assert canonical.dump({"~": shown["hash"]}) in EXAMPLES["payload"]
+    assert read("openings") == {shown["hash"]: [shown["salt"], shown["value"]]}
 
 
 def test_the_recipe_for_canonical_json_gives_the_payload() -> None:
@@ -88,7 +108,7 @@ def test_the_recipe_for_canonical_json_gives_the_payload() -> None:
     options = {"sort_keys": True, "separators": (",", ":"), "ensure_ascii": False}
 
     assert recipe == ['value, sort_keys=True, separators=(",", ":"), ensure_ascii=False']
-    assert json.dumps(read("change-set"), **options) == EXAMPLES["payload"]
+    assert json.dumps(json.loads(EXAMPLES["payload"]), **options) == EXAMPLES["payload"]
 
 
 def test_the_members_of_a_change_set_are_all_explained() -> None:
@@ -99,7 +119,7 @@ def test_the_members_of_a_change_set_are_all_explained() -> None:
 
 
 def test_the_change_of_the_example_may_be_made() -> None:
-    (change,) = codec.decode(EXAMPLES["payload"].encode()).changes
+    (change,) = changeset().changes
     checks = KINDS[change.kind].checks
 
     assert all(checks[name](value) for name, value in change.set.items())
@@ -108,12 +128,13 @@ def test_the_change_of_the_example_may_be_made() -> None:
 def test_signature_and_digest_are_those_of_the_payload() -> None:
     sealed = chain.open_line(sealed_line())
 
-    assert chain.seal(EXAMPLES["payload"].encode(), sign).line == sealed.line
+    assert chain.seal(EXAMPLES["payload"].encode(), sign, EXAMPLES["openings"].encode()).line == sealed.line
     assert read("sealed") == {
         "signature": sealed.signature.hex(),
         "bytes": len(sealed.line),
-        "digest": hashlib.sha256(sealed.line).hexdigest(),
+        "digest": hashlib.sha256(sealed.signed).hexdigest(),
     }
+    assert sealed.line == sealed.signed + b"\t" + (sealed.openings or b"")
 
 
 def test_the_request_is_signed_as_shown() -> None:
@@ -147,10 +168,10 @@ def test_enrolment_is_as_the_server_reads_and_answers_it() -> None:
 
 def test_the_receipt_answers_the_set() -> None:
     found = receipt.load(EXAMPLES["receipt"])
-    changeset = codec.decode(EXAMPLES["payload"].encode())
+    said = changeset()
 
     assert receipt.dump(found) == EXAMPLES["receipt"]
-    assert (found.set_id, found.seq, found.digest) == (changeset.id, changeset.seq, read("sealed")["digest"])
+    assert (found.set_id, found.seq, found.digest) == (said.id, said.seq, read("sealed")["digest"])
     assert found.is_final and found.changes[0].contested == ("diagnosis",)
 
 
@@ -294,14 +315,22 @@ def test_the_client_enrols_pulls_pushes_and_holds_what_the_server_says(client: A
         "kind": "work_order",
         "id": order,
         "op": "update",
-        "set": {"diagnosis": "轴承"},
-        "was": {"diagnosis": seen},
+        "set": {"diagnosis": "轴承", "contact": "陈主任"},
+        "was": {"diagnosis": seen, "contact": client.records[order][1].get("contact")},
     }
+    better = {**change["set"], "diagnosis": "转子轴承磨损"}
     first = client.push("work.note", change)
-    second = client.push("work.note", {**change, "set": {"diagnosis": "转子轴承磨损"}, "was": change["set"]})
+    second = client.push("work.note", {**change, "set": better, "was": change["set"]})
 
     assert (first["verdict"], second["verdict"], second["seq"]) == ("applied", "applied", 2)
-    assert client.pull() and client.records[order][1]["diagnosis"] == "转子轴承磨损"
+    assert client.pull() and client.records[order][1].items() >= better.items()
+
+
+def test_the_client_hides_all_that_is_personal_of_what_it_writes() -> None:
+    names: dict[str, Any] = {}
+    exec(compile(EXAMPLES["client"], "docs/protocol.md", "exec"), names)
+
+    assert {kind: set(KINDS[kind].personal) for kind in names["PERSONAL"]} == names["PERSONAL"]
 
 
 def test_the_client_follows_what_the_office_does(client: Any, served: tuple[House, str]) -> None:

@@ -23,7 +23,7 @@ import nacl.exceptions
 import nacl.signing
 
 from schemas.problems import PROBLEMS, Fault, Refused
-from sync import canonical, chain, checksum, codec, receipt, zstd
+from sync import canonical, chain, checksum, openings, receipt, zstd
 from sync.ledger import Accept, Duplicate, Head, Hold, decide
 from sync.receipt import ChangeVerdict, Receipt
 from sync.request_signature import content_digest, read_signed
@@ -108,7 +108,7 @@ class Office:
         """Take one sealed line in and return its receipt."""
         sealed = chain.open_line(line)
         chain.verify(sealed, self.public_key, verify)
-        changeset = codec.decode(sealed.payload)
+        changeset = openings.unseal(sealed, at_door=True).changeset
         stored = self.stored.get(changeset.seq)
         decision = decide(self.head, changeset.seq, changeset.prev, sealed.digest, stored[0] if stored else None, None)
         if isinstance(decision, Duplicate):

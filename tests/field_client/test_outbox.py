@@ -6,7 +6,7 @@ import pytest
 
 from field_client.outbox import Edit, make_id, parse_instant, spell_instant
 from schemas.problems import Refused
-from sync import chain, codec
+from sync import chain, openings
 from sync.blobs import LocalBlob
 from sync.receipt import Receipt, load
 from tests.field_client.office import Office, verify
@@ -24,7 +24,7 @@ def test_a_set_carries_what_its_author_saw(tablet: Tablet) -> None:
     write(tablet, symptom="噪声大", diagnosis="轴承")
 
     lines = [chain.open_line(outgoing.line) for outgoing in tablet.outbox.waiting()]
-    first, second = (codec.decode(line.payload) for line in lines)
+    first, second = (openings.unseal(line, at_door=True).changeset for line in lines)
 
     assert first.changes[0].was == {"symptom": "离心机振动大"}
     assert second.changes[0].was == {"symptom": "噪声", "diagnosis": None}

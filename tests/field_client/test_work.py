@@ -20,7 +20,7 @@ from field_client.work_scan import open_scanned, read_part_label
 from field_client.work_signature import sign, sign_without
 from scanning.scan import parse_typed
 from schemas.problems import Refused
-from sync import chain, codec
+from sync import chain, openings
 from sync.changeset import ChangeSet
 from tests.field_client.office import Office
 from tests.field_client.scope import (
@@ -54,7 +54,7 @@ def started(tablet: Tablet) -> Tablet:
 
 def last_set(tablet: Tablet) -> ChangeSet:
     *_, last = tablet.outbox.waiting()
-    return codec.decode(chain.Sealed(last.line).payload)
+    return openings.read(chain.Sealed(last.line))
 
 
 def codes_of(done: Any) -> set[str]:

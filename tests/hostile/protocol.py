@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import itertools
+import os
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 
 from flask import Flask
@@ -13,25 +15,33 @@ from flask import Flask
 from field_client import transport_answers as answers
 from field_client.transport_answers import Answer
 from schemas.problems import PROBLEMS
+from server.store import json_text
 from server.web import bodies, tus_headers
-from sync import canonical, chain, codec, receipt, request_signature, zstd
+from sync import canonical, chain, codec, openings, receipt, request_signature, zstd
 from sync.receipt import ChangeVerdict, Receipt
 from sync.session import Cursor, Outgoing, PageHead, PullSession, PushSession, write_head
 from tests.hostile.mutation import mutate_json
 from tests.hostile.target import Target, expect
-from tests.sync.made_up import FIRST, WEI_KEY, WEI_PUBLIC, seal, sign, verifies
+from tests.sync.made_up import FIRST, WEI_PUBLIC, seal, sign, verifies
 
 UNPACKED_MAX: Final = 100_000
 SPLIT: Final = b"\n\n"
 DIGEST: Final = "ab" * 32
+_SALTS: Final = (bytes([n]) * 16 for n in itertools.count())
+_UNSEALED: Final = (
+    "malformed not_canonical too_many_changes change_set_too_large openings_differ personal_in_plain"
+    " commitment_misplaced"
+)
 
 
 def feed_codec(data: bytes) -> None:
-    """Read a sealed line and its payload, or a payload by itself."""
+    """Read a sealed line with its openings, and its payload, or a payload by itself."""
     line = expect("malformed change_set_too_large", chain.open_line, data)
     if line is not None:
-        assert line.signature.hex().encode() + b"." + line.payload == data
+        behind = b"" if line.openings is None else b"\t" + line.openings
+        assert line.signature.hex().encode() + b"." + line.payload + behind == data
         expect("bad_signature", chain.verify, line, WEI_PUBLIC, verifies)
+        _read_openings(line)
     payload = data if line is None else line.payload
     read = expect("malformed not_canonical too_many_changes change_set_too_large", codec.decode, payload)
     if read is not None:
@@ -39,9 +49,30 @@ def feed_codec(data: bytes) -> None:
         assert b"\n" not in payload
 
 
+def _read_openings(line: chain.Sealed) -> None:
+    """However a line is read, and by whomever, what it says is the same, and is what can be written again."""
+    said = [expect(_UNSEALED, openings.unseal, line, read) for read in (codec.read_nothing, json_text.read_canonical)]
+    assert said[0] == said[1]
+    at_door = expect(_UNSEALED, partial(openings.unseal, at_door=True), line)
+    if said[0] is None:
+        assert at_door is None
+        return
+    assert openings.read_again(line, json_text.load) == said[0]
+    assert at_door in (None, said[0])
+    if at_door is not None:
+        again = openings.seal(at_door.changeset, sign, os.urandom)
+        assert openings.unseal(again, at_door=True).changeset == at_door.changeset
+
+
 def seed_codec() -> Iterable[bytes]:
     """Yield a change-set, sealed and bare, and one of many kinds of values."""
     yield seal(FIRST).line
+    named = replace(FIRST.changes[0], set={"contact": "王", "alarms": []}, was={"contact": None, "alarms": None})
+    attended = replace(named, kind="training_record", op="create", set={"attendees": ["a", "a"]}, was={})
+    told = openings.seal(replace(FIRST, changes=(named, attended)), sign, lambda count: next(_SALTS)[:count])
+    yield told.line
+    first = next(iter(openings.openings_of(told)))
+    yield openings.replace_openings(told, {first: {"erased": "erased-0123456789abcdef", "fault": "x"}}).line
     yield codec.encode(FIRST)
     odd = {"items": [1, {"a": None}], "text": "键\x00\u2028\U0001f600", "yes": True, "least": -(2**53) + 1}
     created = replace(FIRST.changes[0], op="create", set=odd, was={})
@@ -159,10 +190,14 @@ def seed_answer() -> Iterable[bytes]:
 def mutate_codec(data: bytes, seed: int) -> bytes | None:
     """Change the values of a change-set, and seal it when it was sealed."""
     bare = data.startswith(b"{")
-    changed = mutate_json(data if bare else data[chain.SIGNATURE_DIGITS + 1 :], seed)
+    signed, tab, behind = data.partition(b"\t")
+    if tab and seed % 2:
+        opened = mutate_json(behind, seed)
+        return None if opened is None else signed + tab + opened
+    changed = mutate_json(data if bare else signed[chain.SIGNATURE_DIGITS + 1 :], seed)
     if changed is None:
         return None
-    return changed if bare else chain.seal(changed, lambda text: WEI_KEY.sign(text).signature).line
+    return changed if bare else chain.seal(changed, sign, behind if tab else None).line
 
 
 def mutate_answer(data: bytes, seed: int) -> bytes | None:

@@ -21,7 +21,7 @@ from server.settings import read_settings
 from server.store.database import open_engine
 from server.store.disk_files import DiskFiles
 from server.store.migrate import upgrade
-from sync import canonical, chain, receipt
+from sync import canonical, chain, openings, receipt
 from sync.chain import LINE_BYTES_MAX
 from tests.hostile.mutation import mutate_json
 from tests.hostile.target import Target, expect
@@ -92,11 +92,13 @@ def feed_intake(data: bytes) -> None:
     if document.get("schema") != SCHEMA_VERSION:
         # A set of a newer schema is held, and whatever came next under its number would be a fork.
         frame["schema"] = 0
+    behind = document.pop("openings", None)
     try:
         payload = canonical.dump({**document, **frame}).encode()
+        spelled = None if behind is None else canonical.dump(behind).encode()
     except UnicodeEncodeError:
         return
-    line = chain.seal(payload, wei.sign)
+    line = chain.seal(payload, wei.sign, spelled)
     (answer,) = place.firm.push(line.line)
     assert answer.digest == line.digest
     assert receipt.load(receipt.dump(answer)) == answer
@@ -129,7 +131,7 @@ def seed_intake() -> Iterable[bytes]:
     """Yield what devices do every day."""
     order = {"kind": "work_order", "id": "@order", "op": "update"}
     yield _frame(order | {"set": {"status": "in_progress"}, "was": {"status": "assigned"}})
-    yield _frame(order | {"set": {"alarms": ["E1"], "symptom": "x"}, "was": {"alarms": None, "symptom": "离心机异响"}})
+    yield _frame(order | {"set": {"alarms": ["E1"], "diagnosis": "x"}, "was": {"alarms": None, "diagnosis": None}})
     fitted = {"order_id": "@order", "machine_id": "@machine", "gtin": "09506000134352", "serial": "S1"}
     fitted |= {"fitted_at": NOON, "part_name": "轴承", "batch": "B1"}
     yield _frame({"kind": "part_fitted", "id": "@new1", "op": "create", "set": fitted, "was": {}})
@@ -140,6 +142,10 @@ def seed_intake() -> Iterable[bytes]:
     sheet = {"kind": "photo", "id": "@new2", "op": "create", "set": picture, "was": {}}
     yield _frame(sheet, order | {"set": {"diagnosis": "轴承"}, "was": {"diagnosis": None}})
     yield _frame({"kind": "machine", "id": "@machine", "op": "update", "set": {"place": "3"}, "was": {"place": None}})
+    for opening in (["0" * 32, "王建国"], {"erased": "erased-0123456789abcdef"}):
+        hidden = {"~": openings.commit("王建国", "0" * 32)}
+        told = order | {"set": {"contact": hidden}, "was": {"contact": None}}
+        yield _frame(told, openings={hidden["~"]: opening})
     yield _frame(order | {"op": "delete", "set": {}, "was": {"status": "assigned"}}, basis=0, schema=2)
 
 

@@ -16,7 +16,7 @@ from field_client.problems import MediaProblem
 from field_client.store import fields_looked_up
 from field_client.store_feed import SETTLED_KEPT, Feed
 from schemas.problems import Refused
-from sync import canonical, checksum, codec
+from sync import canonical, checksum, openings
 from sync.blobs import blobs_named
 from sync.chain import Sealed
 
@@ -98,7 +98,7 @@ def _find_half_acts(desk: Desk) -> Iterator[str]:
     rows = list(store.rows("SELECT seq, line FROM outbox WHERE state IN ('sealed', 'held') ORDER BY seq"))
     marked = set(store.rows("SELECT id, seq FROM edits"))
     for seq, line in rows:
-        for change in codec.decode(Sealed(line).payload).changes:
+        for change in openings.read(Sealed(line)).changes:
             expected.setdefault(change.id, {}).update(change.set)
             if (change.id, seq) not in marked:
                 yield f"set {seq} is not marked on {change.id}"

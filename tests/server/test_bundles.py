@@ -15,6 +15,7 @@ from server.services.bundles import FORMAT, Imported, import_bundle, list_receip
 from server.store.database import reading
 from server.store.disk_files import DiskFiles
 from sync import receipt
+from sync.chain import digest_of
 from tests.cast import Device
 from tests.server.builders import Firm, fitted, photo, update
 
@@ -86,9 +87,7 @@ def test_any_order_inside_a_bundle_gives_the_same(firm: Firm, desk: BlobDesk, tm
         imported = import_bundle(firm.engine, desk, path)
 
         assert "held" not in verdicts(imported)
-        assert [receipt.load(line).digest for line in imported.receipts] == [
-            hashlib.sha256(lines[place]).hexdigest() for place in order
-        ]
+        assert [receipt.load(line).digest for line in imported.receipts] == [digest_of(lines[place]) for place in order]
         assert firm.body(firm.order)["status"] == "finished"
         firm.ensure(update("work_order", firm.order, status=("finished", "sent_back")), actor=firm.company.dana)
         firm.send(firm.wei, update("work_order", firm.order, status=("sent_back", "in_progress")))

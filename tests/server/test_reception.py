@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,6 +13,7 @@ from server.store.database import writing
 from server.store.tables import KeptAside
 from server.store.workspace import open_workspace
 from sync import receipt
+from sync.chain import digest_of
 from tests.server.builders import Firm, photo
 from tests.server.test_order_of_the_log import enrol_writers, seal_photos
 
@@ -36,7 +36,7 @@ def push_while_locked(firm: Firm, lines: dict[str, list[bytes]]) -> dict[str, li
 
 def digests(lines: list[bytes]) -> list[str]:
     """Return the digests of sealed lines."""
-    return [hashlib.sha256(line).hexdigest() for line in lines]
+    return [digest_of(line) for line in lines]
 
 
 @pytest.mark.parametrize("most", [1, 7, 1000])

@@ -77,7 +77,7 @@ class Ledger:
         known = self.saved.setdefault(device, [])
         fresh = [row for row in rows if row[0] > len(known)]
         for seq, digest, line, _state, _receipt in fresh:
-            if seq != len(known) + 1 or hashlib.sha256(line).hexdigest() != digest:
+            if seq != len(known) + 1 or hashlib.sha256(line.partition(b"\t")[0]).hexdigest() != digest:
                 raise Broken(f"set {seq} of {device} follows set {len(known)}, or is not what its digest says")
             known.append(Promise(device, seq, digest, bytes(line)))
             self.files.setdefault(device, set()).update(_files_named(line))
@@ -195,7 +195,7 @@ class Ledger:
 def _files_named(line: bytes) -> set[str]:
     if b"_sha256" not in line:
         return set()
-    changes = json.loads(line[129:])["changes"]
+    changes = json.loads(line[129:].partition(b"\t")[0])["changes"]
     return {change["set"][name] for change in changes for name in FILE_FIELDS if name in change["set"]}
 
 

@@ -26,7 +26,8 @@ from server.clock import unix_now, utc_now
 from server.keys import new_id
 from server.services import devices, enrolment, thawing
 from server.store.database import writing
-from sync import chain
+from sync import chain, openings
+from sync.changeset import Change, ChangeSet
 from sync.request_signature import sign_request
 from tests.simulation.firm import Firm
 from tests.simulation.headquarters import Headquarters
@@ -282,7 +283,8 @@ class Mallory:
             "witness": "",
             "changes": [change],
         }
-        sealed = chain.seal(spell(payload | other).encode(), own.sign)
+        frame = payload | other | {"changes": tuple(Change(**said) for said in payload["changes"])}
+        sealed = openings.seal(ChangeSet(**frame), own.sign, self.world.draw("Mallory's salts", self._sets).randbytes)
         own.prev = sealed.digest
         return sealed.line
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -101,7 +101,7 @@ class Truth:
 
     def _check(self, entry: Entry, office_key: bytes) -> Body:
         """Check density, digest, signature, chain and receipt of an entry; return what was signed."""
-        line = entry.sealed
+        line, _, openings = entry.sealed.partition(b"\t")
         payload: Body = json.loads(line[129:])
         known = self.facts.get(entry.device)
         key = bytes.fromhex(known.body["public_key"]) if known else office_key
@@ -121,7 +121,35 @@ class Truth:
         for promise, holds in is_right.items():
             if not holds:
                 raise Broken(f"log {entry.position}, set {entry.seq} of {entry.device}: it is not so that {promise}")
+        values = dict(_open_each(json.loads(openings))) if openings else {}
+        for change in payload["changes"]:
+            change["set"], change["was"] = (_put_in_place(change[side], values) for side in ("set", "was"))
+        if values:
+            raise Broken(f"log {entry.position}: {len(values)} openings open nothing")
         return payload
+
+
+def _open_each(openings: Body) -> Iterator[tuple[str, Any]]:
+    """Yield what each commitment stands for, by the words of docs/protocol.md."""
+    for digest, opening in openings.items():
+        if isinstance(opening, dict):
+            yield digest, opening["erased"]
+            continue
+        salt, value = opening
+        spelled = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        if hashlib.sha256(f"gongdan-opening\n{salt}\n{spelled}".encode()).hexdigest() != digest:
+            raise Broken(f"{opening} does not open {digest}")
+        yield digest, value
+
+
+def _put_in_place(values: Body, opened: Body) -> Body:
+    return {name: _put_value(value, opened) for name, value in values.items()}
+
+
+def _put_value(value: Any, opened: Body) -> Any:
+    if isinstance(value, list):
+        return [_put_value(item, opened) for item in value]
+    return opened.pop(value["~"]) if isinstance(value, dict) and value.keys() == {"~"} else value
 
 
 class _Author:

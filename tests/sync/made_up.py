@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
 from schemas.base import WHOLE_NUMBER_MAX
-from sync import chain, codec
+from sync import chain, openings
 from sync.changeset import Change, ChangeSet
 from sync.codec import OFFSET_MS_MAX
 
@@ -55,7 +56,7 @@ def verifies(public_key: bytes, message: bytes, signature: bytes) -> bool:
 
 def seal(changeset: ChangeSet) -> chain.Sealed:
     """Encode and sign as Wei's device."""
-    return chain.seal(codec.encode(changeset), sign)
+    return openings.seal(changeset, sign, os.urandom)
 
 
 def follow(sealed: chain.Sealed, changeset: ChangeSet, **fields: Any) -> ChangeSet:

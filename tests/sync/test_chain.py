@@ -91,7 +91,7 @@ def test_what_is_not_one_sealed_line_is_malformed(line: bytes) -> None:
 
 
 def test_the_longest_line_opens_and_one_byte_more_does_not() -> None:
-    longest = chain.seal(b"x" * CHANGE_SET_BYTES_MAX, sign).line
+    longest = chain.seal(b"x" * CHANGE_SET_BYTES_MAX, sign, b"o" * CHANGE_SET_BYTES_MAX).line
 
     assert len(longest) == chain.LINE_BYTES_MAX
     assert chain.open_line(longest).payload == b"x" * CHANGE_SET_BYTES_MAX
