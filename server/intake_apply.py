@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any, Final
 
 from schemas.review import EXCEPTION_CODES, POSTPONEMENT
@@ -11,10 +12,12 @@ from schemas.stock import balance_changes
 from server.domain import findings
 from server.domain.arrival import Arrival
 from server.domain.findings import Finding, PartEvent, order_of
-from server.domain.times import correct, milliseconds
+from server.domain.times import correct, milliseconds, move, shift_of
+from server.domain.trace import comparable
 from server.intake_judge import settled_fields
-from server.store import json_text, projections
+from server.store import json_text
 from server.store.stored_record import ALL_FIELDS, Record
+from server.store.trace_store import identify, read_fact
 from server.store.workspace import DeviceState, Workspace
 from sync import codec
 from sync.chain import FIRST_PREV, Sealed
@@ -30,6 +33,8 @@ REVIEW_NAMESPACE: Final = uuid.UUID("5d0c4b3e-6a8f-5c1d-9e47-2f6b8a1c0d35")
 ABOUT_WORK: Final = ("conflict", "exception", "inquiry", "inquiry_answer")
 """Kinds that belong to an order but are no work on it."""
 
+PART_FACTS: Final = ("part_fitted", "part_removed")
+
 
 def apply_changes(store: Workspace, arrival: Arrival) -> tuple[Verdict, tuple[ChangeVerdict, ...]]:
     """Make each change, open what waits for a person, bring the scope up to date; return the verdicts."""
@@ -38,7 +43,8 @@ def apply_changes(store: Workspace, arrival: Arrival) -> tuple[Verdict, tuple[Ch
     # What a dispatcher does about an exception, such as striking a fact out of a signed order, is no further exception.
     decides = any(change.kind == "exception" for change in arrival.changes)
     for index, change in enumerate(arrival.changes):
-        for finding in () if decides else _look_at(store, change, arrival.erased.get((index, "content"))):
+        erased = arrival.erased.get((index, "content"))
+        for finding in () if decides else _look_at(store, arrival, change, erased):
             _raise_exception(store, arrival, change, finding)
         if change.kind == "withdrawal":
             _mark_exceptions(store, arrival, change)
@@ -55,6 +61,7 @@ def _apply(store: Workspace, arrival: Arrival, change: Change, settled: frozense
     if record is None:
         record = store.write(change.id, change.kind, dict(change.set), changeset.device)
         _take_note(store, record)
+        _take_trace(store, arrival, record)
         return ChangeVerdict(change.id, "applied")
     if change.op == "delete" or record.deleted:
         return _apply_delete(store, arrival, change, record)
@@ -165,7 +172,7 @@ def _mark_exceptions(store: Workspace, arrival: Arrival, change: Change) -> None
             store.write(exception.id, "exception", {"withdrawal_id": change.id}, arrival.changeset.device)
 
 
-def _look_at(store: Workspace, change: Change, erased: Notes | None) -> Iterator[Finding]:
+def _look_at(store: Workspace, arrival: Arrival, change: Change, erased: Notes | None) -> Iterator[Finding]:
     order_id = order_of(change.kind, change.id, change.set)
     if change.kind == "stock_move":
         # What else is to be said of it is said of the part fitted, in the same set.
@@ -183,8 +190,8 @@ def _look_at(store: Workspace, change: Change, erased: Notes | None) -> Iterator
         findings.find_changed_after_signature(change, is_signed),
         findings.find_differing_sheet(change, erased),
     ]
-    if change.kind in ("part_fitted", "part_removed"):
-        found += _look_at_part(store, change)
+    if change.kind in PART_FACTS:
+        found += _look_at_part(store, arrival, change)
     yield from (finding for finding in found if finding is not None)
 
 
@@ -209,13 +216,13 @@ def _maker_of(store: Workspace, machine: dict[str, Any]) -> str:
     return (model.body.get("manufacturer") if model else None) or ""
 
 
-def _look_at_part(store: Workspace, change: Change) -> list[Finding | None]:
+def _look_at_part(store: Workspace, arrival: Arrival, change: Change) -> list[Finding | None]:
     recalled = _look_at_recalls(store, change) if change.kind == "part_fitted" else None
-    event = _part_event(store, change)
+    event = _part_event(store, arrival, change)
     if event is None:
         return [recalled]
     corrected = change.set.get("replaces_id")
-    events = [known for known in store.findings.events_of(event.maker, event.serial) if known.id != corrected]
+    events = [known for known in store.trace.book.events_of(event.maker, event.serial) if known.id != corrected]
     if event.act == "fitted":
         return [recalled, findings.find_two_places(events, event)]
     return [recalled, findings.find_unknown_serial(events, event)]
@@ -232,13 +239,14 @@ def _look_at_recalls(store: Workspace, change: Change) -> Finding | None:
     return findings.find_recalled_part(found, number, values.get("serial")) or findings.find_recalled(known or None)
 
 
-def _part_event(store: Workspace, change: Change) -> PartEvent | None:
+def _part_event(store: Workspace, arrival: Arrival, change: Change) -> PartEvent | None:
     values = change.set
-    maker, serial = projections.identify(values, store.record)
+    maker, serial = identify(values, store.record)
     if serial is None:
         return None
-    act, at = ("fitted", "fitted_at") if change.kind == "part_fitted" else ("removed", "removed_at")
-    return PartEvent(act, maker, serial, values["machine_id"], values[at], store.position, change.id)
+    act, name = ("fitted", "fitted_at") if change.kind == "part_fitted" else ("removed", "removed_at")
+    at = comparable(move(values[name], _shift_of(store, arrival)) or values[name])
+    return PartEvent(act, maker, serial, values["machine_id"], at, store.position, change.id)
 
 
 def _take_note(store: Workspace, record: Record) -> None:
@@ -261,17 +269,28 @@ def _take_note(store: Workspace, record: Record) -> None:
         store.findings.add_conflict(body["subject_id"], body["field"], record.id)
     elif record.kind == "machine":
         store.findings.add_machine(body["serial"], record.id)
-    elif record.kind in ("part_fitted", "part_removed"):
-        event = _part_event(store, Change(record.kind, record.id, "create", body, {}))
-        if event is not None:
-            store.findings.add_event(event)
-        if body.get("replaces_id"):
-            store.findings.correct(body["replaces_id"], record.id)
     elif record.kind == "recalled_part":
         part = store.record(body["part_id"])
         store.findings.add_recalled(record.id, (body["part_id"], part.body.get("gtin") if part else None))
-    elif record.kind == "withdrawal":
-        store.findings.withdraw(body["subject_id"])
+
+
+def _take_trace(store: Workspace, arrival: Arrival, record: Record) -> None:
+    """Tell the trace of a part fitted or removed, or of the withdrawal of such a fact."""
+    about = record.body.get("subject_kind") if record.kind == "withdrawal" else record.kind
+    if about in PART_FACTS:
+        named = record.body.get("subject_id" if record.kind == "withdrawal" else "replaces_id")
+        subject = store.trace.book.find(named) if named else None
+        store.trace.book.add(read_fact(record, store.record, subject, _shift_of(store, arrival)))
+
+
+def _shift_of(store: Workspace, arrival: Arrival) -> timedelta:
+    """Return what puts the times of a set right; those that the office gives are as they were given."""
+    changeset = arrival.changeset
+    if changeset.device == store.office_device:
+        return timedelta()
+    seen = int(changeset.witness.split()[0]) if changeset.witness else 0
+    seen_at = store.received_at(seen) if 0 < seen < store.position else None
+    return shift_of(changeset.captured_at, changeset.offset_ms, arrival.received_at, seen_at)
 
 
 def _provenance(arrival: Arrival, position: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from server.commands.desk import JSON, Desk, at_desk
 from server.commands.voice import Voice, local_time, pad, print_json
 from server.services import audit, audit_export
 from server.services.trace import find_machine, trace_machine, trace_number
+from server.services.trace_lookup import position_at
 from server.store.database import reading
 
 Group = dict[str, Any]
@@ -24,11 +25,20 @@ Group = dict[str, Any]
 @click.option(
     "--as-known-at", type=int, metavar="POSITION", help="只用到该日志位置为止的记录。/ Only facts up to a log position."
 )
+@click.option(
+    "--as-known-on",
+    metavar="DAY",
+    help="只用到这一天（或某一时刻）为止收到的记录。/ Only what had come in by the end of a day, or an instant.",
+)
 @JSON
 @at_desk
-def trace(desk: Desk, number: str, on_day: str | None, as_known_at: int | None, as_json: bool) -> None:
+def trace(
+    desk: Desk, number: str, on_day: str | None, as_known_at: int | None, as_known_on: str | None, as_json: bool
+) -> None:
     """追溯序列号、批号或设备。 / Trace a serial number, a batch, or a machine."""
     with reading(desk.engine) as connection:
+        if as_known_on:
+            as_known_at = position_at(connection, desk.organisation, as_known_on)
         if on_day:
             found = trace_machine(connection, desk.organisation, number, on_day, as_known_at)
         else:
@@ -42,6 +52,20 @@ def trace(desk: Desk, number: str, on_day: str | None, as_known_at: int | None, 
     desk.voice.say(f"{number}（{named}）：{count} 条记录", f"{number} ({named}): {count} found")
     for span in found["spans"]:
         _print_span(desk.voice, span)
+    for balance in found.get("stock", ()):
+        _print_balance(desk.voice, balance)
+    if found.get("after"):
+        desk.voice.say("还有更多；用接口的 after 继续。", "There are more; the API goes on with `after`.")
+
+
+def _print_balance(voice: Voice, balance: Group) -> None:
+    line = _line(voice)
+    click.echo("")
+    part = balance["part"]
+    line("备件", "part", f"{part.get('part_number') or ''} {voice.name_of(part)}")
+    line("序列号", "serial", balance["serial"])
+    line("批号", "batch", balance["batch"])
+    line("库存", "in stock", f"{voice.name_of(balance['place'])}  {balance['quantity']}")
 
 
 @click.command(name="export-epcis")

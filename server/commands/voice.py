@@ -16,7 +16,7 @@ from schemas.lifecycle import STATE_LABELS
 from schemas.order import GRADE_LABELS
 from schemas.problems import Fault
 from schemas.shown_text import show_text
-from server.services.trace import OFFICE_ZONE
+from server.services.office_days import OFFICE_ZONE
 
 CELL_WIDTH_MAX: Final = 40
 """Five columns of this width still fit a wide terminal."""

@@ -55,7 +55,7 @@ def _trace(connection: Connection, organisation: str, kind: str, subject: Body) 
     if not number:
         return []
     try:
-        spans: list[Body] = trace_number(connection, organisation, number)["spans"]
+        spans: list[Body] = trace_number(connection, organisation, number, limit=SPANS_MOST)["spans"]
     except Refused:
         return []
-    return spans[:SPANS_MOST]
+    return spans

@@ -10,15 +10,19 @@ Rule 5: a part fitted elsewhere without having been removed is in two places: bo
         say so, because no rule can know which of the two people is right.
 Rule 6: a part without a serial number is known by the act of fitting it; a removal ends the oldest open
         one of that batch in that machine.
+Rule 7: facts are in the order of their times by the server's clock. What a device wrote by a wrong clock is put
+        right first, and both times are told.
+Rule 8: what ends a span stands in the same group: the machine, and the serial number or else the batch. A fact
+        changes its own group, and those of the facts that it corrects or gives back; nothing else.
 Source: handbook P1, V7.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from schemas.serials import FOLDED_CHARACTERS_MAX as FOLDED_CHARACTERS_MAX
 from schemas.serials import fold as fold
@@ -26,12 +30,25 @@ from schemas.serials import fold as fold
 Act = Literal["fitted", "removed", "struck"]
 
 
+class Group(NamedTuple):
+    """The facts that can end or repeat each other's spans: one machine, and one serial number or else one batch.
+
+    A part without either is known by its one fact, which stands as `alone`.
+    """
+
+    machine: str
+    serial: str | None
+    batch: str | None
+    alone: str
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """A part put into or taken out of a machine. `at` is an instant, `position` its place in the log.
 
     `corrects` names the fact of the same act that this one stands in for; of a ``struck`` fact, which is a withdrawal,
-    the fact that it withdraws.
+    the fact that it withdraws. It bears what its subject bears: maker, serial, batch, machine. `corrected_at` is `at`
+    by the server's clock where the clock of the device was wrong.
     """
 
     id: str
@@ -44,6 +61,21 @@ class Fact:
     at: str
     position: int
     corrects: str | None = None
+    corrected_at: str | None = None
+
+    @property
+    def when(self) -> str:
+        """The instant that counts: by the server's clock."""
+        return self.corrected_at or self.at
+
+    @property
+    def group(self) -> Group:
+        """The facts it stands among."""
+        if self.serial is not None:
+            return Group(self.machine, self.serial, None, "")
+        if self.batch is not None:
+            return Group(self.machine, None, self.batch, "")
+        return Group(self.machine, None, None, (self.corrects or self.id) if self.act == "struck" else self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +107,12 @@ class Span:
     @property
     def begins_at(self) -> str | None:
         """When it was fitted; None when that was before records began."""
-        return self.fitted.at if self.fitted else None
+        return self.fitted.when if self.fitted else None
 
     @property
     def ends_at(self) -> str | None:
         """When it was removed; None while it is in."""
-        return self.removed.at if self.removed else None
+        return self.removed.when if self.removed else None
 
 
 def spans(facts: Iterable[Fact], as_known_at: int | None = None) -> list[Span]:
@@ -90,17 +122,23 @@ def spans(facts: Iterable[Fact], as_known_at: int | None = None) -> list[Span]:
     `as_known_at` are left out.
     """
     known = [fact for fact in facts if as_known_at is None or fact.position <= as_known_at]
-    struck = {fact.corrects: fact for fact in sorted(known, key=_by_time, reverse=True) if fact.act == "struck"}
-    told = [fact for fact in known if fact.act != "struck"]
-    corrected = {fact.corrects for fact in told if fact.corrects and fact.id not in struck}
-    book = _Book()
-    for fact in sorted((fact for fact in told if fact.id not in corrected and fact.id not in struck), key=_by_time):
-        if fact.act == "fitted":
-            book.fit(fact)
-        else:
-            book.remove(fact)
-    withdrawn = [_withdraw(fact, struck[fact.id]) for fact in told if fact.id in struck]
-    return sorted([*_mark_elsewhere(book.all_spans()), *withdrawn], key=lambda span: _by_time(span.fact))
+    groups: dict[Group, list[Fact]] = {}
+    for fact in known:
+        if fact.act != "struck":
+            groups.setdefault(fact.group, []).append(fact)
+    standing = _judge(known)
+    found = [span for group in groups.values() for span in _tell_group(group, standing)]
+    return sorted(_mark_elsewhere(found), key=lambda span: _by_time(span.fact))
+
+
+def spans_of_group(group: Group, facts: Collection[Fact], as_known_at: int | None = None) -> list[Span]:
+    """Return the spans of one group, of which `elsewhere` is not told.
+
+    `facts` are those of the group, those that correct or withdraw one of them, and the withdrawals of these;
+    what else is among them changes nothing.
+    """
+    known = [fact for fact in facts if as_known_at is None or fact.position <= as_known_at]
+    return _tell_group([fact for fact in known if fact.act != "struck" and fact.group == group], _judge(known))
 
 
 def of_serial(found: Iterable[Span], serial: str) -> list[Span]:
@@ -138,6 +176,33 @@ def day_bounds(day: str, zone: tzinfo) -> tuple[str, str]:
 def comparable(instant: str) -> str:
     """Return an instant to the millisecond, so that instants sort as text: "59Z" before "59.123Z"."""
     return instant if "." in instant else f"{instant[:-1]}.000Z"
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """Which facts do not count: those withdrawn, each with its withdrawal, and those corrected."""
+
+    struck: dict[str | None, Fact]
+    corrected: set[str | None]
+
+
+def _judge(known: Iterable[Fact]) -> _Standing:
+    known = list(known)
+    withdrawals = sorted((fact for fact in known if fact.act == "struck"), key=_by_time, reverse=True)
+    struck = {fact.corrects: fact for fact in withdrawals}
+    told = (fact for fact in known if fact.act != "struck" and fact.corrects and fact.id not in struck)
+    return _Standing(struck, {fact.corrects for fact in told})
+
+
+def _tell_group(facts: Iterable[Fact], standing: _Standing) -> list[Span]:
+    book = _Book()
+    withdrawn = []
+    for fact in sorted(facts, key=_by_time):
+        if fact.id in standing.struck:
+            withdrawn.append(_withdraw(fact, standing.struck[fact.id]))
+        elif fact.id not in standing.corrected:
+            (book.fit if fact.act == "fitted" else book.remove)(fact)
+    return [*book.all_spans(), *withdrawn]
 
 
 @dataclass(slots=True)
@@ -184,7 +249,7 @@ def _is_same_part(one: Fact, other: Fact) -> bool:
 
 
 def _by_time(fact: Fact) -> tuple[str, int, str]:
-    return comparable(fact.at), fact.position, fact.id
+    return comparable(fact.when), fact.position, fact.id
 
 
 def _mark_elsewhere(found: list[Span]) -> list[Span]:
@@ -203,7 +268,7 @@ def _clashes(span: Span, others: Iterable[Span]) -> bool:
 
 
 def _clash(one: Span, other: Span) -> bool:
-    if one.machine == other.machine or one.fact.serial is None:
+    if one.machine == other.machine or one.fact.serial is None or one.withdrawn or other.withdrawn:
         return False
     return all(_begins_before_end(*pair) for pair in ((one, other), (other, one)))
 

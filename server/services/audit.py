@@ -31,6 +31,9 @@ Group = dict[str, Any]
 
 PAGE_ROWS: Final = 50
 
+SPANS_MOST: Final = 100_000
+"""Spans of a lot: of none has ever been made more."""
+
 LANES_MAX: Final = 60
 """Lanes of a machine's picture: more are a wall; the table has them all."""
 
@@ -240,7 +243,7 @@ def _spans_of_lot(
     connection: Connection, organisation: str, number: str, lots: Sequence[Group], asked: Asked
 ) -> list[Group]:
     try:
-        found = trace_number(connection, organisation, number, asked.as_known_at)
+        found = trace_number(connection, organisation, number, asked.as_known_at, limit=SPANS_MOST)
     except Refused:
         return []
     if "batch" not in found["found_as"]:

@@ -14,10 +14,10 @@ from sqlalchemy import Connection
 
 from schemas.problems import Refused
 from server.domain.life import Place, Step, Struck, in_order
-from server.domain.trace import Fact, Span, fold
+from server.domain.trace import Span, fold
 from server.services.audit_log import LogMark, read_marks
 from server.services.trace import trace_number
-from server.services.trace_facts import FactRow, find_facts
+from server.services.trace_facts import find_facts, find_facts_about, read_facts
 from server.services.trace_story import tell
 from server.store import records
 from server.store.lot_stock import list_moves_of_serial
@@ -68,20 +68,20 @@ def mark_verified(connection: Connection, organisation: str, steps: Sequence[Ste
 
 def find_corrected(connection: Connection, organisation: str, folded: str, as_known_at: int | None) -> list[Group]:
     """Return, as told spans, the facts under a serial number for which later ones stand in."""
-    rows = {row.id: row for row in find_facts(connection, organisation, "serial_folded", [folded])}
+    facts = {fact.id: fact for fact in find_facts(connection, organisation, folded)}
     standing_in = [
-        row
-        for row in find_facts(connection, organisation, "subject", list(rows))
-        if row.act != "struck" and (as_known_at is None or row.position <= as_known_at)
+        fact
+        for fact in find_facts_about(connection, organisation, facts)
+        if fact.act != "struck" and (as_known_at is None or fact.position <= as_known_at)
     ]
-    named = [row.subject for row in rows.values() if row.act != "struck" and row.subject and row.subject not in rows]
-    rows |= {row.id: row for row in find_facts(connection, organisation, "id", named)}
-    standing_in += [row for row in rows.values() if row.act != "struck" and row.subject in named]
-    by_subject = {row.subject: row for row in standing_in if as_known_at is None or row.position <= as_known_at}
-    wrong = [(rows[subject], right) for subject, right in by_subject.items() if subject in rows]
-    spans = [Span(_as_fact(row), withdrawn=_as_fact(right)) for row, right in wrong if row.act == "fitted"]
-    told = tell(connection, organisation, spans)
-    return [span | {"corrected": True} for span in told]
+    told = [fact for fact in facts.values() if fact.act != "struck"]
+    named = {fact.corrects for fact in told if fact.corrects and fact.corrects not in facts}
+    facts |= read_facts(connection, organisation, named)
+    standing_in += [fact for fact in told if fact.corrects in named]
+    by_subject = {fact.corrects: fact for fact in standing_in if as_known_at is None or fact.position <= as_known_at}
+    wrong = [(facts[subject], right) for subject, right in by_subject.items() if subject in facts]
+    spans = [Span(fact, withdrawn=right) for fact, right in wrong if fact.act == "fitted"]
+    return [span | {"corrected": True} for span in tell(connection, organisation, spans)]
 
 
 def _fitted(connection: Connection, organisation: str, serial: str, as_known_at: int | None) -> Iterator[Step]:
@@ -254,11 +254,6 @@ def read_machines(connection: Connection, organisation: str, ids: set[str]) -> d
             "customer": named(customer, ("name", "name_en", "code")),
         }
     return machines
-
-
-def _as_fact(row: FactRow) -> Fact:
-    where = (row.maker, row.serial, None, row.machine, row.order, row.at, row.position)
-    return Fact(row.id, row.act, *where, row.subject)
 
 
 def _pick(body: Body, names: Iterable[str]) -> Group:

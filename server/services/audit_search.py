@@ -19,6 +19,7 @@ from server.domain.catalogue import title_of, wanted_words
 from server.domain.trace import fold
 from server.services.trace_facts import find_facts
 from server.store import board, catalogue, records
+from server.store.part_numbers import find_batches
 
 Kind = Literal["serial", "batch", "machine", "part", "order", "customer", "supplier"]
 
@@ -103,8 +104,8 @@ def _find(connection: Connection, organisation: str, reading: Reading) -> Iterat
 
 
 def _find_serials(connection: Connection, organisation: str, serial: str, gtin: str | None) -> Iterator[Hit]:
-    rows = find_facts(connection, organisation, "serial_folded", [fold(serial)])
-    ids = {(row.maker, row.serial): row.id for row in rows if row.act != "struck" and row.serial}
+    facts = find_facts(connection, organisation, fold(serial))
+    ids = {(fact.maker, fact.serial): fact.id for fact in facts if fact.act != "struck" and fact.serial}
     bodies = records.bodies_of(connection, organisation, ids.values())
     for (maker, spelled), fact in sorted(ids.items()):
         if spelled is not None and (gtin is None or maker == gtin):
@@ -123,7 +124,7 @@ def _find_lots(connection: Connection, organisation: str, batch: str, gtin: str 
             is_exact = fold(body["number"]) == wanted
             yield Hit("batch", body["number"], body["number"], _names(part), record_id, is_exact)
     numbers = {fold(body["number"]) for body in bodies.values()}
-    if wanted not in numbers and find_facts(connection, organisation, "batch_folded", [wanted]):
+    if wanted not in numbers and find_batches(connection, organisation, wanted):
         # Written down by somebody, though the office has no lot of that number.
         yield Hit("batch", batch, batch, is_exact=True)
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Table, select
 
-from server.domain.times import correct
+from server.domain.times import correct, shift_of
 from server.store import json_text
 from server.store.devices import read_organisation
 from server.store.stored_record import Record
@@ -84,11 +84,4 @@ class LogTimes:
 def _read(line: bytes, received_at: str) -> Written:
     changeset = codec.decode_again(Sealed(line).payload, json_text.load)
     corrected = datetime.fromisoformat(correct(changeset.captured_at, changeset.offset_ms, received_at))
-    try:
-        claimed = datetime.fromisoformat(changeset.captured_at) + timedelta(milliseconds=changeset.offset_ms)
-    except (ValueError, OverflowError):
-        return Written(corrected, _NOTHING, changeset.actor)
-    # Corrected times are spelled to the millisecond; less than that is no correction.
-    shift = corrected - claimed
-    is_moved = abs(shift) >= timedelta(milliseconds=1)
-    return Written(corrected, shift if is_moved else _NOTHING, changeset.actor)
+    return Written(corrected, shift_of(changeset.captured_at, changeset.offset_ms, received_at), changeset.actor)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, Table, select
 from schemas.evidence import BLOB_FIELDS
 from schemas.problems import Refused
 from server.services.trace import find_machine
+from server.services.trace_facts import find_facts_in
 from server.store import log, records
 from server.store.bulk import select_among
 from server.store.stored_record import Record
@@ -117,10 +118,11 @@ def files_named(row: Row[Any]) -> Iterator[tuple[str, str]]:
 
 def _find_facts(connection: Connection, organisation: str, subject: Subject) -> set[str]:
     if subject.kind == "machine":
-        by, value = "machine", find_machine(connection, organisation, subject.number)
+        machine = find_machine(connection, organisation, subject.number)
+        ids = {fact.id for fact in find_facts_in(connection, organisation, machine)}
     else:
-        by, value = "serial", subject.number
-    ids = {row.id for row in select_among(connection, _TRACE, ("id",), by, organisation, [value])}
+        wanted = [subject.number]
+        ids = {row.id for row in select_among(connection, _TRACE, ("id",), "serial", organisation, wanted)}
     if not ids:
         raise Refused("not_found", what=subject.number)
     return ids

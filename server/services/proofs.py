@@ -31,6 +31,7 @@ from server.store.tables import (
     Link,
     LogEntry,
     Organisation,
+    PartSpan,
     PlanRow,
     Reach,
     RecalledPartRow,
@@ -50,7 +51,7 @@ REPLAY_GROUP: Final = 200
 
 REBUILT: Final = (
     RecordRow, FeedRow, Holder, Holding, Reach, Link, BoardRow, PlanRow, ReviewRow, InquiryRow, MachineSerial,
-    SignedOrder, TraceFact, StockBalance, RequestRow, RecalledPartRow, LogTile,
+    SignedOrder, TraceFact, PartSpan, StockBalance, RequestRow, RecalledPartRow, LogTile,
     CatalogueRow, CatalogueTerm, CatalogueTrail, MoveRow, BatchRow, LevelRow, CountRow, FittingRow,
 )  # fmt: skip
 """The tables that must come out of the log exactly as they are."""

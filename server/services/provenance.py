@@ -30,6 +30,7 @@ class Origin:
     set_id: str
     seq: int
     captured_at: str
+    offset_ms: int
     corrected_at: str
     received_at: str
     position: int
@@ -52,6 +53,7 @@ def read_origins(connection: Connection, organisation: str, positions: Iterable[
             set_id=changeset.id,
             seq=changeset.seq,
             captured_at=changeset.captured_at,
+            offset_ms=changeset.offset_ms,
             corrected_at=correct(changeset.captured_at, changeset.offset_ms, logged[at].received_at),
             received_at=logged[at].received_at,
             position=at,

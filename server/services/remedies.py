@@ -21,9 +21,9 @@ from server.services.inquiries import spell_inquiry
 from server.services.orders import propose_number
 from server.services.reviews import find_open, settle_exception, settling
 from server.services.trace import spans_of_serial
-from server.store import projections
 from server.store.stored_record import Record
 from server.store.tables import BoardRow
+from server.store.trace_store import identify
 from server.store.workspace import Workspace
 from sync.changeset import CHANGES_MAX, Change
 from sync.receipt import Receipt
@@ -228,7 +228,7 @@ _ACTS: Final[Mapping[str, Callable[[_Case], list[Change]]]] = {
 def _find_removal(store: Workspace, subject: Record) -> Removal | None:
     if subject.kind not in ("part_fitted", "part_removed"):
         return None
-    maker, serial = projections.identify(subject.body, store.record)
+    maker, serial = identify(subject.body, store.record)
     if serial is None:
         return None
     is_fitted = subject.kind == "part_fitted"

@@ -3,44 +3,60 @@
 Rule 1: a number is looked for as a serial number and as a batch number; only when it is neither, as the
         serial number of a machine, which answers with all parts recorded in it.
 Rule 2: "as known at" takes the log position of a past moment and leaves out every fact that came later.
+Rule 3: what is told with all evidence is a page; `server.services.trace_lookup` has the plain rows, all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import timedelta, timezone
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from schemas.problems import Refused
-from server.domain.trace import Fact, Span, day_bounds, fold, in_machine, of_batch, of_serial, spans
-from server.services.trace_facts import FactRow, find_facts
-from server.services.trace_story import tell
+from server.domain.trace import Span, fold, spans
+from server.services.office_days import read_day
+from server.services.trace_facts import read_spans
+from server.services.trace_lookup import balances_of_batch, balances_of_serial
+from server.services.trace_story import pick, tell
 from server.store import records
+from server.store.fact_book import FactBook
+from server.store.machines import find_machines
+from server.store.part_numbers import Balance
+from server.store.span_rows import By, Page, SpanRow, find_spans
 
-OFFICE_ZONE: Final = timezone(timedelta(hours=8), "UTC+8")
-"""A day at the office; China has one time zone and no summer time."""
+TOLD_MOST: Final = 500
+"""Spans told at once; each comes with its evidence, some kilobytes."""
 
 
 def trace_number(
-    connection: Connection, organisation: str, number: str, as_known_at: int | None = None
+    connection: Connection,
+    organisation: str,
+    number: str,
+    as_known_at: int | None = None,
+    after: str = "",
+    limit: int = TOLD_MOST,
 ) -> dict[str, Any]:
-    """Return {number, found_as, spans}: `found_as` names how it was found (serial, batch, machine).
+    """Return {number, found_as, as_known_at, spans, after, stock}: `found_as` names how it was found.
 
-    Raises Refused with `not_found` when nothing was recorded under the number.
+    That is serial, batch, or machine. `stock` tells what of the number is in vans and centres today. `after` is what to
+    ask behind for the next spans, None behind the last. Raises Refused with `not_found` when nothing was recorded under
+    the number.
     """
-    folded = [fold(number)]
-    rows = [row for by in ("serial_folded", "batch_folded") for row in find_facts(connection, organisation, by, folded)]
-    found = _spans_of(connection, organisation, rows, as_known_at)
-    by_way = {"serial": of_serial(found, number), "batch": of_batch(found, number)}
-    chosen = list({span.fact.id: span for way in by_way.values() for span in way}.values())
-    found_as = [name for name, way in by_way.items() if way]
-    if not chosen:
+    ways: tuple[tuple[str, By], ...] = (("serial", "serial_folded"), ("batch", "batch_folded"))
+    page = Page(after, limit + 1)
+    found = {way: find_spans(connection, organisation, by, [fold(number)], as_known_at, page=page) for way, by in ways}
+    stocked = _tell_stock(connection, organisation, number)
+    found_as = [way for way, rows in found.items() if rows or stocked[way]]
+    if not found_as:
         machine = find_machine(connection, organisation, number)
-        chosen, found_as = spans_in(connection, organisation, machine, as_known_at), ["machine"]
-    told = tell(connection, organisation, chosen)
-    return {"number": number, "found_as": found_as, "as_known_at": as_known_at, "spans": told}
+        found, found_as = {"machine": _rows_in(connection, organisation, machine, as_known_at, page=page)}, ["machine"]
+    chosen = sorted({row.fact: row for rows in found.values() for row in rows}.values(), key=lambda row: row.fact)
+    told = _tell(connection, organisation, chosen[:limit], as_known_at)
+    goes_on = chosen[limit - 1].fact if len(chosen) > limit else None
+    shown = [*stocked["serial"], *stocked["batch"]]
+    known = {"number": number, "found_as": found_as, "as_known_at": as_known_at}
+    return known | {"spans": told, "after": goes_on, "stock": shown}
 
 
 def trace_machine(
@@ -51,12 +67,8 @@ def trace_machine(
     Raises Refused with `not_found`, or `value_invalid` when the day is none.
     """
     machine = find_machine(connection, organisation, serial)
-    try:
-        begin, end = day_bounds(on_day, OFFICE_ZONE)
-    except ValueError as error:
-        raise Refused("value_invalid", field="day", detail=str(error)) from None
-    chosen = in_machine(spans_in(connection, organisation, machine, as_known_at), machine, begin, end)
-    told = tell(connection, organisation, chosen)
+    rows = _rows_in(connection, organisation, machine, as_known_at, between=read_day(on_day))
+    told = _tell(connection, organisation, rows, as_known_at)
     return {"number": serial, "found_as": ["machine"], "on_day": on_day, "as_known_at": as_known_at, "spans": told}
 
 
@@ -65,51 +77,54 @@ def find_machine(connection: Connection, organisation: str, serial: str) -> str:
 
     Raises Refused with `not_found`.
     """
-    wanted = fold(serial)
-    alike = [
-        (machine_id, body["serial"])
-        for machine_id, body in records.bodies_of_kind(connection, organisation, "machine")
-        if fold(body["serial"]) == wanted
-    ]
-    exact = [machine_id for machine_id, spelled in alike if spelled == serial]
+    alike = find_machines(connection, organisation, fold(serial))
+    exact = [machine for machine, spelled in alike if spelled == serial]
     if not alike:
         raise Refused("not_found", what=serial)
-    return (exact or [machine_id for machine_id, _ in alike])[0]
+    return (exact or [machine for machine, _ in alike])[0]
 
 
 def spans_in(connection: Connection, organisation: str, machine: str, as_known_at: int | None = None) -> list[Span]:
     """Return the spans of the parts that are or were in a machine."""
-    rows = find_facts(connection, organisation, "machine", [machine])
-    return [span for span in _spans_of(connection, organisation, rows, as_known_at) if span.machine == machine]
+    rows = _rows_in(connection, organisation, machine, as_known_at)
+    return read_spans(connection, organisation, rows, as_known_at)
 
 
 def spans_of_serial(connection: Connection, organisation: str, maker: str, serial: str) -> list[Span]:
     """Return the spans of one part, by its maker or GTIN and its serial number, byte by byte."""
-    rows = find_facts(connection, organisation, "serial_folded", [fold(serial)])
-    found = _spans_of(connection, organisation, rows, None)
+    book = FactBook(connection, organisation)
+    found = spans(book.facts_of_serial(serial))
     return [span for span in found if (span.fact.maker, span.fact.serial) == (maker, serial)]
 
 
-def _spans_of(
-    connection: Connection, organisation: str, rows: Iterable[FactRow], as_known_at: int | None
-) -> list[Span]:
-    """Return the spans of the parts that some facts are about, among others.
-
-    More facts than those given belong to them: what else is known of the same serial numbers, such as a
-    removal, which names no batch; and corrections and withdrawals, which stand at the same machine.
-    """
-    found = {row.id: row for row in rows}
-    serials = {fold(row.serial) for row in found.values() if row.serial is not None}
-    found |= {row.id: row for row in find_facts(connection, organisation, "serial_folded", serials)}
-    machines = {row.machine for row in found.values()}
-    found |= {row.id: row for row in find_facts(connection, organisation, "machine", machines)}
-    bodies = {record_id: body for record_id, (_, body) in records.bodies_of(connection, organisation, found).items()}
-    named = {body["batch_id"] for body in bodies.values() if body.get("batch_id") and body.get("batch") is None}
-    batches = {record_id: body for record_id, (_, body) in records.bodies_of(connection, organisation, named).items()}
-    return spans((_read_fact(row, bodies[row.id], batches) for row in found.values()), as_known_at)
+def _tell_stock(connection: Connection, organisation: str, number: str) -> dict[str, list[dict[str, Any]]]:
+    """Return what of a serial or batch number is in vans and centres, as {place, part, batch, serial, quantity}."""
+    found = {"serial": balances_of_serial(connection, organisation, number)}
+    found["batch"] = balances_of_batch(connection, organisation, number)
+    ids = {key for balances in found.values() for balance in balances for key in (balance.place, balance.part)}
+    bodies = records.bodies_of(connection, organisation, ids)
+    return {way: [_tell_balance(balance, bodies) for balance in balances] for way, balances in found.items()}
 
 
-def _read_fact(row: FactRow, body: dict[str, Any], batches: dict[str, dict[str, Any]]) -> Fact:
-    batch = body.get("batch") or batches.get(body.get("batch_id", ""), {}).get("number")
-    where = (row.maker, row.serial, batch, row.machine, row.order, row.at, row.position)
-    return Fact(row.id, row.act, *where, row.subject)
+def _tell_balance(balance: Balance, bodies: Mapping[str, tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    (kind, place), (_, part) = (bodies.get(key, ("", {})) for key in (balance.place, balance.part))
+    where = {"id": balance.place, "kind": kind} | pick(place, ("name", "name_en", "city"))
+    numbers = {"batch": balance.batch or None, "serial": balance.serial or None, "quantity": balance.quantity}
+    return {"place": where, "part": pick(part, ("part_number", "name", "name_en", "manufacturer"))} | numbers
+
+
+def _rows_in(
+    connection: Connection,
+    organisation: str,
+    machine: str,
+    known_at: int | None,
+    *,
+    between: tuple[str, str] | None = None,
+    page: Page | None = None,
+) -> list[SpanRow]:
+    return find_spans(connection, organisation, "machine", [machine], known_at, between=between, page=page)
+
+
+def _tell(connection: Connection, organisation: str, rows: list[SpanRow], known_at: int | None) -> list[dict[str, Any]]:
+    ordered = sorted(rows, key=lambda row: (row.begins_at or row.ends_at or "", row.known_from, row.fact))
+    return tell(connection, organisation, read_spans(connection, organisation, ordered, known_at))

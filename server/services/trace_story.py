@@ -72,8 +72,8 @@ class _Story:
         return {
             "part": self._tell_part(span.fact, body),
             "serial": span.fact.serial,
-            "batch": {"number": span.fact.batch} | _pick(batch, _BATCH_FIELDS + _RECALL_FIELDS),
-            "supplier": _pick(supplier, ("name", "name_en", "code")),
+            "batch": {"number": span.fact.batch} | pick(batch, _BATCH_FIELDS + _RECALL_FIELDS),
+            "supplier": pick(supplier, ("name", "name_en", "code")),
             "machine": self._tell_machine(span.machine),
             "fitted": self._tell_act(span.fitted) if span.fitted else None,
             "removed": self._tell_act(span.removed) if span.removed else None,
@@ -85,7 +85,7 @@ class _Story:
     def _tell_part(self, fact: Fact, body: Body) -> Group:
         part = self._body(body.get("part_id"))
         named = {"name": body.get("part_name"), "maker": fact.maker}
-        return named | _pick(part, ("part_number", "name", "name_en", "manufacturer", "gtin", "grade"))
+        return named | pick(part, ("part_number", "name", "name_en", "manufacturer", "gtin", "grade"))
 
     def _tell_machine(self, machine_id: str) -> Group:
         machine = self._body(machine_id)
@@ -95,9 +95,9 @@ class _Story:
             "id": machine_id,
             "serial": machine.get("serial"),
             "place": machine.get("place"),
-            "model": _pick(model, ("manufacturer", "name", "name_en")),
-            "site": _pick(site, ("name", "name_en", "city")),
-            "customer": _pick(customer, ("name", "name_en")),
+            "model": pick(model, ("manufacturer", "name", "name_en")),
+            "site": pick(site, ("name", "name_en", "city")),
+            "customer": pick(customer, ("name", "name_en")),
         }
 
     def _tell_act(self, fact: Fact) -> Group:
@@ -106,8 +106,8 @@ class _Story:
         body = self._body(fact.id)
         return {
             "id": fact.id,
-            "order": {"id": fact.order} | _pick(self._body(fact.order), ("number", "status")),
-            "engineer": {"id": changeset.actor} | _pick(self._body(changeset.actor), ("name", "name_en")),
+            "order": {"id": fact.order} | pick(self._body(fact.order), ("number", "status")),
+            "engineer": {"id": changeset.actor} | pick(self._body(changeset.actor), ("name", "name_en")),
             "device": changeset.device,
             "at": fact.at,
             "captured_at": changeset.captured_at,
@@ -116,12 +116,12 @@ class _Story:
             "position": fact.position,
             "photos": self._tell_photos(fact.order),
             "signature": self._tell_signature(fact.order),
-        } | _pick(body, ("place", "quantity", "scanned", "destination"))
+        } | pick(body, ("place", "quantity", "scanned", "destination"))
 
     def _tell_withdrawal(self, fact: Fact) -> Group:
         actor = codec.decode(Sealed(self.log[fact.position].sealed).payload).actor
-        by = {"id": actor} | _pick(self._body(actor), ("name", "name_en"))
-        return {"id": fact.id, "by": by, "at": fact.at, "position": fact.position} | _pick(
+        by = {"id": actor} | pick(self._body(actor), ("name", "name_en"))
+        return {"id": fact.id, "by": by, "at": fact.at, "position": fact.position} | pick(
             self._body(fact.id), ("reason",)
         )
 
@@ -130,7 +130,7 @@ class _Story:
         told = []
         for photo_id, body in self._following(order, "photo"):
             state = {"arrived": body["original_sha256"] in self.verified, "withdrawn": withdrawn.get(photo_id)}
-            told.append({"id": photo_id} | state | _pick(body, _PHOTO_FIELDS))
+            told.append({"id": photo_id} | state | pick(body, _PHOTO_FIELDS))
         return told
 
     def _tell_signature(self, order: str) -> Group | None:
@@ -139,7 +139,7 @@ class _Story:
         if not signatures:
             return None
         signature_id, body = signatures[-1]
-        return {"id": signature_id, "strokes_arrived": body.get("strokes_sha256") in self.verified} | _pick(
+        return {"id": signature_id, "strokes_arrived": body.get("strokes_sha256") in self.verified} | pick(
             body, _SIGNATURE_FIELDS
         )
 
@@ -158,5 +158,6 @@ class _Story:
         self.bodies |= records.bodies_of(self.connection, self.organisation, unknown)
 
 
-def _pick(body: Body, names: Iterable[str]) -> Group:
+def pick(body: Body, names: Iterable[str]) -> Group:
+    """Return what a record says of some fields, those it says nothing of left out."""
     return {name: body[name] for name in names if body.get(name) is not None}

@@ -8,16 +8,15 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Table, select
 
 from schemas.stock import StockKey
-from server.domain.findings import PartEvent, order_of
+from server.domain.findings import order_of
 from server.domain.trace import fold
 from server.store.bulk import delete_keys, select_among, upsert
 from server.store.recalls import find_naming
 from server.store.review_tables import MachineSerial
-from server.store.tables import ReviewRow, SignedOrder, StockBalance, TraceFact
+from server.store.tables import ReviewRow, SignedOrder, StockBalance
 from sync.changeset import Change
 
 _SIGNED: Table = SignedOrder.__table__  # type: ignore[assignment]
-_TRACE: Table = TraceFact.__table__  # type: ignore[assignment]
 _REVIEWS: Table = ReviewRow.__table__  # type: ignore[assignment]
 _MACHINES: Table = MachineSerial.__table__  # type: ignore[assignment]
 _STOCK: Table = StockBalance.__table__  # type: ignore[assignment]
@@ -29,12 +28,8 @@ class FindingsStore:
 
     connection: Connection
     organisation: str
-    _events: dict[str, list[PartEvent]] = field(default_factory=dict)
     _signed: dict[str, str | None] = field(default_factory=dict)
     _opened: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    _struck: set[str] = field(default_factory=set)
-    _corrections: dict[str, set[str]] = field(default_factory=dict)
-    """fact -> the facts that stand in for it"""
     _machines: dict[str, set[str]] = field(default_factory=dict)
     """folded serial number -> ids of the machines that bear it"""
     _balances: dict[StockKey, int] = field(default_factory=dict)
@@ -45,8 +40,8 @@ class FindingsStore:
     """id or GTIN of a part -> the records of what recalls name of it"""
 
     def load(self, changes: Iterable[Change]) -> None:
-        """Read what is known of the parts and orders that some changes speak of."""
-        orders, serials, machines, parts = set(), set(), set(), set()
+        """Read what is known of the orders, machines and parts that some changes speak of."""
+        orders, machines, parts = set(), set(), set()
         for change in changes:
             order = order_of(change.kind, change.id, change.set)
             serial = change.set.get("serial")
@@ -54,13 +49,10 @@ class FindingsStore:
                 orders.add(order)
             if isinstance(serial, str) and (change.kind, change.op) == ("machine", "create"):
                 machines.add(fold(serial))
-            if isinstance(serial, str) and change.kind in ("part_fitted", "part_removed"):
-                serials.add(fold(serial))
             if change.kind == "part_fitted":
                 parts |= {value for name in ("part_id", "gtin") if isinstance(value := change.set.get(name), str)}
         self._load_recalled(parts)
         self._load_signed(orders)
-        self._load_events(serials)
         self._load_machines(machines)
 
     def machines_like(self, serial: str) -> list[str]:
@@ -74,31 +66,6 @@ class FindingsStore:
         folded = fold(serial)
         self._load_machines({folded})
         self._machines[folded].add(machine)
-
-    def events_of(self, maker: str, serial: str) -> list[PartEvent]:
-        """Return the facts that count of one part, by time and then by log position."""
-        folded = fold(serial)
-        self._load_events({folded})
-        events = [
-            event
-            for event in self._events[folded]
-            if (event.maker, event.serial) == (maker, serial) and self._counts(event.id)
-        ]
-        return sorted(events, key=lambda event: (event.at, event.position, event.id))
-
-    def add_event(self, event: PartEvent) -> None:
-        """Remember an event that is not in the database yet."""
-        folded = fold(event.serial)
-        self._load_events({folded})
-        self._events[folded].append(event)
-
-    def withdraw(self, fact: str) -> None:
-        """Remember that a fact is withdrawn."""
-        self._struck.add(fact)
-
-    def correct(self, fact: str, correction: str) -> None:
-        """Remember that a fact is stood in for by another."""
-        self._corrections.setdefault(fact, set()).add(correction)
 
     def signature_of(self, order: str) -> str | None:
         """Return the id of the newest signature under a job sheet of a loaded order, or None."""
@@ -180,29 +147,6 @@ class FindingsStore:
         self._machines.update({serial: set() for serial in unknown})
         for row in rows:
             self._machines[row.serial_folded].add(row.id)
-
-    def _load_events(self, folded: set[str]) -> None:
-        unknown = folded - self._events.keys()
-        self._events.update({serial: [] for serial in unknown})
-        columns = ("serial_folded", "act", "maker", "serial", "machine", "at", "position", "id")
-        for row in select_among(self.connection, _TRACE, columns, "serial_folded", self.organisation, unknown):
-            if row.act != "struck":
-                self._events[row.serial_folded].append(PartEvent(*row[1:]))
-        self._load_corrections({event.id for serial in unknown for event in self._events[serial]})
-
-    def _load_corrections(self, facts: set[str]) -> None:
-        """Read what withdraws some facts or stands in for them, which may bear another serial number."""
-        while facts:
-            columns = ("id", "act", "subject")
-            rows = select_among(self.connection, _TRACE, columns, "subject", self.organisation, facts)
-            self._struck.update(row.subject for row in rows if row.act == "struck")
-            corrections = [row for row in rows if row.act != "struck"]
-            for row in corrections:
-                self.correct(row.subject, row.id)
-            facts = {row.id for row in corrections}
-
-    def _counts(self, fact: str) -> bool:
-        return fact not in self._struck and self._corrections.get(fact, set()) <= self._struck
 
 
 def _key(moved: StockKey) -> tuple[str, str, str, str]:

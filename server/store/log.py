@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, text
 
+from server.domain.trace import comparable
+
 POSITIONS_AT_ONCE: Final = 1000
 """Positions asked for in one statement; both databases take several thousand parameters at most."""
 
@@ -17,6 +19,8 @@ _AMONG: Final = text(
     "SELECT position, device, seq, digest, sealed, receipt, received_at FROM log"
     " WHERE organisation = :o AND position IN :positions ORDER BY position"
 ).bindparams(bindparam("positions", expanding=True))
+_RECEIVED_AT: Final = text("SELECT received_at FROM log WHERE organisation = :o AND position = :position")
+_END: Final = text("SELECT position FROM organisations WHERE organisation = :o")
 _HELD: Final = text("SELECT sealed, received_at FROM held WHERE organisation = :o AND device = :device AND seq = :seq")
 
 
@@ -43,3 +47,17 @@ def find_of_device(connection: Connection, organisation: str, device: str, seq: 
 def find_held(connection: Connection, organisation: str, device: str, seq: int) -> Row[Any] | None:
     """Return sealed line and receipt time of a set that waits for an earlier one, or None."""
     return connection.execute(_HELD, {"o": organisation, "device": device, "seq": seq}).first()
+
+
+def position_at(connection: Connection, organisation: str, instant: str) -> int:
+    """Return how many entries the log had at an instant; it is asked as often as the number of entries can be halved.
+
+    Entries are received in the order of their positions but for moments. Where the server's clock was set back, the log
+    reached an instant more than once, and one of these times is answered.
+    """
+    low, high = 0, int(connection.execute(_END, {"o": organisation}).scalar() or 0)
+    while low < high:
+        middle = (low + high + 1) // 2
+        received_at = connection.execute(_RECEIVED_AT, {"o": organisation, "position": middle}).scalar_one()
+        low, high = (middle, high) if comparable(received_at) <= comparable(instant) else (low, middle - 1)
+    return low

@@ -13,8 +13,8 @@ from server.store.stock_tables import MoveRow
 _MOVES: Table = MoveRow.__table__  # type: ignore[assignment]
 
 _LEFT: Final = text(
-    "SELECT place, part, sum(quantity) AS quantity FROM stock WHERE organisation = :o AND batch = :batch"
-    " GROUP BY place, part ORDER BY place, part"
+    "SELECT place, part, sum(quantity) AS quantity FROM stock"
+    " WHERE organisation = :o AND batch = :batch AND batch <> '' GROUP BY place, part ORDER BY place, part"
 )
 
 

@@ -1,4 +1,4 @@
-"""Read models written beside the records: catalogue, board, plans, requests, reviews, serials, files, trace."""
+"""Read models written beside the records: catalogue, board, plans, requests, reviews, serials, files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from server.store.recall_tables import RecalledPartRow
 from server.store.request_tables import RequestRow
 from server.store.review_tables import InquiryRow, MachineSerial
 from server.store.stored_record import Record
-from server.store.tables import Blob, BoardRow, ReviewRow, SignedOrder, TraceFact
+from server.store.tables import Blob, BoardRow, ReviewRow, SignedOrder
 
 Find = Callable[[str], Record | None]
 Row = tuple[Any, ...]
@@ -35,7 +35,6 @@ _TABLES: Final[dict[str, Table]] = {
     "reviews": ReviewRow.__table__,  # type: ignore[dict-item]
     "inquiries": InquiryRow.__table__,  # type: ignore[dict-item]
     "signed": SignedOrder.__table__,  # type: ignore[dict-item]
-    "trace": TraceFact.__table__,  # type: ignore[dict-item]
     "blobs": Blob.__table__,  # type: ignore[dict-item]
 }
 
@@ -96,51 +95,6 @@ def _rows_of(organisation: str, record: Record, find: Find) -> Iterator[tuple[st
         yield "inquiries", (organisation, record.id, body["review_id"], body["person_id"], body["state"])
     elif record.kind == "signature" and body["outcome"] == "signed":
         yield "signed", (organisation, body["order_id"], record.id, record.position)
-    elif record.kind in ("part_fitted", "part_removed"):
-        yield "trace", _trace_row(organisation, record, find)
-    elif record.kind == "withdrawal" and body["subject_kind"] in ("part_fitted", "part_removed"):
-        yield "trace", _struck_row(organisation, record, find)
-
-
-def identify(body: Mapping[str, Any], find: Find) -> tuple[str, str | None]:
-    """Return what identifies a part: its GTIN or its maker's name, and its serial number, byte by byte."""
-    part = find(body["part_id"]) if body.get("part_id") else None
-    catalogue = part.body if part else {}
-    maker = body.get("gtin") or catalogue.get("gtin") or catalogue.get("manufacturer") or ""
-    return maker, body.get("serial")
-
-
-def _trace_row(organisation: str, record: Record, find: Find) -> Row:
-    body = record.body
-    maker, serial = identify(body, find)
-    batch = body.get("batch")
-    if batch is None and body.get("batch_id"):
-        known = find(body["batch_id"])
-        batch = known.body.get("number") if known else None
-    fitted = record.kind == "part_fitted"
-    return (
-        organisation,
-        record.id,
-        "fitted" if fitted else "removed",
-        maker,
-        serial,
-        fold(serial) if serial else None,
-        fold(batch) if batch else None,
-        body["machine_id"],
-        body["order_id"],
-        body["fitted_at"] if fitted else body["removed_at"],
-        record.position,
-        body.get("replaces_id"),
-    )
-
-
-def _struck_row(organisation: str, record: Record, find: Find) -> Row:
-    """Return the row of a withdrawal: found by what its subject is found by."""
-    subject = find(record.body["subject_id"])
-    assert subject is not None, "only a fact that is there is withdrawn"
-    of_subject = _trace_row(organisation, subject, find)[3:9]
-    at, position = record.body["withdrawn_at"], record.position
-    return (organisation, record.id, "struck", *of_subject, at, position, subject.id)
 
 
 def _board_row(organisation: str, record: Record) -> Row:

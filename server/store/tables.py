@@ -1,12 +1,14 @@
 """Every table. Each key but that of `attempts` begins with the organisation: organisations share nothing.
 
 `log` is the data; `records`, `feed`, `holders`, `holdings`, `reaches`, `links`, `devices`, `order_board`, `plans`,
-`reviews`, `inquiries`, `machine_serials`, `signed_orders`, `trace_facts`, `stock`, `log_tiles`, `recalled_parts` and
-`request_board` are rebuilt from it. The rest (checkpoints, accounts, enrolments, uploads, contacts, watermarks, the
-journal, lookers, what was kept aside) is the server's own.
+`reviews`, `inquiries`, `machine_serials`, `signed_orders`, `trace_facts`, `part_spans`, `stock`,
+`log_tiles`, `recalled_parts` and `request_board` are rebuilt from it. The rest (checkpoints, accounts, enrolments,
+uploads, contacts, watermarks, the journal, lookers, what was kept aside) is the server's own.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from sqlalchemy import BigInteger, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -33,6 +35,14 @@ from server.store.plan_tables import CalendarLink as CalendarLink
 from server.store.plan_tables import PlanRow as PlanRow
 from server.store.recall_tables import RecalledPartRow as RecalledPartRow
 from server.store.recall_tables import RecallReceipt as RecallReceipt
+from server.store.trace_tables import PartSpan as PartSpan
+from server.store.trace_tables import TraceFact as TraceFact
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """Return the options of an index that has only the rows of which a condition is true."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
 
 SETTLED = {"settled": True}
 """Marks a column that keeps its first value: writing it again would only make SQLite write its index again."""
@@ -260,40 +270,6 @@ class ReviewRow(db.Model):  # type: ignore[name-defined]
     )
 
 
-class TraceFact(db.Model):  # type: ignore[name-defined]
-    """A part put into or taken out of a machine, found by serial and by batch; or the withdrawal of such a fact.
-
-    `subject` is the fact that this one withdraws (act ``struck``) or stands in for.
-    """
-
-    __tablename__ = "trace_facts"
-    organisation: Mapped[str] = _key()
-    id: Mapped[str] = _key()
-    act: Mapped[str] = mapped_column(String(8))
-    maker: Mapped[str] = mapped_column(String(200))
-    serial: Mapped[str | None] = mapped_column(String(60))
-    serial_folded: Mapped[str | None] = mapped_column(String(60))
-    batch_folded: Mapped[str | None] = mapped_column(String(60))
-    machine: Mapped[str] = mapped_column(String(UUID_LENGTH))
-    order: Mapped[str] = mapped_column(String(UUID_LENGTH))
-    at: Mapped[str] = mapped_column(String(24))
-    position: Mapped[int] = mapped_column(BigInteger)
-    subject: Mapped[str | None] = mapped_column(String(UUID_LENGTH))
-    __table_args__ = (
-        Index("trace_by_serial", "organisation", "serial_folded"),
-        Index("trace_by_batch", "organisation", "batch_folded"),
-        Index("trace_by_machine", "organisation", "machine", "at"),
-        # Few facts are withdrawn or corrected.
-        Index(
-            "trace_by_subject",
-            "organisation",
-            "subject",
-            sqlite_where=text("subject IS NOT NULL"),
-            postgresql_where=text("subject IS NOT NULL"),
-        ),
-    )
-
-
 class StockBalance(db.Model):  # type: ignore[name-defined]
     """How many of a part, batch and serial number are at a van or centre; a balance of zero has no row."""
 
@@ -313,6 +289,8 @@ class StockBalance(db.Model):  # type: ignore[name-defined]
             sqlite_where=text("quantity < 0"),
             postgresql_where=text("quantity < 0"),
         ),
+        Index("stock_by_batch", "organisation", "batch", **_where("batch <> ''")),
+        Index("stock_by_serial", "organisation", "serial", **_where("serial <> ''")),
     )
 
 

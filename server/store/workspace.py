@@ -27,6 +27,7 @@ from server.store.log_tiles import TILES
 from server.store.scope_book import ScopeBook, ScopeRows
 from server.store.stored_record import Record
 from server.store.tables import DeviceHead, HeldSet, KeptAside, LogEntry, RecordRow
+from server.store.trace_store import TraceStore
 from sync.changeset import Change
 from sync.ledger import Head
 from sync.scope import CARRIED_KINDS, may_restructure, structure
@@ -79,6 +80,7 @@ class Workspace:
     devices: dict[str, DeviceState] = field(default_factory=dict)
     scope: ScopeBook = field(init=False)
     findings: FindingsStore = field(init=False)
+    trace: TraceStore = field(init=False)
     _dirty: dict[str, Record] = field(default_factory=dict)
     _dirty_devices: set[str] = field(default_factory=set)
     _log_rows: dict[int, tuple[Any, ...]] = field(default_factory=dict)
@@ -93,6 +95,7 @@ class Workspace:
         if kept is not None:
             self.records, rows = kept.records, kept.scope
         self.findings = FindingsStore(self.connection, self.organisation)
+        self.trace = TraceStore(self.connection, self.organisation, self.record, self.load_records)
         self.scope = ScopeBook(self.connection, self.organisation, self.record, self.load_records, rows)
 
     def load(self, arrivals: Iterable[Arrival]) -> None:
@@ -121,6 +124,7 @@ class Workspace:
             restructured |= {r.id for i in reached if (r := self.records[i]) is not None and r.kind in CARRIED_KINDS}
         self.scope.load((wanted & {change.id for change in changes}) | parents, restructured | parents)
         self.findings.load(changes)
+        self.trace.book.load_for(changes)
 
     def load_records(self, ids: Iterable[str]) -> None:
         """Read records into memory; those known already are left as they are."""
@@ -224,6 +228,15 @@ class Workspace:
         row = self.connection.execute(statement).first()
         return (row.digest, row.receipt) if row else None
 
+    def received_at(self, position: int) -> str | None:
+        """Return when an entry of the log was received, None when there is none."""
+        if position in self._log_rows:
+            return str(self._log_rows[position][7])
+        statement = select(_LOG.c.received_at).where(
+            _LOG.c.organisation == self.organisation, _LOG.c.position == position
+        )
+        return self.connection.execute(statement).scalar()
+
     def log_payload(self, position: int) -> tuple[bytes, str]:
         """Return the sealed line and the receipt time of an entry of the log."""
         if position in self._log_rows:
@@ -294,6 +307,7 @@ class Workspace:
         projections.write(self.connection, self.organisation, self._dirty.values(), self.record)
         catalogue.write_trail(self.connection, self.organisation, self._trail)
         self.findings.flush()
+        self.trace.flush()
         rows = [(self.organisation, device, *_device_row(self.devices[device])) for device in self._dirty_devices]
         upsert(self.connection, _DEVICES, rows)
         end = {"organisation": self.organisation, "position": self.position, "frontier": self.frontier.dump()}

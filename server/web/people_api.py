@@ -7,7 +7,17 @@ from typing import Any, Final
 
 from flask import Response, send_file
 
-from server.services import audit, audit_export, devices, orders_read, reviews, reviews_read, sheets, trace
+from server.services import (
+    audit,
+    audit_export,
+    devices,
+    orders_read,
+    reviews,
+    reviews_read,
+    sheets,
+    trace,
+    trace_lookup,
+)
 from server.services.verdicts import expect_taken_in
 from server.store.database import reading
 from server.web import shapes
@@ -139,9 +149,11 @@ def trace_number(query: dict[str, Any]) -> dict[str, Any]:
     who = require_person()
     number, known_at = query["number"], query.get("as_known_at")
     with reading(wired().engine) as connection:
+        if "as_known_on" in query:
+            known_at = trace_lookup.position_at(connection, who.organisation, query["as_known_on"])
         if "on_day" in query:
             return trace.trace_machine(connection, who.organisation, number, query["on_day"], known_at)
-        return trace.trace_number(connection, who.organisation, number, known_at)
+        return trace.trace_number(connection, who.organisation, number, known_at, query["after"])
 
 
 @office.get("/trace/epcis")

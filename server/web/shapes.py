@@ -238,6 +238,8 @@ class TraceQuery(Request):
         validate=validate.Range(0, WHOLE_NUMBER_MAX),
         metadata={"description": "当时所知 / As known at a position of the log"},
     )
+    as_known_on = _strict(validate.Length(10, 24), metadata={"description": "某日所知 / As known by a day or instant"})
+    after = _strict(validate.Length(0, 36), load_default="", metadata={"description": "下一页 / Spans behind this one"})
 
 
 class EpcisQuery(Request):
@@ -266,6 +268,8 @@ class Trace(Answer):
     on_day = fields.String()
     as_known_at = fields.Integer(allow_none=True)
     spans = fields.List(fields.Dict())
+    after = fields.String(allow_none=True)
+    stock = fields.List(fields.Dict(), metadata={"description": "车载与网点库存 / What is in vans and centres"})
 
 
 class Checkpoint(Answer):

@@ -1,0 +1,65 @@
+"""Numbers of parts as they are spelled, found by what people type; and where parts that bear them are in stock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, text
+
+SPELLED_MOST: Final = 50
+"""Different parts or batches of one number, as it is searched, that are told apart."""
+
+_NAMED: Final = text("SELECT DISTINCT fact FROM part_spans WHERE organisation = :o AND machine = :machine")
+_SPELLINGS: Final = text(
+    "SELECT DISTINCT serial FROM part_spans WHERE organisation = :o AND serial_folded = :folded LIMIT :most"
+)
+_BATCHES: Final = text(
+    "SELECT DISTINCT batch, batch_id FROM part_spans WHERE organisation = :o AND batch_folded = :folded"
+    " AND known_until IS NULL ORDER BY batch, batch_id LIMIT :most"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """So many of a part, batch and serial number at a van or centre; a number that there is not is empty."""
+
+    place: str
+    part: str
+    batch: str
+    serial: str
+    quantity: int
+
+
+def find_named(connection: Connection, organisation: str, machine: str) -> list[str]:
+    """Return the facts that name a span of a machine, or named one that is no more."""
+    return list(connection.execute(_NAMED, {"o": organisation, "machine": machine}).scalars())
+
+
+def find_spellings(connection: Connection, organisation: str, folded: str) -> list[str]:
+    """Return the serial numbers that are searched alike, also those that no longer count."""
+    facts = {"o": organisation, "folded": folded, "most": SPELLED_MOST}
+    return list(connection.execute(_SPELLINGS, facts).scalars())
+
+
+def find_batches(connection: Connection, organisation: str, folded: str) -> list[tuple[str, str | None]]:
+    """Return number, as the trace spells it, and record of the batches whose number is searched alike."""
+    facts = {"o": organisation, "folded": folded, "most": SPELLED_MOST}
+    return [(row.batch, row.batch_id) for row in connection.execute(_BATCHES, facts)]
+
+
+def find_balances(connection: Connection, organisation: str, by: str, numbers: Iterable[str]) -> list[Balance]:
+    """Return what is in vans and centres of some numbers, byte by byte; `by` is ``batch`` or ``serial``."""
+    assert by in ("batch", "serial")
+    wanted = sorted({number for number in numbers if number})
+    is_sqlite = connection.dialect.name == "sqlite"
+    given = "json_each(:wanted) w" if is_sqlite else "unnest(CAST(:wanted AS text[])) AS w(value)"
+    # The second condition is that of the index, which has only balances with such a number.
+    statement = text(
+        f"SELECT k.place, k.part, k.batch, k.serial, k.quantity FROM {given} CROSS JOIN stock k"  # noqa: S608
+        f" WHERE k.organisation = :o AND k.{by} = w.value AND k.{by} <> '' ORDER BY k.place, k.part, k.batch, k.serial"
+    )
+    facts: dict[str, Any] = {"o": organisation, "wanted": json.dumps(wanted) if is_sqlite else wanted}
+    return [Balance(*row) for row in connection.execute(statement, facts)]

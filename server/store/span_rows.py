@@ -1,0 +1,177 @@
+"""Reading spans of the trace: by serial number, batch, machine or fact, today or as known at a log position.
+
+Each look-up is one statement along one index; what it costs grows with what it finds, not with the facts there are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, Literal
+
+from sqlalchemy import Connection, TextClause, text
+
+By = Literal["serial_folded", "batch_folded", "machine", "fact", "part", "maker"]
+"""A maker, or GTIN, finds only what no part of the catalogue is named of."""
+
+_COLUMNS: Final = (
+    "fact", "known_from", "known_until", "maker", "serial", "batch", "part", "batch_id", "supplier", "quantity",
+    "machine", "order", "begins_at", "ends_at", "removal", "removal_order", "removal_known", "withdrawn", "again",
+)  # fmt: skip
+_OF_REMOVAL: Final = frozenset({"ends_at", "removal", "removal_order", "removal_known"})
+_BY_CODE_POINT: Final = frozenset({"serial_folded", "batch_folded"})
+
+
+@dataclass(frozen=True, slots=True)
+class SpanRow:
+    """One part in one machine, as known at some log position; see `PartSpan`.
+
+    `fact` names the span: the fitting, or the removal where no fitting is known. `begins_at` is None where the part was
+    there before records began, `ends_at` while it is in; both are by the server's clock. `withdrawn` names the
+    withdrawal of a fact that does not count. `elsewhere`: the same part is recorded in another machine for some of
+    this time.
+    """
+
+    fact: str
+    known_from: int
+    known_until: int | None
+    maker: str
+    serial: str | None
+    batch: str | None
+    part: str | None
+    batch_id: str | None
+    supplier: str | None
+    quantity: int
+    machine: str
+    order: str
+    begins_at: str | None
+    ends_at: str | None
+    removal: str | None
+    removal_order: str | None
+    removal_known: int | None
+    withdrawn: str | None
+    again: int
+    elsewhere: bool
+
+    @property
+    def is_in(self) -> bool:
+        """Whether the part is in the machine."""
+        return self.ends_at is None and self.withdrawn is None
+
+    @property
+    def fitted(self) -> str | None:
+        """The fact of fitting it; None where only its removal is known."""
+        return None if self.fact == self.removal else self.fact
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which spans of those found: in the order of their facts' ids, behind the one named, so many at most."""
+
+    after: str = ""
+    limit: int | None = None
+
+
+def find_spans(
+    connection: Connection,
+    organisation: str,
+    by: By,
+    values: Iterable[str],
+    known_at: int | None = None,
+    *,
+    only_in: bool = False,
+    between: tuple[str, str] | None = None,
+    page: Page | None = None,
+) -> list[SpanRow]:
+    """Return the spans whose column `by` is among `values`, as known at a log position, or today.
+
+    `only_in` leaves out what has been removed or withdrawn; `between` what was not there at some moment from the first
+    instant until before the second, both spelled to the millisecond. They come by the ids of their facts.
+    """
+    wanted = sorted(set(values))
+    if not wanted:
+        return []
+    page = page or Page()
+    statement = _statement(connection.dialect.name, by, known_at is not None, only_in, between is not None, page.limit)
+    given: Any = json.dumps(wanted) if connection.dialect.name == "sqlite" else wanted
+    facts = {"o": organisation, "wanted": given, "after": page.after}
+    facts |= {"known": known_at} if known_at is not None else {}
+    facts |= {"begin": between[0], "end": between[1]} if between else {}
+    return [SpanRow(*row[:-1], bool(row[-1])) for row in connection.execute(statement, facts)]
+
+
+def find_between(
+    connection: Connection,
+    organisation: str,
+    low: str,
+    high: str,
+    known_at: int | None = None,
+    *,
+    only_in: bool = False,
+    page: Page | None = None,
+) -> list[SpanRow]:
+    """Return, as `find_spans` does, the spans whose folded serial number is between two and as long as they are."""
+    page = page or Page()
+    statement = _statement(connection.dialect.name, "range", known_at is not None, only_in, False, page.limit)
+    facts = {"o": organisation, "low": low, "high": high, "after": page.after}
+    facts |= {"known": known_at} if known_at is not None else {}
+    return [SpanRow(*row[:-1], bool(row[-1])) for row in connection.execute(statement, facts)]
+
+
+@cache
+def _statement(
+    dialect: str, by: By | Literal["range"], is_past: bool, only_in: bool, is_between: bool, limit: int | None
+) -> TextClause:
+    columns = ", ".join(_spell_column("s", name, is_past) for name in _COLUMNS)
+    ends = _spell_column("s", "ends_at", is_past)
+    given, found_by = _spell_source(dialect, by)
+    conditions = ["s.organisation = :o", found_by, _is_known("s", is_past), "s.fact > :after"]
+    if only_in:
+        conditions += [f"{ends} IS NULL", "s.withdrawn IS NULL"]
+    if is_between:
+        conditions += ["(s.begins_at IS NULL OR s.begins_at < :end)", f"({ends} IS NULL OR {ends} > :begin)"]
+    ordered = f" ORDER BY s.fact LIMIT {int(limit)}" if limit is not None else " ORDER BY s.fact"
+    # Names of columns and of parameters alone are put together here.
+    return text(
+        f"SELECT {columns}, {_elsewhere(is_past)} FROM {given}part_spans s"  # noqa: S608
+        f" WHERE {' AND '.join(conditions)}{ordered}"
+    )
+
+
+def _spell_source(dialect: str, by: By | Literal["range"]) -> tuple[str, str]:
+    """Return what stands before the table in the statement, and the condition by which its rows are found."""
+    if by == "range":
+        return "", "s.serial_folded BETWEEN :low AND :high AND length(s.serial_folded) = length(:low)"
+    also = " AND s.part IS NULL" if by == "maker" else ""
+    if dialect == "sqlite":
+        return "json_each(:wanted) w CROSS JOIN ", f's."{by}" = w.value{also}'
+    collated = ' COLLATE "C"' if by in _BY_CODE_POINT else ""
+    return "unnest(CAST(:wanted AS text[])) AS w(value) CROSS JOIN ", f's."{by}" = w.value{collated}{also}'
+
+
+def _spell_column(alias: str, name: str, is_past: bool) -> str:
+    column = f'{alias}."{name}"'
+    if is_past and name in _OF_REMOVAL:
+        return f"CASE WHEN {alias}.removal_known <= :known THEN {column} END"
+    return column
+
+
+def _is_known(alias: str, is_past: bool) -> str:
+    if not is_past:
+        return f"{alias}.known_until IS NULL"
+    return f"{alias}.known_from <= :known AND ({alias}.known_until IS NULL OR {alias}.known_until > :known)"
+
+
+def _elsewhere(is_past: bool) -> str:
+    """Return the rule of `server.domain.trace` for a part in two places, as the database puts it."""
+    here, there = (_spell_column(alias, "ends_at", is_past) for alias in ("s", "o"))
+    return (
+        "s.serial IS NOT NULL AND s.withdrawn IS NULL AND EXISTS (SELECT 1 FROM part_spans o"  # noqa: S608
+        " WHERE o.organisation = s.organisation AND o.serial_folded = s.serial_folded AND o.serial = s.serial"
+        " AND o.maker = s.maker AND o.machine <> s.machine AND o.withdrawn IS NULL"
+        f" AND {_is_known('o', is_past)}"
+        f" AND (o.begins_at IS NULL OR {here} IS NULL OR o.begins_at < {here})"
+        f" AND (s.begins_at IS NULL OR {there} IS NULL OR s.begins_at < {there}))"
+    )

@@ -1,0 +1,131 @@
+"""The table of spans: whatever way facts come in, it is what the pure rules say, today and as known at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, Engine, delete
+
+from server.domain.trace import Fact, Span, comparable, fold, spans
+from server.domain.trace_versions import versions
+from server.keys import new_id
+from server.store.database import writing
+from server.store.span_rows import Page, SpanRow, find_spans
+from server.store.tables import PartSpan, TraceFact
+from server.store.trace_store import TraceStore
+from tests.server.domain.fact_stories import stories
+
+SHORT = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def take_in(connection: Connection, organisation: str, facts: Iterable[Fact], shares: list[bool]) -> None:
+    """Write facts as intake does, in commits that end where `shares` says so, never amid one entry of the log."""
+    store = TraceStore(connection, organisation, lambda _id: None, lambda _ids: None)
+    for position, told in groupby(sorted(facts, key=lambda fact: fact.position), key=lambda fact: fact.position):
+        group = list(told)
+        store.book.load_serials(fact.serial for fact in group if fact.serial is not None)
+        for fact in group:
+            store.book.add(fact)
+        if shares[position % len(shares)]:
+            store.flush()
+            store = TraceStore(connection, organisation, lambda _id: None, lambda _ids: None)
+    store.flush()
+
+
+def clear(connection: Connection, organisation: str) -> None:
+    for model in (PartSpan, TraceFact):
+        table: Any = model.__table__
+        connection.execute(delete(table).where(table.c.organisation == organisation))
+
+
+def spell(row: SpanRow, facts: dict[str, Fact]) -> tuple[Any, ...]:
+    """Return what a row and a span of the pure rules must agree about."""
+    known = facts[row.fact]
+    assert (row.serial, row.batch, row.maker, row.machine) == (known.serial, known.batch, known.maker, known.machine)
+    return (row.fact, row.begins_at, row.ends_at, row.removal, row.withdrawn, row.again, row.elsewhere)
+
+
+def spell_span(span: Span) -> tuple[Any, ...]:
+    begins, ends = (comparable(at) if at else None for at in (span.begins_at, span.ends_at))
+    removal = span.removed.id if span.removed else None
+    withdrawn = span.withdrawn.id if span.withdrawn else None
+    return (span.fact.id, begins, ends, removal, withdrawn, len(span.again), span.elsewhere)
+
+
+@SHORT
+@given(told=stories(in_order=True), shares=st.lists(st.booleans(), min_size=1, max_size=5))
+def test_the_table_is_what_the_rules_say_however_facts_are_shared_out(
+    engine: Engine, told: list[Fact], shares: list[bool]
+) -> None:
+    organisation = new_id()
+    facts = {fact.id: fact for fact in told}
+    with writing(engine) as connection:
+        take_in(connection, organisation, told, shares)
+        table: Any = PartSpan.__table__
+        rows = list(connection.execute(table.select().where(table.c.organisation == organisation)))
+        machines = {fact.machine for fact in told}
+        known = {
+            position: find_spans(connection, organisation, "machine", machines, position)
+            for position in range(max(fact.position for fact in told) + 2)
+        }
+        today = find_spans(connection, organisation, "machine", machines)
+        clear(connection, organisation)
+
+    assert {(row.fact, row.known_from, row.known_until, row.removal_known) for row in rows} == {
+        (version.span.fact.id, version.known_from, version.known_until, version.removal_known)
+        for version in versions(told)
+    }
+    for position, found in known.items():
+        assert [spell(row, facts) for row in found] == sorted(map(spell_span, spans(told, position)))
+    assert [spell(row, facts) for row in today] == sorted(map(spell_span, spans(told)))
+
+
+@SHORT
+@given(told=stories(in_order=True), position=st.integers(0, 9))
+def test_every_way_to_look_finds_the_same_spans(engine: Engine, told: list[Fact], position: int) -> None:
+    organisation = new_id()
+    facts = {fact.id: fact for fact in told}
+    with writing(engine) as connection:
+        take_in(connection, organisation, told, [True])
+        found = {
+            (by, value): find_spans(connection, organisation, by, [value], position)
+            for fact in told
+            for by, value in (("serial_folded", fact.serial), ("batch_folded", fact.batch), ("machine", fact.machine))
+            if value is not None
+            for value in [value if by == "machine" else fold(value)]
+        }
+        clear(connection, organisation)
+
+    for (by, value), rows in found.items():
+        name = by.removesuffix("_folded")
+        wanted = [
+            span
+            for span in spans(told, position)
+            if (number := getattr(span.fact, name)) is not None
+            and value == (number if by == "machine" else fold(number))
+        ]
+        assert [spell(row, facts) for row in rows] == sorted(map(spell_span, wanted))
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5])
+def test_pages_tell_every_span_once(engine: Engine, limit: int) -> None:
+    organisation = new_id()
+    told = [
+        Fact(f"fact-{n}", "fitted", "maker", f"S-{n}", "L1", "M1", "order", "2026-03-01T00:00:00Z", n + 1)
+        for n in range(5)
+    ]
+    with writing(engine) as connection:
+        take_in(connection, organisation, told, [True])
+        seen: list[str] = []
+        while page := find_spans(
+            connection, organisation, "batch_folded", ["l1"], page=Page(seen[-1] if seen else "", limit)
+        ):
+            seen += [row.fact for row in page]
+        clear(connection, organisation)
+
+    assert seen == [fact.id for fact in told]
