@@ -163,7 +163,7 @@ def read_epcis(query: dict[str, Any]) -> Response:
     """Give the events of a part, a lot or a machine as an EPCIS 2.0 document in JSON-LD."""
     who, zone = require_person(), wired().settings.zone
     with reading(wired().engine) as connection:
-        asked = audit.ask(connection, who.organisation, query["on_day"], query["known_on"], zone)
+        asked = audit.ask(connection, who.organisation, query.get("on_day", ""), query.get("known_on", ""), zone)
         number, kind = query["number"], query["about"]
         if kind == "machine":
             number = trace.find_machine(connection, who.organisation, number)

@@ -254,10 +254,8 @@ class EpcisQuery(Request):
         metadata={"description": "编号是什么 / What the number is"},
     )
     maker = _strict(validate.Length(0, 200), load_default="", metadata={"description": "制造商或 GTIN / Of one maker"})
-    on_day = _strict(validate.Regexp(DAY_PATTERN), load_default="", metadata={"description": "某日 / On a day"})
-    known_on = _strict(
-        validate.Regexp(DAY_PATTERN), load_default="", metadata={"description": "截至某日所知 / As known on a day"}
-    )
+    on_day = _strict(validate.Regexp(DAY_PATTERN), metadata={"description": "某日 / On a day"})
+    known_on = _strict(validate.Regexp(DAY_PATTERN), metadata={"description": "截至某日所知 / As known on a day"})
 
 
 class Trace(Answer):
