@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from server.commands.desk import Desk, at_desk
 from server.services import proofs
+from server.services.file_check import check_files
 from server.services.proofs import Proof
 
 
 @click.command(name="verify-log")
+@click.option("--files", is_flag=True, help="也核对每个证据文件。/ Read every evidence file too.")
 @at_desk
-def verify_log(desk: Desk) -> None:
+def verify_log(desk: Desk, files: bool) -> None:
     """核验日志。 / Check every signature, every chain, and the Merkle root of the log."""
-    _tell(desk, proofs.verify_log(desk.engine, desk.organisation))
+    proof = proofs.verify_log(desk.engine, desk.organisation)
+    altered = tuple(check_files(desk.blobs, desk.organisation)) if files else ()
+    _tell(desk, replace(proof, discrepancies=proof.discrepancies + altered))
 
 
 @click.command()

@@ -16,7 +16,7 @@ from schemas.problems import Refused
 from server.services.trace import find_machine
 from server.services.trace_facts import find_facts_in
 from server.store import log, records
-from server.store.bulk import select_among
+from server.store.stock_tables import MoveRow
 from server.store.stored_record import Record
 from server.store.tables import LogEntry, TraceFact
 from sync import canonical
@@ -24,6 +24,7 @@ from sync.chain import Sealed
 
 _LOG: Table = LogEntry.__table__  # type: ignore[assignment]
 _TRACE: Table = TraceFact.__table__  # type: ignore[assignment]
+_MOVES: Table = MoveRow.__table__  # type: ignore[assignment]
 
 KINDS: Final = ("serial", "machine")
 
@@ -121,8 +122,11 @@ def _find_facts(connection: Connection, organisation: str, subject: Subject) -> 
         machine = find_machine(connection, organisation, subject.number)
         ids = {fact.id for fact in find_facts_in(connection, organisation, machine)}
     else:
-        wanted = [subject.number]
-        ids = {row.id for row in select_among(connection, _TRACE, ("id",), "serial", organisation, wanted)}
+        ids = set()
+        for table in (_TRACE, _MOVES):
+            # The index of moves is of those with a number, and the databases want to hear that it is one.
+            where = (table.c.organisation == organisation, table.c.serial == subject.number, table.c.serial != "")
+            ids.update(connection.execute(select(table.c.id).where(*where)).scalars())
     if not ids:
         raise Refused("not_found", what=subject.number)
     return ids

@@ -43,6 +43,8 @@ CODES: Final = frozenset(
         "intake_differs",
         "table_differs",
         "file_unexpected",
+        "file_missing",
+        "file_differs",
     }
 )
 """What can be found wrong, never renamed once released; docs/proofs.md tells what each means."""
