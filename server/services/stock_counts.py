@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, Row, Table, delete, insert, select, u
 
 from schemas.problems import Refused
 from schemas.stock import LEVEL_MOST, StockKey
-from server.clock import utc_now
+from server.clock import spell_instant, unix_ms, utc_now
 from server.domain import stock as rules
 from server.domain.trace import comparable
 from server.keys import new_id
@@ -37,6 +37,10 @@ _DRAFTS: Table = Draft.__table__  # type: ignore[assignment]
 KIND: Final = "stock_count"
 LINES_MAX: Final = 500
 """Of one sheet: more are counted by shelves, which a few words of the parts' names choose."""
+
+DAY_MS: Final = 86_400_000
+LATE_DAYS: Final = 90
+"""A device that has been away for longer has more to tell than its moves."""
 
 Body = dict[str, Any]
 Place = Mapping[str, str]
@@ -207,14 +211,19 @@ def settle(engine: Engine, desk: Desk, sheet: str, reason: str) -> int:
     return differed
 
 
-def settle_late(desk: Desk, since: str, reason: str) -> Receipt:
+def list_late(connection: Connection, organisation: str) -> Sequence[Row[Any]]:
+    """Return the lines of the counts of the last LATE_DAYS that moves from before them changed since."""
+    return stock_levels_read.list_late(connection, organisation, spell_instant(unix_ms() - LATE_DAYS * DAY_MS))
+
+
+def settle_late(desk: Desk, reason: str) -> Receipt:
     """Put right the balances that moves from before a count have moved since it was settled.
 
     Raises Refused with `nothing_to_undo` where there are none, `too_many_lines`.
     """
 
     def plan(store: Workspace) -> list[Change]:
-        rows = stock_levels_read.list_late(store.connection, store.organisation, since)
+        rows = list_late(store.connection, store.organisation)
         if not rows:
             raise Refused("nothing_to_undo")
         if len(rows) > MOVES_MAX:

@@ -19,7 +19,6 @@ from server.services import consumables, stock, stock_acts, stock_counts, stock_
 from server.services.decisions import Desk
 from server.services.proofs import replay
 from server.services.stock_acts import Delivery, Line, Lot, spell_end
-from server.store import stock_levels_read
 from server.store.database import reading, writing
 from server.store.stock_tables import BatchRow, MoveRow
 from sync.changeset import Change
@@ -235,12 +234,12 @@ def test_a_count_keeps_what_moves_meanwhile_and_what_comes_in_late(depot: Depot)
     assert firm.send(firm.wei, early).verdict == "applied"
     assert depot.at(depot.centre)[0] == ("L1", "", 2)
     with reading(firm.engine) as connection:
-        (late,) = stock_levels_read.list_late(connection, firm.id, "")
+        (late,) = stock_counts.list_late(connection, firm.id)
     assert (late.batch, late.late) == ("L1", -2)
-    stock_counts.settle_late(depot.desk, "", "迟到的领料")
+    stock_counts.settle_late(depot.desk, "迟到的领料")
     assert depot.at(depot.centre)[0] == ("L1", "", 4)
     with reading(firm.engine) as connection:
-        assert stock_levels_read.list_late(connection, firm.id, "") == []
+        assert stock_counts.list_late(connection, firm.id) == []
         assert stock_counts.list_sheets(connection, firm.id) == []
 
 

@@ -12,8 +12,7 @@ from schemas.problems import Refused
 from server.desk.stock_view import HOME, StockNames, find_desk, may_keep, read_names, today
 from server.desk.visit import finish, is_local, speech
 from server.domain.ids import is_id
-from server.services import spreadsheets, stock, stock_acts
-from server.store import stock_levels_read
+from server.services import spreadsheets, stock, stock_acts, stock_counts
 from server.store.database import reading
 from server.web.auth import require_person
 from server.web.wiring import wired
@@ -35,7 +34,7 @@ def show() -> Any:
         asked = (query, place or None, state, int(number) if number.isdecimal() and len(number) < 6 else 1)
         page = stock.list_balances(connection, who.organisation, today(), *asked)
         counts = stock.count_states(connection, who.organisation, today())
-        late = stock_levels_read.list_late(connection, who.organisation, "")
+        late = stock_counts.list_late(connection, who.organisation)
     return render_template(
         "desk/stock.html", page=page, names=names, counts=counts, states=name_states(), state=state, place=place,
         query=query, late=len(late), today=today(), may_keep=may_keep(), tab="stock",

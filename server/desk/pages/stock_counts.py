@@ -30,7 +30,7 @@ def show_counts() -> Any:
         names = read_names(connection)
         rows = stock_counts.list_sheets(connection, who.organisation)
         sheets = [(row, json_text.load(row.body)) for row in rows]
-        late = stock_levels_read.list_late(connection, who.organisation, "")
+        late = stock_counts.list_late(connection, who.organisation)
         settled = stock_levels_read.list_settled(connection, who.organisation, SETTLED_SHOWN)
         ids = [row.part for row in late] + [row.person for row in rows] + [row.id for row in settled]
         named = stock.name_records(connection, who.organisation, ids)
@@ -60,7 +60,7 @@ def begin() -> Any:
 def settle_late() -> Any:
     """Put right what moves from before a count changed since."""
     reason = request.form.get("reason", "").strip() or gettext("Moved before the count, came in after it")
-    stock_counts.settle_late(find_desk(), "", reason)
+    stock_counts.settle_late(find_desk(), reason)
     return finish(f"{HOME}/counts", gettext("The balances are as they were counted again."))
 
 
