@@ -98,6 +98,16 @@ def count_usable(bench: Workbench, part_id: str) -> int:
     return sum(line.quantity for line in lines if line.is_usable)
 
 
+def list_lacking(bench: Workbench) -> list[tuple[Values, int]]:
+    """Return the parts of the van's standard list of which it has too few usable ones, and how many it lacks."""
+    van = find_van(bench)
+    levels = [level.values for level in bench.store.of_kind("stock_level")] if van else []
+    mine = [level for level in levels if van and level.get("van_id") == van.id]
+    gaps = [(level["part_id"], (level.get("standard") or 0) - count_usable(bench, level["part_id"])) for level in mine]
+    lacking = [(bench.store.values_of(part), gap) for part, gap in gaps if gap > 0]
+    return sorted(lacking, key=lambda line: str(line[0].get("name", "")))
+
+
 def move_stock(bench: Workbench, act: Act, label: PartLabel, quantity: int = 1, reason: str | None = None) -> Moved:
     """Record that parts came into the van or left it otherwise than by being fitted.
 

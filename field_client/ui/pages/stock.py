@@ -8,7 +8,7 @@ from flask import Blueprint, render_template, request
 
 from field_client.ui.visit import finish, is_local, open_desk
 from field_client.work_part_checks import PartLabel
-from field_client.work_stock import ACTS, find_van, list_stock, move_stock
+from field_client.work_stock import ACTS, find_van, list_lacking, list_stock, move_stock
 from pages.language import gettext
 from schemas.problems import Refused
 
@@ -25,6 +25,7 @@ def show() -> str:
         desk=desk,
         van=find_van(desk.bench),
         lines=list_stock(desk.bench),
+        lacking=list_lacking(desk.bench),
         acts=[(act, name_act(act)) for act in ACTS],
         came_from=back if is_local(back) else "/more",
     )
