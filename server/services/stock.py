@@ -200,6 +200,8 @@ def read_code(connection: Connection, organisation: str, typed: str, place: str 
     if place:
         found = [narrowed for choice in found for narrowed in _find_held(connection, organisation, choice, place)]
     bodies = name_records(connection, organisation, [choice.part for choice in found])
+    # What is there comes before what the books do not have there.
+    found.sort(key=lambda choice: choice.held == 0)
     once = {(choice.part, choice.batch, choice.serial): choice for choice in reversed(found) if choice.part in bodies}
     return [replace(choice, part_body=bodies[choice.part]) for choice in reversed(once.values())][:CHOICES_MAX]
 

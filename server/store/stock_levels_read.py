@@ -11,8 +11,8 @@ _LEVELS: Final = (
     "SELECT l.id, l.place, l.part, l.minimum, l.standard, s.batch, s.serial, s.quantity, b.expires_on, b.recalled_on"
     " FROM stock_levels l JOIN catalogue c ON c.organisation = l.organisation AND c.id = l.part"
     " LEFT JOIN stock s ON s.organisation = l.organisation AND s.place = l.place AND s.part = l.part"
-    " LEFT JOIN stock_batches b ON b.organisation = s.organisation AND b.id = (SELECT min(f.id) FROM stock_batches f"
-    " WHERE f.organisation = s.organisation AND f.part = s.part AND f.number = s.batch)"
+    " LEFT JOIN stock_batches b ON b.organisation = s.organisation AND b.id = (SELECT min(f.id || '')"
+    " FROM stock_batches f WHERE f.organisation = s.organisation AND f.part = s.part AND f.number = s.batch)"
     " WHERE l.organisation = :organisation"
 )
 _ORDERED: Final = " ORDER BY l.place, c.sorted_as, l.part, l.id, s.batch, s.serial"

@@ -12,31 +12,30 @@ _NAMED: Final = "c.organisation = :organisation AND c.kind = 'part'"
 _LINE: Final = (
     "s.place, s.part, s.batch, s.serial, s.quantity, b.id AS batch_id, b.expires_on, b.recalled_on, b.is_certified"
 )
+# Not the id itself: for its minimum SQLite would walk all batches in the order of ids.
 _BATCH_OF: Final = (
-    " LEFT JOIN stock_batches b ON b.organisation = s.organisation AND b.id = (SELECT min(f.id) FROM stock_batches f"
-    " WHERE f.organisation = s.organisation AND f.part = s.part AND f.number = s.batch)"
+    " LEFT JOIN stock_batches b ON b.organisation = s.organisation AND b.id = (SELECT min(f.id || '')"
+    " FROM stock_batches f WHERE f.organisation = s.organisation AND f.part = s.part AND f.number = s.batch)"
 )
 # A page reads little more than it shows: parts come in the order of the catalogue's index, states by their batches.
-_BY_PART: Final = (
-    "catalogue c CROSS JOIN stock s" + _BATCH_OF + f" WHERE {_NAMED} AND s.organisation = c.organisation"
-    " AND s.part = c.id"
-)
+# CROSS JOIN keeps SQLite to that order.
+_BY_PART: Final = f"catalogue c CROSS JOIN stock s WHERE {_NAMED} AND s.organisation = :organisation AND s.part = c.id"
 _BELOW: Final = (
-    "stock s JOIN catalogue c ON c.organisation = s.organisation AND c.id = s.part" + _BATCH_OF + f" WHERE {_NAMED}"
-    " AND s.organisation = :organisation AND s.quantity < 0"
+    "stock s JOIN catalogue c ON c.organisation = s.organisation AND c.id = s.part"
+    f" WHERE {_NAMED} AND s.organisation = :organisation AND s.quantity < 0"
 )
 _BY_BATCH: Final = (
-    "stock_batches b JOIN stock s ON s.organisation = b.organisation AND s.part = b.part AND s.batch = b.number"
-    f" JOIN catalogue c ON c.organisation = s.organisation AND c.id = s.part WHERE {_NAMED}"
-    " AND b.organisation = :organisation AND s.quantity > 0"
+    f"stock_batches l CROSS JOIN stock s CROSS JOIN catalogue c WHERE {_NAMED} AND l.organisation = :organisation"
+    " AND s.organisation = l.organisation AND s.part = l.part AND s.batch = l.number AND s.quantity > 0"
+    " AND c.id = s.part"
 )
 SOURCES: Final = {
     "": _BY_PART,
     "below": _BELOW,
-    "recalled": f"{_BY_BATCH} AND b.recalled_on IS NOT NULL",
-    "expired": f"{_BY_BATCH} AND b.expires_on < :today",
-    "expiring": f"{_BY_BATCH} AND b.expires_on >= :today AND b.expires_on <= :soon",
-    "uncertified": f"{_BY_BATCH} AND NOT b.is_certified",
+    "recalled": f"{_BY_BATCH} AND l.recalled_on IS NOT NULL",
+    "expired": f"{_BY_BATCH} AND l.expires_on < :today",
+    "expiring": f"{_BY_BATCH} AND l.expires_on >= :today AND l.expires_on <= :soon",
+    "uncertified": f"{_BY_BATCH} AND NOT l.is_certified",
 }
 """What a list of balances is narrowed to, beside place and words."""
 
@@ -60,10 +59,14 @@ def list_balances(
     connection: Connection, organisation: str, wanted: Wanted, limit: int, offset: int = 0
 ) -> Sequence[Row[Any]]:
     """Return balances by part number, batch, serial number and place."""
-    statement, facts = _select(wanted, _LINE)
-    ordered = " ORDER BY c.sorted_as, c.id, s.batch, s.serial, s.place LIMIT :limit OFFSET :offset"
+    columns = "s.organisation, s.place, s.part, s.batch, s.serial, s.quantity, c.sorted_as"
+    found, facts = _select(wanted, columns)
+    ordered = "ORDER BY c.sorted_as, c.id, s.batch, s.serial, s.place LIMIT :limit OFFSET :offset"
+    # What is known of the batches is looked up for the lines that are shown alone.
+    shown = f"SELECT {_LINE} FROM ({found} {ordered}) s{_BATCH_OF}"  # noqa: S608
+    again = " ORDER BY s.sorted_as, s.part, s.batch, s.serial, s.place"
     facts |= {"organisation": organisation, "limit": limit, "offset": offset}
-    return connection.execute(_bind(statement + ordered, facts), facts).all()
+    return connection.execute(_bind(shown + again, facts), facts).all()
 
 
 def count_states(connection: Connection, organisation: str, today: str, soon: str) -> dict[str, int]:
