@@ -116,7 +116,6 @@ def report(
         raise Refused("value_invalid", field="by" if by not in BY else "gap", detail=", ".join((*BY, *GAPS)))
     behind = log_following.count_unfollowed(engine, organisation, NAME)
     with reading(engine) as connection:
-        totals = {kind: number for kind, _, number in gap_rows.count_gaps(connection, organisation, GAPS, "", narrowed)}
         groups = _group(connection, organisation, by, narrowed)
         found = (
             gap_rows.list_gaps(connection, organisation, gap, narrowed, _read_after(after), PAGE_ROWS + 1)
@@ -126,6 +125,7 @@ def report(
         lines = _tell(connection, organisation, found[:PAGE_ROWS])
     last = found[PAGE_ROWS - 1] if len(found) > PAGE_ROWS else None
     next_page = f"{last.month} {last.at} {last.fact}" if last else None
+    totals = {kind: sum(group.counts.get(kind, 0) for group in groups) for kind in GAPS}
     return Report(totals, groups[:GROUPS_MAX], max(0, len(groups) - GROUPS_MAX), lines, next_page, behind)
 
 

@@ -58,12 +58,12 @@ def list_orders_lacking(connection: Connection, organisation: str, gap: str, sub
 def count_gaps(
     connection: Connection, organisation: str, gaps: Sequence[str], by: str, narrowed: Mapping[str, str]
 ) -> list[tuple[str, str, int]]:
-    """Return (gap, group, how many) by customer, engineer or month; with an empty `by` one group of all."""
+    """Return (gap, group, how many) by customer, engineer or month."""
     counted = []
+    group = _GAPS.c[by]
     for gap in gaps:
-        group = _GAPS.c[by] if by else _GAPS.c.gap
         statement = _narrow(select(group, func.count()), organisation, gap, narrowed).group_by(group)
-        counted += [(gap, "" if not by else row[0], int(row[1])) for row in connection.execute(statement)]
+        counted += [(gap, row[0], int(row[1])) for row in connection.execute(statement)]
     return counted
 
 
