@@ -68,6 +68,16 @@ class LifeView:
     """lane -> what the place is called"""
     is_elsewhere: bool
 
+    @property
+    def lot(self) -> Group:
+        """What is known of its lot, empty where no step names one."""
+        return next((step.lot for step in self.steps if step.lot.get("number")), {})
+
+    @property
+    def supplier(self) -> Group:
+        """What is known of who delivered it."""
+        return next((step.supplier for step in self.steps if step.supplier), {})
+
 
 @dataclass(frozen=True, slots=True)
 class LotView:
