@@ -21,18 +21,17 @@ from server.domain.lot_tree import Leaf, Tree, draw_tree
 from server.domain.trace import comparable, day_bounds, fold, in_machine
 from server.services.audit_life import mark_verified, read_lives, read_machines, steps_of_spans
 from server.services.audit_log import KnownOn, find_known_on
-from server.services.trace import spans_in, trace_number
+from server.services.trace import spans_in
+from server.services.trace_facts import read_spans
 from server.services.trace_story import tell
 from server.store import catalogue, records
 from server.store.lot_stock import list_lot_stock
+from server.store.span_rows import SpanRow, find_spans
 
 Body = dict[str, Any]
 Group = dict[str, Any]
 
 PAGE_ROWS: Final = 50
-
-SPANS_MOST: Final = 100_000
-"""Spans of a lot: of none has ever been made more."""
 
 LANES_MAX: Final = 60
 """Lanes of a machine's picture: more are a wall; the table has them all."""
@@ -108,9 +107,10 @@ class MachineView:
 def ask(connection: Connection, organisation: str, on: str, known: str, zone: tzinfo) -> Asked:
     """Read for which day and as known on which an answer is wanted. Raises Refused with `value_invalid`."""
     try:
-        bounds = day_bounds(on, zone) if on else None
+        begin, end = day_bounds(on, zone) if on else ("", "")
     except (ValueError, OverflowError) as error:
         raise Refused("value_invalid", field="on", detail=str(error)) from None
+    bounds = (comparable(begin), comparable(end)) if on else None
     return Asked(on, find_known_on(connection, organisation, known, zone), bounds)
 
 
@@ -147,26 +147,25 @@ def view_lot(
     Raises Refused with `not_found` when nothing is known of the number.
     """
     lots = _read_lots(connection, organisation, number, lot)
-    spans = _spans_of_lot(connection, organisation, number, lots, asked)
+    rows = _rows_of_lot(connection, organisation, number, lots, asked)
     stock = list_lot_stock(connection, organisation, number, [entry["part_id"] for entry in lots] if lot else [])
-    if not lots and not spans and not stock:
+    if not lots and not rows and not stock:
         raise Refused("not_found", what=number)
-    counted = [span for span in spans if span["withdrawn"] is None]
-    machines = {span["machine"]["id"] for span in counted}
-    now = {span["machine"]["id"] for span in counted if span["removed"] is None}
+    counted = [row for row in rows if row.withdrawn is None]
+    machines = read_machines(connection, organisation, {row.machine for row in counted})
     roots = [_say(entry["supplier"], choose) for entry in lots if entry["supplier"]] + [number]
-    page = spans[start : start + PAGE_ROWS]
+    page = rows[start : start + PAGE_ROWS]
     return LotView(
         number=number,
         lots=lots,
-        spans=page,
-        count=len(spans),
+        spans=tell(connection, organisation, read_spans(connection, organisation, page, asked.as_known_at)),
+        count=len(rows),
         machines=len(machines),
-        machines_now=len(now),
-        customers=len({_say(span["machine"]["customer"], 0) for span in counted}),
+        machines_now=len({row.machine for row in counted if row.is_in}),
+        customers=len({machine["customer"].get("id") for machine in machines.values()}),
         stock=_name_places(connection, organisation, stock),
-        tree=draw_tree(list(dict.fromkeys(roots)), _leaves(counted, choose)),
-        after=start + PAGE_ROWS if start + PAGE_ROWS < len(spans) else None,
+        tree=draw_tree(list(dict.fromkeys(roots)), _leaves(counted, machines, choose)),
+        after=start + PAGE_ROWS if start + PAGE_ROWS < len(rows) else None,
     )
 
 
@@ -183,10 +182,11 @@ def view_machine(
 def read_lot_steps(connection: Connection, organisation: str, number: str, lot: str, asked: Asked) -> list[Step]:
     """Return the steps of every part of a batch number. Raises Refused with `not_found`."""
     lots = _read_lots(connection, organisation, number, lot)
-    spans = _spans_of_lot(connection, organisation, number, lots, asked)
-    if not lots and not spans:
+    rows = _rows_of_lot(connection, organisation, number, lots, asked)
+    if not lots and not rows:
         raise Refused("not_found", what=number)
-    return steps_of_spans(connection, organisation, spans)
+    told = tell(connection, organisation, read_spans(connection, organisation, rows, asked.as_known_at))
+    return steps_of_spans(connection, organisation, told)
 
 
 def read_machine_steps(connection: Connection, organisation: str, machine: str, asked: Asked) -> list[Step]:
@@ -249,36 +249,27 @@ def _tell_lots(connection: Connection, organisation: str, ids: Sequence[str]) ->
     ]
 
 
-def _spans_of_lot(
+def _rows_of_lot(
     connection: Connection, organisation: str, number: str, lots: Sequence[Group], asked: Asked
-) -> list[Group]:
-    try:
-        found = trace_number(connection, organisation, number, asked.as_known_at, limit=SPANS_MOST)
-    except Refused:
-        return []
-    if "batch" not in found["found_as"]:
-        return []
-    spans = [span for span in found["spans"] if fold(span["batch"]["number"] or "") == fold(number)]
-    gtins = {entry["part"].get("gtin") or entry["part"].get("manufacturer") for entry in lots}
+) -> list[SpanRow]:
+    """Return the spans of the parts of a batch number by time; where one lot is meant, of that lot."""
+    rows = find_spans(connection, organisation, "batch_folded", [fold(number)], asked.as_known_at, between=asked.bounds)
+    if asked.bounds:
+        rows = [row for row in rows if row.withdrawn is None]
     if len(lots) == 1:
         # The same number on a lot of another part is another lot; a fact that names no maker may be of either.
-        spans = [span for span in spans if span["part"]["maker"] in gtins or not span["part"]["maker"]]
-    return [span for span in spans if asked.bounds is None or _is_in(span, asked.bounds)]
+        makers = ("", lots[0]["part"].get("gtin") or lots[0]["part"].get("manufacturer"))
+        rows = [row for row in rows if row.batch_id == lots[0]["id"] or (not row.batch_id and row.maker in makers)]
+    return sorted(rows, key=lambda row: (row.begins_at or row.ends_at or "", row.fact))
 
 
-def _is_in(span: Group, bounds: tuple[str, str]) -> bool:
-    begins, ends = (span[act]["at"] if span[act] else None for act in ("fitted", "removed"))
-    has_begun = begins is None or comparable(begins) < comparable(bounds[1])
-    return has_begun and (ends is None or comparable(ends) > comparable(bounds[0]))
-
-
-def _leaves(spans: Iterable[Group], choose: int) -> list[Leaf]:
+def _leaves(rows: Iterable[SpanRow], machines: Mapping[str, Group], choose: int) -> list[Leaf]:
     found: dict[tuple[str, str], tuple[int, bool]] = {}
-    for span in spans:
-        key = (_say(span["machine"]["customer"], choose) or "?", span["machine"]["serial"] or "?")
+    for row in rows:
+        machine = machines[row.machine]
+        key = (_say(machine["customer"], choose) or "?", machine["serial"] or "?")
         parts, is_in = found.get(key, (0, False))
-        quantity = (span["fitted"] or {}).get("quantity") or 1
-        found[key] = (parts + quantity, is_in or span["removed"] is None)
+        found[key] = (parts + row.quantity, is_in or row.is_in)
     return [Leaf(*key, *counted) for key, counted in found.items()]
 
 

@@ -19,6 +19,7 @@ from server.domain.catalogue import title_of, wanted_words
 from server.domain.trace import fold
 from server.services.trace_facts import find_facts
 from server.store import board, catalogue, records
+from server.store.lot_stock import list_moves_of_serial
 from server.store.part_numbers import find_batches
 
 Kind = Literal["serial", "batch", "machine", "part", "order", "customer", "supplier"]
@@ -93,6 +94,7 @@ def _read(typed: str, this_year: int) -> list[Reading]:
 def _find(connection: Connection, organisation: str, reading: Reading) -> Iterator[Hit]:
     if reading.serial:
         yield from _find_serials(connection, organisation, reading.serial, reading.gtin)
+        yield from _find_stocked(connection, organisation, reading.serial, reading.gtin)
         yield from _find_machines(connection, organisation, reading.serial)
     if reading.batch:
         yield from _find_lots(connection, organisation, reading.batch, reading.gtin)
@@ -111,6 +113,20 @@ def _find_serials(connection: Connection, organisation: str, serial: str, gtin: 
         if spelled is not None and (gtin is None or maker == gtin):
             name = bodies.get(fact, ("", {}))[1].get("part_name") or ""
             yield Hit("serial", spelled, spelled, (name, name), maker, is_exact=True)
+
+
+def _find_stocked(connection: Connection, organisation: str, serial: str, gtin: str | None) -> Iterator[Hit]:
+    """Yield the parts with a serial number that are on a van or shelf, or came through one."""
+    moves = {
+        key for spelled in (serial, serial.upper()) for key in list_moves_of_serial(connection, organisation, spelled)
+    }
+    bodies = _bodies(connection, organisation, moves)
+    parts = _bodies(connection, organisation, (body["part_id"] for body in bodies.values()))
+    for body in bodies.values():
+        part = parts.get(body["part_id"], {})
+        if gtin is None or part.get("gtin") == gtin:
+            maker = part.get("gtin") or part.get("manufacturer") or ""
+            yield Hit("serial", body["serial"], body["serial"], _names(part), maker, is_exact=True)
 
 
 def _find_lots(connection: Connection, organisation: str, batch: str, gtin: str | None) -> Iterator[Hit]:

@@ -23,7 +23,15 @@ Group = dict[str, Any]
 _BATCH_FIELDS: Final = ("number", "produced_on", "expires_on", "certificate", "certificate_sha256", "inspection_report")
 _RECALL_FIELDS: Final = ("recalled_on", "recall_reason")
 _PHOTO_FIELDS: Final = ("purpose", "caption", "taken_at", "original_sha256", "preview_sha256", "thumbnail_sha256")
-_SIGNATURE_FIELDS: Final = ("outcome", "reason", "signer_name", "signer_role", "signed_at", "job_sheet_sha256")
+_SIGNATURE_FIELDS: Final = (
+    "outcome",
+    "reason",
+    "signer_name",
+    "signer_role",
+    "signed_at",
+    "job_sheet_sha256",
+    "strokes_sha256",
+)
 
 
 def tell(connection: Connection, organisation: str, found: Sequence[Span]) -> list[Group]:

@@ -218,7 +218,10 @@ def test_a_machine_tells_its_parts_of_a_day(firm: Firm) -> None:
 
 
 def test_a_scan_finds_its_part_and_a_word_what_bears_it(firm: Firm) -> None:
-    live_long(firm, "SN-S1")
+    ids = live_long(firm, "SN-S1")
+    goods = {"part_id": ids["part"], "serial": "SN-ON-SHELF", "quantity": 1, "moved_at": FITTED}
+    there = {"to_place": "centre", "to_centre_id": ids["service_centre"]}
+    firm.ensure(create("stock_move", new_id(), **goods, from_place="supplier", **there))
 
     def find(typed: str) -> list[tuple[str, str]]:
         with reading(firm.engine) as connection:
@@ -230,6 +233,7 @@ def test_a_scan_finds_its_part_and_a_word_what_bears_it(firm: Firm) -> None:
     assert find(f"https://id.example.com/01/{GTIN}/10/B2606/21/SN-S1") == both
     assert find(label.replace(GS, "")) == both, "separators were lost"
     assert find("sn-s1") == [("serial", "SN-S1")]
+    assert find("sn-on-shelf") == [("serial", "SN-ON-SHELF")], "it was never in a machine"
     assert find("b2606") == [("batch", "B2606")]
     assert find("MC12-0099") == [("machine", "MC12-0099")]
     assert find("jiali") == [("supplier", "佳力轴承")]
