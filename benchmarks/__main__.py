@@ -25,6 +25,7 @@ OWN_PARTS = (
     "install_size",
     "device_pages",
     "desk_pages",
+    "recalls",
     "stock_pages",
     "label_corpus",
     "device_lighthouse",

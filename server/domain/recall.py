@@ -51,6 +51,9 @@ class Fitting:
     fitted_at: str | None
     removed_at: str | None
     removal: str | None
+    quantity: int = 1
+    customer: str = ""
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def _spell_lines(
         where = [titles.get(line.site, ""), titles.get(one.machine, ""), "", titles.get(one.part, "")]
         times = [one.fitted_at or "", one.removed_at or "", line.order.number if line.order else ""]
         told = [number, LINE_STATES[line.state][side], _spell_doubt(line.covered, side)]
-        yield [*told, *contact, *where, one.batch or "", one.serial or "", "1", *times]
+        yield [*told, *contact, *where, one.batch or "", one.serial or "", str(one.quantity), *times]
 
 
 def _spell_doubt(covered: Covered, side: int) -> str:

@@ -1,41 +1,38 @@
-"""Where parts of the catalogue are and were fitted."""
+"""Where the parts that recalls name are and were fitted, and whose the machines are."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
+from schemas.recall import Extent
 from server.domain.recall import Fitting
-from server.services.trace import spans_in
 from server.store import records
+from server.store.recall_spans import list_fittings
 
 
-def find_fittings(connection: Connection, organisation: str, parts: Collection[str]) -> list[Fitting]:
-    """Return where some parts of the catalogue are and were, but for facts that were withdrawn."""
-    gtins = {
-        body["gtin"]: key
-        for key, (_, body) in records.bodies_of(connection, organisation, parts).items()
-        if body.get("gtin")
-    }
-    facts = {
-        key: part
-        for key, body in records.bodies_of_kind(connection, organisation, "part_fitted")
-        if (part := body.get("part_id") or gtins.get(body.get("gtin") or "")) in parts
-    }
-    machines = {body["machine_id"] for _, body in records.bodies_of(connection, organisation, facts).values()}
-    return [
-        Fitting(
-            span.fact.id,
-            machine,
-            facts[span.fact.id],
-            span.fact.batch,
-            span.fact.serial,
-            span.begins_at,
-            span.ends_at,
-            span.removed.id if span.removed else None,
-        )
-        for machine in sorted(machines)
-        for span in spans_in(connection, organisation, machine)
-        if span.fact.id in facts and span.withdrawn is None
-    ]
+def find_fittings(connection: Connection, organisation: str, by_part: Mapping[str, Sequence[Extent]]) -> list[Fitting]:
+    """Return the parts that are or were in machines and that extents may cover; withdrawn facts do not count."""
+    bodies = records.bodies_of(connection, organisation, by_part)
+    found: list[Fitting] = []
+    for part, extents in by_part.items():
+        gtin = bodies[part][1].get("gtin") if part in bodies else None
+        rows = list_fittings(connection, organisation, part, gtin, extents)
+        found += [
+            Fitting(
+                row.fact,
+                row.machine,
+                part,
+                row.batch,
+                row.serial,
+                row.begins_at,
+                row.ends_at,
+                row.removal,
+                row.quantity,
+                row.customer or "",
+                row.site or "",
+            )
+            for row in rows
+        ]
+    return found

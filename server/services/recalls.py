@@ -217,7 +217,7 @@ def spell_order(known: KnownRecall, machine: Mapping[str, Any], lines: Sequence[
     shown = [" ".join(filter(None, (line.fitting.serial, line.fitting.batch))) or "?" for line in lines]
     counts: dict[str, int] = {}
     for line in lines:
-        counts[line.fitting.part] = counts.get(line.fitting.part, 0) + 1
+        counts[line.fitting.part] = counts.get(line.fitting.part, 0) + line.fitting.quantity
     brings = body["action"] != "inspect"
     said = "\n".join((f"召回 / Recall {body['number']}: {body['name']}", "; ".join(shown[:40]), body["reason"]))
     return {
@@ -227,7 +227,9 @@ def spell_order(known: KnownRecall, machine: Mapping[str, Any], lines: Sequence[
         "site_id": machine.get("site_id"),
         "symptom": said[:4000],
         "instructions": (body.get("instructions") or " / ".join(ACTION_LABELS[body["action"]]))[:4000],
-        "needed_parts": [{"part_id": part, "quantity": count} for part, count in counts.items()] if brings else None,
+        "needed_parts": [{"part_id": part, "quantity": min(count, 10_000)} for part, count in counts.items()]
+        if brings
+        else None,
     }
 
 

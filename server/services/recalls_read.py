@@ -49,9 +49,17 @@ class Line:
     fitting: Fitting
     covered: Covered
     state: LineState
-    customer: str
-    site: str
     order: RaisedOrder | None
+
+    @property
+    def customer(self) -> str:
+        """Whose machine it is; empty where nobody knows."""
+        return self.fitting.customer
+
+    @property
+    def site(self) -> str:
+        """Where the machine stands; empty where nobody knows."""
+        return self.fitting.site
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +130,14 @@ def find_affected(
     fittings = find_fittings(connection, organisation, by_part)
     judged = [(one, judge_all(by_part[one.part], one.batch, one.serial)) for one in fittings]
     hits = [(one, covered) for one, covered in judged if covered.cover != "miss"]
-    owners = recalls.read_owners(connection, organisation, {one.machine for one, _ in hits})
     orders = _choose_orders(connection, organisation, recall) if recall else {}
     gone = _find_whereabouts(connection, organisation, fittings, stock, [one for one, _ in hits])
-    nowhere, nobody = Whereabouts(), ("", "")
+    nowhere = Whereabouts()
     lines = []
     for one, covered in hits:
         order = orders.get(one.machine)
         state = tell_state(one, covered, action, order.status if order else None, gone.get(one.id, nowhere))
-        customer, site = owners.get(one.machine, nobody)
-        lines.append(Line(one, covered, state, customer, site, order))
+        lines.append(Line(one, covered, state, order))
     return Affected(lines, stock)
 
 

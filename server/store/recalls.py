@@ -11,14 +11,12 @@ from schemas.lifecycle import ENDED_STATES
 from server.store.bulk import select_among, upsert
 from server.store.contacts import ContactRow
 from server.store.recall_tables import RecalledPartRow, RecallReceipt
-from server.store.review_tables import MachineSerial
 from server.store.tables import BoardRow, StockBalance
 
 _NAMED: Table = RecalledPartRow.__table__  # type: ignore[assignment]
 _RECEIPTS: Table = RecallReceipt.__table__  # type: ignore[assignment]
 _BOARD: Table = BoardRow.__table__  # type: ignore[assignment]
 _STOCK: Table = StockBalance.__table__  # type: ignore[assignment]
-_MACHINES: Table = MachineSerial.__table__  # type: ignore[assignment]
 
 _SEEN: Final = text(
     "SELECT device, position FROM contacts WHERE organisation = :organisation AND device IN :devices"
@@ -65,13 +63,6 @@ def list_stock(connection: Connection, organisation: str, parts: Iterable[str]) 
     columns = ("place", "part", "batch", "serial", "quantity")
     rows = select_among(connection, _STOCK, columns, "part", organisation, set(parts))
     return sorted(rows, key=lambda row: (row.place, row.part, row.batch, row.serial))
-
-
-def read_owners(connection: Connection, organisation: str, machines: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Return customer and site of machines, by id; empty where a machine has none."""
-    columns = ("id", "customer", "site")
-    rows = select_among(connection, _MACHINES, columns, "id", organisation, set(machines))
-    return {row.id: (row.customer or "", row.site or "") for row in rows}
 
 
 def read_receipts(connection: Connection, organisation: str, recall: str) -> dict[str, tuple[int, str]]:
