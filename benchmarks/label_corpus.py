@@ -4,8 +4,8 @@
 person can read the letters printed below the code on each. "From a photo" is one photograph with the whole cascade;
 "live" is one that is held before the camera for two seconds, twelve frames of 1280 pixels.
 
-Beside the ways, labels are photographed anyhow: far or near, skewed, turned, blurred, dim, noisy and round a pipe, all at
-once and as it comes. Of these count those that a person can read (`is_legible`), however fine the modules of the code are.
+Beside the ways, labels are photographed anyhow: far or near, skewed, turned, blurred, dim, noisy and round a pipe, all
+at once and as it comes. Of these count those that a person can read (`is_legible`), however fine the code's modules are.
 """
 
 import math

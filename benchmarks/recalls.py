@@ -1,7 +1,7 @@
 """A recall worked out over 100,000 machines with three parts each, on both databases.
 
 `python -m benchmarks recalls` prints the table. Machines and the spans of their parts are written straight into the
-tables as intake leaves them: 400,000 records through the door would take an hour and change nothing of what is measured.
+tables as intake leaves them: 400,000 records through the door take an hour, and are no part of what is measured.
 A tenth of the parts was removed and sent back. The floor is reading the same spans and doing nothing with them.
 """
 
