@@ -5,7 +5,7 @@ person can read the letters printed below the code on each. "From a photo" is on
 "live" is one that is held before the camera for two seconds, twelve frames of 1280 pixels.
 
 Beside the ways, labels are photographed anyhow: far or near, skewed, turned, blurred, dim, noisy and round a pipe, all
-at once and as it comes. Of these count those that a person can read (`is_legible`), however fine the code's modules are.
+at once and as it comes. Of these count those that a person can read (`is_legible`), however fine the modules are.
 """
 
 import math

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from schemas.recall import Covered
 
@@ -39,9 +39,11 @@ WORK_DONE: Final = frozenset({"finished", "closed"})
 CANCELLED: Final = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
-class Fitting:
-    """One part that is or was in a machine; `id` is the fact that tells of it, `removal` the one that ends it."""
+class Fitting(NamedTuple):
+    """One part that is or was in a machine; `id` is the fact that tells of it, `removal` the one that ends it.
+
+    `customer` and `site` are those of the machine, empty where nobody knows. A tuple: a recall may be about 100,000.
+    """
 
     id: str
     machine: str
@@ -51,9 +53,9 @@ class Fitting:
     fitted_at: str | None
     removed_at: str | None
     removal: str | None
-    quantity: int = 1
-    customer: str = ""
-    site: str = ""
+    quantity: int
+    customer: str
+    site: str
 
 
 @dataclass(frozen=True, slots=True)

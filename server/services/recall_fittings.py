@@ -18,21 +18,5 @@ def find_fittings(connection: Connection, organisation: str, by_part: Mapping[st
     found: list[Fitting] = []
     for part, extents in by_part.items():
         gtin = bodies[part][1].get("gtin") if part in bodies else None
-        rows = list_fittings(connection, organisation, part, gtin, extents)
-        found += [
-            Fitting(
-                row.fact,
-                row.machine,
-                part,
-                row.batch,
-                row.serial,
-                row.begins_at,
-                row.ends_at,
-                row.removal,
-                row.quantity,
-                row.customer or "",
-                row.site or "",
-            )
-            for row in rows
-        ]
+        found += map(Fitting._make, list_fittings(connection, organisation, part, gtin, extents))
     return found

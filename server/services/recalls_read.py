@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import cached_property
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
 
 from schemas.problems import Refused
-from schemas.recall import Covered, Extent, judge_all
+from schemas.recall import HIT, Covered, Extent, judge_all
 from server.domain.catalogue import title_of
 from server.domain.recall import (
     CANCELLED,
@@ -29,6 +30,7 @@ from server.services.recall_fittings import find_fittings
 from server.store import recalls, records
 
 LINES_SHOWN: Final = 100
+NOWHERE: Final = Whereabouts()
 
 Body = dict[str, Any]
 
@@ -42,8 +44,7 @@ class RaisedOrder:
     status: str
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One part that a recall covers or may cover, in a machine or removed from it."""
 
     fitting: Fitting
@@ -74,14 +75,14 @@ class StockHit:
     covered: Covered
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Affected:
     """All that a recall is about."""
 
     lines: list[Line]
     stock: list[StockHit]
 
-    @property
+    @cached_property
     def progress(self) -> Progress:
         """How far it has come."""
         stock = sum(hit.quantity for hit in self.stock if hit.quantity > 0)
@@ -128,15 +129,13 @@ def find_affected(
         by_part.setdefault(extent.part, []).append(extent)
     stock = list(_find_stock(connection, organisation, by_part))
     fittings = find_fittings(connection, organisation, by_part)
-    judged = [(one, judge_all(by_part[one.part], one.batch, one.serial)) for one in fittings]
-    hits = [(one, covered) for one, covered in judged if covered.cover != "miss"]
+    hits = list(_judge(fittings, by_part))
     orders = _choose_orders(connection, organisation, recall) if recall else {}
     gone = _find_whereabouts(connection, organisation, fittings, stock, [one for one, _ in hits])
-    nowhere = Whereabouts()
     lines = []
     for one, covered in hits:
         order = orders.get(one.machine)
-        state = tell_state(one, covered, action, order.status if order else None, gone.get(one.id, nowhere))
+        state = tell_state(one, covered, action, order.status if order else None, gone.get(one.id, NOWHERE))
         lines.append(Line(one, covered, state, order))
     return Affected(lines, stock)
 
@@ -150,13 +149,14 @@ def sort_lines(connection: Connection, organisation: str, lines: Iterable[Line])
     """Return lines by customer's name, then by what waits first, then by machine."""
     listed = list(lines)
     titles = name_records(connection, organisation, {line.customer for line in listed})
+    named = sorted(titles, key=lambda customer: (titles[customer], customer))
+    place = {customer: number for number, customer in enumerate(named)}
     rank = {state: number for number, state in enumerate(LINE_STATES)}
-
-    def key(line: Line) -> tuple[Any, ...]:
-        title = titles.get(line.customer, "")
-        return (not title, title, line.customer, rank[line.state], line.fitting.machine, line.fitting.id)
-
-    return sorted(listed, key=key)
+    last = len(named)
+    return sorted(
+        listed,
+        key=lambda line: (place.get(line.customer, last), rank[line.state], line.fitting.machine, line.fitting.id),
+    )
 
 
 def name_records(connection: Connection, organisation: str, ids: Iterable[str]) -> dict[str, str]:
@@ -172,6 +172,15 @@ def list_recalls(connection: Connection, organisation: str) -> list[tuple[KnownR
     ranked.sort(key=lambda item: item[1]["state"] != "open")
     known = [find_recall(connection, organisation, key) for key, _ in ranked]
     return [(one, read_affected(connection, organisation, one).progress) for one in known]
+
+
+def _judge(fittings: Iterable[Fitting], by_part: Mapping[str, Sequence[Extent]]) -> Iterator[tuple[Fitting, Covered]]:
+    """Yield what is covered or may be, with which of both."""
+    whole = {part for part, extents in by_part.items() if any(one.batch is one.first is None for one in extents)}
+    for one in fittings:
+        covered = HIT if one.part in whole else judge_all(by_part[one.part], one.batch, one.serial)
+        if covered.cover != "miss":
+            yield one, covered
 
 
 def _find_stock(

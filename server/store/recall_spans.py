@@ -15,7 +15,8 @@ from schemas.recall import Extent
 from schemas.serials import fault_of_range, fold
 
 _COLUMNS: Final = (
-    "s.fact, s.machine, s.batch, s.serial, s.quantity, s.begins_at, s.ends_at, s.removal, m.customer, m.site"
+    "s.fact, s.machine, CAST(:part AS varchar(36)), s.batch, s.serial, s.begins_at, s.ends_at, s.removal, s.quantity,"
+    " COALESCE(m.customer, ''), COALESCE(m.site, '')"
 )
 _FROM: Final = (
     "FROM part_spans s LEFT JOIN machine_serials m ON m.organisation = s.organisation AND m.id = s.machine"
@@ -26,11 +27,11 @@ _FROM: Final = (
 def list_fittings(
     connection: Connection, organisation: str, part: str, gtin: str | None, extents: Iterable[Extent]
 ) -> Sequence[Row[Any]]:
-    """Return the spans of one part that some extents of it may cover, with customer and site of the machine."""
-    given: dict[str, Any] = {"organisation": organisation}
+    """Return the spans of one part that some extents of it may cover, in the order of `domain.recall.Fitting`."""
+    given: dict[str, Any] = {"organisation": organisation, "part": part}
     asked = list(dict.fromkeys(_spell(extent, number, given) for number, extent in enumerate(extents)))
     where = "" if "" in asked or not asked else f" AND ({' OR '.join(asked)})"
-    found = _select(connection, "s.part = :part", where, given | {"part": part})
+    found = _select(connection, "s.part = :part", where, given)
     if gtin:
         found += _select(connection, "s.part IS NULL AND s.maker = :gtin", where, given | {"gtin": gtin})
     return found
@@ -39,7 +40,7 @@ def list_fittings(
 def _select(connection: Connection, which: str, where: str, given: dict[str, Any]) -> list[Row[Any]]:
     # Conditions and names of parameters alone are put together here; every value is bound.
     statement = text(f"SELECT {_COLUMNS} {_FROM} AND {which}{where}")
-    return list(connection.execute(statement, given))
+    return list(connection.execute(statement, given).all())
 
 
 def _spell(extent: Extent, number: int, given: dict[str, Any]) -> str:
