@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from server.store.trace_tables import PartSpan
 from sqlalchemy import Engine, Table, text
 
 from benchmarks.measure import FLOOR, Figure, Options
@@ -33,6 +32,7 @@ from server.store.migrate import upgrade
 from server.store.recall_spans import list_fittings
 from server.store.review_tables import MachineSerial
 from server.store.tables import BoardRow, RecordRow
+from server.store.trace_tables import PartSpan
 from sync.changeset import Change
 from tests.postgres import running_postgres
 
