@@ -4,7 +4,7 @@ Rule 1: a part that is in a machine waits until it is out of it; one that is onl
         excluded, waits until its order is finished.
 Rule 2: a part that is out of its machine is settled once somebody has it: it was sent back or scrapped, lies in a van
         or a centre, or is in another machine, where it is a line of its own. One that was left with the customer, or of
-        which nobody says where it is, waits.
+        which nobody says where it is, waits; where it cannot be excluded, it goes on being one of those.
 Rule 3: an order that was cancelled is none.
 Source: handbook P1, F7.
 """
@@ -72,7 +72,7 @@ def tell_state(
     """Return what became of one part; `order_status` is that of the order raised for its machine, None without one."""
     if fitting.removed_at is not None:
         is_safe = whereabouts.is_found or whereabouts.destination in KEPT_SAFE
-        return "back" if is_safe else "removed"
+        return "back" if is_safe else "removed" if covered.cover == "hit" else "unclear"
     if order_status is not None and order_status != CANCELLED:
         if order_status not in WORK_DONE:
             return "ordered"
