@@ -20,11 +20,12 @@ OUT = click.option("--out", required=True, type=click.Path(dir_okay=False, path_
 @click.argument("number")
 @click.option("--about", type=click.Choice(KINDS), default="serial", help="谁的序列号。/ Whose serial number.")
 @click.option("--files", type=click.Choice(CHOICES), default="all", help="证据文件。/ Which evidence files.")
+@click.option("--personal/--no-personal", default=True, help="个人信息。/ With or without what tells of persons.")
 @OUT
 @at_desk
-def dossier(desk: Desk, number: str, about: str, files: str, out: Path) -> None:
+def dossier(desk: Desk, number: str, about: str, files: str, personal: bool, out: Path) -> None:
     """导出可离线核验的档案。 / Write the dossier of a serial number, to be checked without us."""
-    built = build_dossier(desk.blobs, desk.key, desk.organisation, Subject(about, number), files)
+    built = build_dossier(desk.blobs, desk.key, desk.organisation, Subject(about, number), files, personal=personal)
     out.write_bytes(built.data)
     zh = f"{out}：{built.entries} 条记录，{built.files} 份文件，{len(built.data)} 字节"
     desk.voice.say(zh, f"{out}: {built.entries} entries, {built.files} files, {len(built.data)} bytes")

@@ -65,8 +65,10 @@ class Dossier:
     files: int
 
 
-def build_dossier(blobs: BlobDesk, key: OfficeKey, organisation: str, subject: Subject, files: str = "all") -> Dossier:
-    """Return the dossier of a number.
+def build_dossier(
+    blobs: BlobDesk, key: OfficeKey, organisation: str, subject: Subject, files: str = "all", *, personal: bool = True
+) -> Dossier:
+    """Return the dossier of a number; without `personal`, what tells of persons is left out.
 
     Raises Refused with `not_found`, `log_damaged`, or as the store of files does.
     """
@@ -74,7 +76,8 @@ def build_dossier(blobs: BlobDesk, key: OfficeKey, organisation: str, subject: S
         row = devices.read_organisation(connection, organisation)
         end = read_checkpoint(connection, organisation)
         found = gather(connection, organisation, subject)
-        parts = _spell_log(connection, end, found, bytes.fromhex(key.public_key))
+        subject = Subject(subject.kind, found.number)
+        parts = _spell_log(connection, end, found, bytes.fromhex(key.public_key), personal)
         stamped = checkpoints.find_newest(connection, organisation, is_stamped=True)
         parts |= _spell_timestamp(connection, end, stamped) if stamped else {}
         cover = write_cover(connection, organisation, row.name, subject, found, end)
@@ -100,13 +103,15 @@ def build_dossier(blobs: BlobDesk, key: OfficeKey, organisation: str, subject: S
     return Dossier(_name_of(subject, end), data, len(found.rows), len(kept))
 
 
-def _spell_log(connection: Connection, end: Checkpoint, found: Gathered, public_key: bytes) -> dict[str, bytes]:
+def _spell_log(
+    connection: Connection, end: Checkpoint, found: Gathered, public_key: bytes, personal: bool
+) -> dict[str, bytes]:
     paths = prove_entries(connection, end.organisation, found.reasons, end.size)
     entries = (
         {
             "position": row.position,
             "about": found.reasons[row.position],
-            "sealed": row.sealed.decode("utf-8"),
+            "sealed": _line_of(row, personal).decode("utf-8"),
             "receipt": row.receipt,
             "path": [node.hex() for node in paths[row.position]],
         }
@@ -119,6 +124,11 @@ def _spell_log(connection: Connection, end: Checkpoint, found: Gathered, public_
         "between.jsonl": _spell_lines(named),
         "gaps.jsonl": _spell_lines(gaps),
     }
+
+
+def _line_of(row: Row[Any], personal: bool) -> bytes:
+    sealed = Sealed(row.sealed)
+    return sealed.line if personal else sealed.signed
 
 
 def _prove_witnesses(connection: Connection, end: Checkpoint, found: Gathered, public_key: bytes) -> Lines:

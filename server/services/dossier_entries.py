@@ -15,6 +15,7 @@ from schemas.evidence import BLOB_FIELDS
 from schemas.problems import Refused
 from server.services.trace import find_machine
 from server.services.trace_facts import find_facts_in
+from server.services.trace_lookup import spans_of_batches
 from server.store import log, records
 from server.store.stock_tables import MoveRow
 from server.store.stored_record import Record
@@ -26,7 +27,7 @@ _LOG: Table = LogEntry.__table__  # type: ignore[assignment]
 _TRACE: Table = TraceFact.__table__  # type: ignore[assignment]
 _MOVES: Table = MoveRow.__table__  # type: ignore[assignment]
 
-KINDS: Final = ("serial", "machine")
+KINDS: Final = ("serial", "machine", "batch")
 
 BETWEEN_MAX: Final = 200
 """Sets of a device between two of the dossier that are named one by one; the office's own may be a hundred thousand."""
@@ -43,7 +44,7 @@ _REASONS: Final = (FACT, PROOF, CONTEXT, ENROLMENT)
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a dossier is about: the serial number of a part, or of a machine."""
+    """What a dossier is about: the serial number of a part or of a machine, or the number of a batch."""
 
     kind: str
     number: str
@@ -53,6 +54,8 @@ class Subject:
 class Gathered:
     """Log positions with the reason each is in the dossier, and the facts among the records."""
 
+    number: str
+    """What the dossier is about, as it is spelled in the log."""
     reasons: dict[int, str] = field(default_factory=dict)
     facts: list[Record] = field(default_factory=list)
     sheets: list[Record] = field(default_factory=list)
@@ -70,11 +73,14 @@ def gather(connection: Connection, organisation: str, subject: Subject) -> Gathe
 
     Raises Refused with `not_found` when nothing was recorded under the number.
     """
-    found = Gathered()
-    ids = _find_facts(connection, organisation, subject)
+    found = Gathered(subject.number)
+    machines = {find_machine(connection, organisation, subject.number)} if subject.kind == "machine" else set()
+    ids = _find_facts(connection, organisation, subject, machines)
+    if not ids and not machines:
+        raise Refused("not_found", what=subject.number)
     known = records.stamped(connection, organisation, ids)
     orders = {record.body["order_id"] for record in known.values() if record.body.get("order_id")}
-    machines = {record.body["machine_id"] for record in known.values() if record.body.get("machine_id")}
+    machines |= {record.body["machine_id"] for record in known.values() if record.body.get("machine_id")}
     followers = records.stamped_followers(connection, organisation, orders, EVIDENCE + FURTHER)
     for record in (record for some in followers.values() for record in some):
         if record.kind in EVIDENCE:
@@ -88,6 +94,9 @@ def gather(connection: Connection, organisation: str, subject: Subject) -> Gathe
     named = {record.body[name] for record in known.values() for name in REFERRED if record.body.get(name)}
     for record in records.stamped(connection, organisation, {*named, *orders, *machines}).values():
         found.add(_positions(record), CONTEXT)
+        if subject.kind == record.kind == "machine":
+            # Searched with case and width folded; the dossier names it as it is spelled.
+            found.number = record.body["serial"]
     _add_enrolments(connection, organisation, found)
     return found
 
@@ -117,24 +126,30 @@ def files_named(row: Row[Any]) -> Iterator[tuple[str, str]]:
         yield from ((name, change["set"][name]) for name in BLOB_FIELDS if isinstance(change["set"].get(name), str))
 
 
-def _find_facts(connection: Connection, organisation: str, subject: Subject) -> set[str]:
+def _find_facts(connection: Connection, organisation: str, subject: Subject, machines: set[str]) -> set[str]:
     if subject.kind == "machine":
-        machine = find_machine(connection, organisation, subject.number)
-        ids = {fact.id for fact in find_facts_in(connection, organisation, machine)}
+        ids = {fact.id for machine in machines for fact in find_facts_in(connection, organisation, machine)}
+    elif subject.kind == "batch":
+        spans = spans_of_batches(connection, organisation, [subject.number], only_in=False)
+        told = ((span.fact, span.removal, span.withdrawn) for span in spans if span.batch == subject.number)
+        ids = {fact for facts in told for fact in facts if fact is not None}
+        ids |= _find_by(connection, organisation, _MOVES, "batch", subject.number)
     else:
-        ids = set()
-        for table in (_TRACE, _MOVES):
-            # The index of moves is of those with a number, and the databases want to hear that it is one.
-            where = (table.c.organisation == organisation, table.c.serial == subject.number, table.c.serial != "")
-            ids.update(connection.execute(select(table.c.id).where(*where)).scalars())
-    if not ids:
-        raise Refused("not_found", what=subject.number)
+        ids = _find_by(connection, organisation, _TRACE, "serial", subject.number)
+        ids |= _find_by(connection, organisation, _MOVES, "serial", subject.number)
     return ids
+
+
+def _find_by(connection: Connection, organisation: str, table: Table, name: str, number: str) -> set[str]:
+    # The index of moves is of those with a number, and the databases want to hear that it is one.
+    where = (table.c.organisation == organisation, table.c[name] == number, table.c[name] != "")
+    return set(connection.execute(select(table.c.id).where(*where)).scalars())
 
 
 def _concerns(record: Record, subject: Subject, facts: dict[str, Record]) -> bool:
     names = {record.body.get(name) for name in ("fitted_id", "replaces_id", "subject_id", "reverses_id")}
-    return record.body.get("serial") == subject.number or bool(names & facts.keys())
+    is_named = subject.kind != "machine" and record.body.get(subject.kind) == subject.number
+    return is_named or bool(names & facts.keys())
 
 
 def _positions(record: Record) -> set[int]:

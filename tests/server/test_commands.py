@@ -26,6 +26,8 @@ from server.demo.records import refer
 from server.keys import new_id
 from server.settings import read_settings
 from server.store.database import open_engine, writing
+from tests.documents import read_document
+from verifier.__main__ import main as verify
 
 PROGRAM = Path(sys.executable).with_name("gongdan-server")
 Run = Callable[..., Result]
@@ -252,6 +254,22 @@ def test_a_lost_device_is_revoked(run: Run) -> None:
 def test_the_log_is_verified_and_replayed(run: Run) -> None:
     assert "agrees" in run("verify-log").output
     assert "agrees" in run("replay").output
+
+
+def test_what_an_outsider_checks_is_written_and_holds(run: Run, tmp_path: Path) -> None:
+    """The commands of docs/proofs.md, and what they write, checked as that page says."""
+    shown = read_document("docs/proofs.md").commands_of("gongdan-server")
+    written = [words for words in shown if "--out" in words]
+    key = run("office-key").output.split()[2]
+
+    for words in written:
+        out = tmp_path / words[-1]
+        run(*words[:-1], str(out))
+        assert verify([str(out), "--key", key]) == 0, words
+
+    assert {words[0] for words in written} == {"dossier", "export-log"} and len(written) == 4
+    assert verify([str(out), "--key", "0" * 64]) == 1
+    assert "agrees" in run("verify-log", "--files").output
 
 
 def test_an_altered_log_is_found(run: Run, tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_files_can_be_left_out(story: Story, verify: Verify) -> None:
 
 
 def test_a_machine_has_a_dossier_and_what_nobody_recorded_has_none(story: Story, verify: Verify) -> None:
-    status, told = verify(story.build("MC12-0007", "machine"))
+    status, told = verify(story.build("mc12-0007", "machine"))
 
     assert status == 0
     assert {step["values"].get("serial") for step in told["facts"]["life"]} == {"B-1", "C-1", "C-2"}
@@ -371,3 +371,36 @@ def test_whoever_has_the_offices_key_still_cannot_alter_what_was_sealed(story: S
 
     is_word = name == "entries.jsonl" and without_reasons(files[name]) == without_reasons(bytes(altered))
     assert dossier.outcome.findings or is_word
+
+
+def openings_of(data: bytes) -> list[bytes]:
+    """Return the sealed lines of a dossier that open personal values."""
+    return [line for line in read_archive(data)["entries.jsonl"].splitlines() if b"\\t{" in line]
+
+
+def test_personal_values_can_be_left_out_or_erased_and_everything_else_holds(story: Story, verify: Verify) -> None:
+    whole = story.build()
+    subject = Subject("serial", "B-1")
+    bare = build_dossier(story.blobs, story.key, story.firm.id, subject, personal=False).data
+    entries = read_archive(whole)["entries.jsonl"]
+    opening = re.search(rb'\\"([0-9a-f]{64})\\":\[\\"[0-9a-f]{32}\\",', entries)
+    assert opening is not None and openings_of(whole) and not openings_of(bare)
+    assert (verify(whole)[0], verify(bare)[0]) == (0, 0)
+
+    spelled = rb'(\\":)\[\\"[0-9a-f]{32}\\",\\"[^\\]*\\"\]'
+    erased = re.sub(spelled, rb'\1{\\"erased\\":\\"erased-0123456789abcdef\\"}', entries)
+    assert erased != entries and verify(resign(whole, story.key, {"entries.jsonl": erased}))[0] == 0
+
+    forged = entries.replace(opening[0], opening[0].replace(b"[", b"[", 1)[:-10] + b"0" * 7 + opening[0][-3:], 1)
+    status, told = verify(resign(whole, story.key, {"entries.jsonl": forged}))
+    assert status == 1 and "opening_wrong" in codes(told)
+
+
+def test_a_batch_has_a_dossier(story: Story, verify: Verify) -> None:
+    firm = story.firm
+    firm.send(firm.wei, fitted(firm.order, firm.company.machine, "L-1", batch="LOT-7"))
+    firm.send(firm.wei, fitted(firm.order, firm.company.machine, "L-2", batch="LOT-8"))
+
+    status, told = verify(story.build("LOT-7", "batch"))
+
+    assert (status, [step["values"]["serial"] for step in told["facts"]["life"]]) == (0, ["L-1"])

@@ -18,11 +18,12 @@ blueprint = Blueprint("dossiers", __name__, url_prefix="/desk/dossiers")
 
 @blueprint.get("/export")
 def export() -> Any:
-    """Give the dossier of a number: `number`, `about` (serial, machine), `files` (all, small, none)."""
+    """Give the dossier of a number: `number`, `about`, `files`, and `personal` (yes, no)."""
     who, parts, asked = require_person(), wired(), request.args
     about, files = asked.get("about", KINDS[0]), asked.get("files", CHOICES[0])
     number = asked.get("number", "").strip()
     if about not in KINDS or files not in CHOICES or not number:
         raise Refused("value_invalid", field="number", detail="number, about, files")
-    built = build_dossier(parts.blobs, parts.key, who.organisation, Subject(about, number), files)
+    subject, personal = Subject(about, number), asked.get("personal") != "no"
+    built = build_dossier(parts.blobs, parts.key, who.organisation, subject, files, personal=personal)
     return send_file(io.BytesIO(built.data), mimetype="application/zip", as_attachment=True, download_name=built.name)
