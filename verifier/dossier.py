@@ -24,6 +24,7 @@ from verifier.entries import (
     is_position,
     open_values,
     read_entry,
+    read_hash,
     read_json,
     sheets_of,
 )
@@ -100,8 +101,8 @@ class Dossier:
             if manifest.keys() != _MANIFEST or not is_position(manifest["size"]):
                 raise Unreadable("other members")
             _check_types(manifest)
-            self.key = bytes.fromhex(manifest["office_key"])
-        except (Unreadable, UnicodeDecodeError, ValueError) as error:
+            self.key = read_hash(manifest["office_key"])
+        except (Unreadable, UnicodeDecodeError) as error:
             self.outcome.find("manifest_unreadable", "manifest.json", str(error))
             return False
         self.manifest = manifest
@@ -322,10 +323,6 @@ def _check_types(manifest: Mapping[str, Any]) -> None:
 
 
 def _read_path(path: Any) -> list[bytes]:
-    try:
-        nodes = [bytes.fromhex(node) for node in path]
-    except (TypeError, ValueError):
-        raise Unreadable("a path is a list of hashes") from None
-    if any(len(node) != hashlib.sha256().digest_size for node in nodes):
+    if not isinstance(path, list):
         raise Unreadable("a path is a list of hashes")
-    return nodes
+    return [read_hash(node) for node in path]

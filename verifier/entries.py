@@ -53,6 +53,13 @@ def is_position(value: Any) -> bool:
     return type(value) is int and value > 0
 
 
+def read_hash(value: Any) -> bytes:
+    """Read 32 bytes in lower-case hexadecimal, which is their one spelling. Raises Unreadable."""
+    if not isinstance(value, str) or not _KEY.match(value):
+        raise Unreadable("a hash or key is 64 lower-case hexadecimal digits")
+    return bytes.fromhex(value)
+
+
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 _DECODER = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse)
 

@@ -9,7 +9,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from verifier.entries import FIRST_PREV, Entry, Trust, Unreadable, is_position, read_entry, read_json, sheets_of
+from verifier.entries import (
+    FIRST_PREV,
+    Entry,
+    Trust,
+    Unreadable,
+    is_position,
+    read_entry,
+    read_hash,
+    read_json,
+    sheets_of,
+)
 from verifier.findings import Outcome
 from verifier.merkle import Tree
 from verifier.notes import Checkpoint, read_checkpoint
@@ -47,7 +57,7 @@ class LogReader:
             head = _read_line(next(source, b""), _HEAD)
             if head["format"] != FORMAT:
                 raise Unreadable(str(head["format"]))
-            key = bytes.fromhex(head["office_key"])
+            key = read_hash(head["office_key"])
             self.trust = Trust(str(head["organisation"]), str(head["office_device"]), key)
         except (Unreadable, ValueError, TypeError) as error:
             self.outcome.find("format_unknown", "line 1", str(error))
