@@ -33,6 +33,9 @@ with opened_desk(None) as desk:
 def scan(page: Page, code: str) -> None:
     """Let a scanner type a code into the field that waits for it; FNC1 comes as Ctrl and a bracket."""
     field = page.locator("[data-code]")
+    field.wait_for()
+    # The scripts that read the field are there once the page is loaded.
+    page.wait_for_load_state()
     field.focus()
     for number, piece in enumerate(code.split("\x1d")):
         if number:
