@@ -27,6 +27,7 @@ OWN_PARTS = (
     "desk_pages",
     "recalls",
     "stock_pages",
+    "part_trace",
     "label_corpus",
     "device_lighthouse",
     "blob_upload",

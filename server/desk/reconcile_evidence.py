@@ -9,9 +9,11 @@ from sqlalchemy import Connection
 
 from schemas import kind_of
 from schemas.problems import Refused
+from server.services.serial_clash import Clash, read_clash
 from server.services.trace import trace_number
 from server.store import board, records
 
+CLASHING: Final = ("serial_in_two_places", "unknown_serial")
 PHOTOS_MOST: Final = 8
 SPANS_MOST: Final = 12
 LATEST_MOST: Final = 400
@@ -29,6 +31,8 @@ class Evidence:
     spans: list[Body]
     photos: list[Body]
     names: dict[str, Body]
+    clash: Clash | None = None
+    """Of a serial number in two places: what may have happened."""
 
 
 def read_evidence(connection: Connection, organisation: str, review_id: str) -> Evidence:
@@ -45,7 +49,8 @@ def read_evidence(connection: Connection, organisation: str, review_id: str) -> 
     names = {key: named for key, (_, named) in records.bodies_of(connection, organisation, wanted).items()}
     told = {name: value for name, value in subject.items() if not isinstance(value, str) or len(value) <= LATEST_MOST}
     spans = _trace(connection, organisation, body["subject_kind"], subject)
-    return Evidence(body["subject_kind"], told, spans, photos, names)
+    clash = read_clash(connection, organisation, body["subject_id"]) if body.get("code") in CLASHING else None
+    return Evidence(body["subject_kind"], told, spans, photos, names, clash)
 
 
 def _trace(connection: Connection, organisation: str, kind: str, subject: Body) -> list[Body]:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from schemas.lifecycle import ENDED_STATES
 from schemas.withdrawal import WITHDRAWABLE
+from server.domain.same_serial import Cause
 from server.domain.trace import Span, comparable
 
 Body = Mapping[str, Any]
@@ -28,6 +29,14 @@ BY_CODE: Final[dict[str, tuple[str, ...]]] = {
     "stock_below_zero": ("count_stock", "keep"),
     "machine_registered_twice": ("merge_machines", "keep"),
 }
+
+BY_CAUSE: Final[dict[Cause, str]] = {
+    "echo": "withdraw_fact",
+    "missing_removal": "record_removal",
+    "typo": "withdraw_fact",
+    "clone": "suspect_counterfeit",
+}
+"""What suits each cause of one serial number in two places. What was mistyped is recorded anew by the engineer."""
 
 REOPENS_TO: Final = {"closed": "sent_back", "cancelled": "assigned"}
 """The state in which an ended order goes on."""

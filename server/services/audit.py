@@ -21,6 +21,7 @@ from server.domain.lot_tree import Leaf, Tree, draw_tree
 from server.domain.trace import comparable, day_bounds, fold, in_machine
 from server.services.audit_life import mark_verified, read_lives, read_machines, steps_of_spans
 from server.services.audit_log import KnownOn, find_known_on
+from server.services.lot_fates import read_fates
 from server.services.trace import spans_in
 from server.services.trace_facts import read_spans
 from server.services.trace_story import tell
@@ -32,6 +33,9 @@ Body = dict[str, Any]
 Group = dict[str, Any]
 
 PAGE_ROWS: Final = 50
+
+FATES_MAX: Final = 200
+"""Lots of a supplier or part whose parts are counted: each has some hundred in machines."""
 
 LANES_MAX: Final = 60
 """Lanes of a machine's picture: more are a wall; the table has them all."""
@@ -204,7 +208,11 @@ def view_lots_of(connection: Connection, organisation: str, kind: str, record_id
         raise Refused("not_found", what=record_id)
     facet = spell_facet("supplier_id" if kind == "supplier" else "part_id", record_id)
     ids = [key for _, key in catalogue.search(connection, organisation, "batch", [], [facet])]
-    return found[1], _tell_lots(connection, organisation, ids)
+    lots = _tell_lots(connection, organisation, ids)
+    judged = {entry["id"]: entry for entry in lots[:FATES_MAX]}
+    parts = {entry["part_id"]: entry["part"] for entry in judged.values()}
+    fates = read_fates(connection, organisation, judged, parts)
+    return found[1], [entry | {"fate": fates.get(entry["id"])} for entry in lots]
 
 
 def view_machines_of(connection: Connection, organisation: str, customer: str) -> tuple[Body, list[Group]]:

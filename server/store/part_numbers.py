@@ -16,6 +16,20 @@ _NAMED: Final = text("SELECT DISTINCT fact FROM part_spans WHERE organisation = 
 _SPELLINGS: Final = text(
     "SELECT DISTINCT serial FROM part_spans WHERE organisation = :o AND serial_folded = :folded LIMIT :most"
 )
+LIKE_MOST: Final = 2000
+"""Numbers that are compared with one that may be mistyped."""
+
+AFTER_ALL: Final = "\U0010ffff"
+"""Sorts behind every text that begins alike."""
+
+_LIKE: Final = text(
+    "SELECT DISTINCT serial FROM part_spans WHERE organisation = :o AND serial_folded >= :low AND serial_folded < :high"
+    " LIMIT :most"
+)
+_STOCKED: Final = text(
+    "SELECT DISTINCT serial FROM stock WHERE organisation = :o AND part = :part AND serial <> '' AND quantity > 0"
+    " LIMIT :most"
+)
 _BATCHES: Final = text(
     "SELECT DISTINCT batch, batch_id FROM part_spans WHERE organisation = :o AND batch_folded = :folded"
     " AND known_until IS NULL ORDER BY batch, batch_id LIMIT :most"
@@ -42,6 +56,18 @@ def find_spellings(connection: Connection, organisation: str, folded: str) -> li
     """Return the serial numbers that are searched alike, also those that no longer count."""
     facts = {"o": organisation, "folded": folded, "most": SPELLED_MOST}
     return list(connection.execute(_SPELLINGS, facts).scalars())
+
+
+def find_like(connection: Connection, organisation: str, beginning: str) -> set[str]:
+    """Return some serial numbers of the trace that begin as a folded one does."""
+    facts = {"o": organisation, "low": beginning, "high": beginning + AFTER_ALL, "most": LIKE_MOST}
+    return set(connection.execute(_LIKE, facts).scalars())
+
+
+def find_stocked(connection: Connection, organisation: str, parts: Iterable[str]) -> list[str]:
+    """Return serial numbers of some parts of the catalogue that are in a van or centre."""
+    facts = ({"o": organisation, "part": part, "most": LIKE_MOST} for part in parts)
+    return [serial for fact in facts for serial in connection.execute(_STOCKED, fact).scalars()]
 
 
 def find_batches(connection: Connection, organisation: str, folded: str) -> list[tuple[str, str | None]]:

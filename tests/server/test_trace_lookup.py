@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import Engine, Table, delete, text
 
 from schemas.problems import Refused
+from server.domain.lot_fate import Fate
 from server.keys import new_id
-from server.services import trace_lookup
+from server.services import audit, trace_lookup
 from server.services.proofs import replay
 from server.services.trace_lookup import MachineName
 from server.store.database import reading, writing
@@ -85,6 +86,22 @@ def test_a_batch_leads_to_machines_customers_vans_and_shelves(stocked: Stocked) 
     chen = firm.company.chen
     assert machines[stocked.machines[0]].customer == "陈氏实验室"
     assert machines[stocked.machines[1]] == MachineName(f"S-{stocked.machines[1][-6:]}", chen, "陈氏实验室", "", "")
+
+
+def test_a_supplier_leads_to_lots_and_what_became_of_their_parts(stocked: Stocked) -> None:
+    firm = stocked.firm
+    (supplier,) = [body["id"] for body in firm.bodies("supplier")]
+    order = firm.add_order(firm.wei.person, stocked.machines[1])
+    firm.catch_up(firm.wei)
+    machine = stocked.machines[1]
+    firm.send(firm.wei, fitted(order, machine, "SN-0103", batch="B77", gtin="09506000134369"))
+    firm.send(firm.wei, fitted(order, machine, "SN-0104", "2026-11-10T12:00:00Z", batch_id=stocked.batch))
+    firm.send(firm.wei, removed(order, machine, "SN-0104", LATER, destination="returned"))
+    with reading(firm.engine) as connection:
+        body, (lot,) = audit.view_lots_of(connection, firm.id, "supplier", supplier)
+
+    assert (body["name"], lot["number"]) == ("佳力轴承", "B77")
+    assert lot["fate"] == Fate(fitted=3, inside=1, removed=2, returned=1, scrapped=0, median_days=5)
 
 
 def test_a_serial_range_finds_parts_in_machines_and_no_others(stocked: Stocked) -> None:

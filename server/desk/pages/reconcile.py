@@ -29,6 +29,8 @@ from server.desk.reconcile_view import (
 )
 from server.desk.visit import finish, is_local, speech
 from server.domain.disagreement import WHY_LABELS
+from server.domain.remedies import BY_CAUSE
+from server.domain.same_serial import CAUSE_LABELS, SIGNS, Sign
 from server.services import decisions, inbox, inquiries
 from server.services.decisions import Desk
 from server.services.inbox import PAGE_REVIEWS, Inbox
@@ -48,6 +50,9 @@ READERS: Final = frozenset({"dispatcher", "manager", "admin", "auditor"})
 """An auditor looks on."""
 
 WORKDAY_BEGINS_H: Final = 9
+
+SHOWN_SIGNS: Final = ("like_taken", "like_in_stock", "like_known", "batches_differ", "delivered_twice")
+"""Signs whose detail says something to a person; of the others it is an id or a moment."""
 
 blueprint = Blueprint("reconcile", __name__, url_prefix=HERE)
 
@@ -70,7 +75,20 @@ def show_evidence(review_id: str) -> str:
     who = require_person()
     with reading(wired().engine) as connection:
         evidence = read_evidence(connection, who.organisation, review_id)
-    return render_template("desk/_reconcile_evidence.html", evidence=evidence, call=call, spell_value=spell_value)
+    words = {
+        "cause_name": lambda cause: speech()(*CAUSE_LABELS[cause]),
+        "sign_words": _spell_sign,
+        "settled_by": lambda cause: speech()(*REMEDY_LABELS[BY_CAUSE[cause]]),
+    }
+    return render_template(
+        "desk/_reconcile_evidence.html", evidence=evidence, call=call, spell_value=spell_value, **words
+    )
+
+
+def _spell_sign(sign: Sign) -> str:
+    """Return what speaks for a cause, with the number it is about where it is about one."""
+    said = speech()(*SIGNS[sign.code][2:])
+    return f"{said} ({sign.detail})" if sign.code in SHOWN_SIGNS and sign.detail else said
 
 
 @blueprint.post("/<review_id>/decision")
