@@ -72,6 +72,12 @@ def may_keep() -> bool:
     return not require_person().roles.isdisjoint(STOCK_WRITERS)
 
 
+def refuse_nul() -> None:
+    """Refuse a form with NUL, which PostgreSQL cannot look for; to be called before each request."""
+    if request.method == "POST" and any("\0" in value for values in request.form.listvalues() for value in values):
+        raise Refused("value_invalid", field=speech()("表单", "Form"), detail="NUL")
+
+
 def find_desk() -> Desk:
     """Return who books."""
     who = require_person()

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, render_template, request
 
 from pages.language import gettext
-from server.desk.stock_view import StockNames, may_keep, today
+from server.desk.stock_view import StockNames, may_keep, refuse_nul, today
 from server.desk.visit import finish
 from server.services import consumables, stock
 from server.store.database import reading
@@ -16,6 +16,7 @@ from server.web.auth import require_person
 from server.web.wiring import wired
 
 blueprint = Blueprint("consumables", __name__, url_prefix="/desk/stock/consumables")
+blueprint.before_request(refuse_nul)
 
 
 @blueprint.get("")

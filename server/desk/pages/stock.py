@@ -9,8 +9,8 @@ from flask import Blueprint, Response, render_template, request
 
 from pages.language import gettext
 from schemas.problems import Refused
-from server.desk.stock_view import HOME, StockNames, find_desk, may_keep, read_names, today
-from server.desk.visit import finish, is_local, speech
+from server.desk.stock_view import HOME, StockNames, find_desk, may_keep, read_names, refuse_nul, today
+from server.desk.visit import finish, speech
 from server.domain.ids import is_id
 from server.services import spreadsheets, stock, stock_acts, stock_counts
 from server.store.database import reading
@@ -18,6 +18,7 @@ from server.web.auth import require_person
 from server.web.wiring import wired
 
 blueprint = Blueprint("stock", __name__, url_prefix="/desk/stock")
+blueprint.before_request(refuse_nul)
 
 EXPORTED_MAX: Final = 100_000
 CODE_MOST: Final = 2000
@@ -64,8 +65,10 @@ def reverse(move: Any) -> Any:
     """Put a move right by one in the other direction."""
     reason = request.form.get("reason", "").strip() or gettext("Booked by mistake")
     stock_acts.reverse(find_desk(), str(move), reason)
-    back = request.form.get("back", "")
-    return finish(back if is_local(back) else HOME, gettext("The move is put right by one in the other direction."))
+    part, place = request.form.get("part"), request.form.get("place")
+    back = f"{HOME}/parts/{part}" if is_id(part) else HOME
+    back += f"?place={place}" if is_id(part) and is_id(place) else ""
+    return finish(back, gettext("The move is put right by one in the other direction."))
 
 
 @blueprint.get("/reading")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from flask import Blueprint, render_template, request
 
@@ -18,6 +19,7 @@ from server.desk.stock_view import (
     read_lines,
     read_names,
     read_quantity,
+    refuse_nul,
 )
 from server.desk.visit import finish, say, speech
 from server.domain.stock import read_serials
@@ -32,6 +34,7 @@ from server.web.auth import require_person
 from server.web.wiring import wired
 
 blueprint = Blueprint("stock_booking", __name__, url_prefix="/desk/stock")
+blueprint.before_request(refuse_nul)
 
 PAPER_BYTES_MAX: Final = 12 * 1024 * 1024
 """A scanned certificate has 1 to 3 MB."""
@@ -76,7 +79,8 @@ def receive() -> Any:
         say(gettext("Batch %(number)s has no certificate of conformity yet.", number=lot.number), "warning")
     count = len(serials) or quantity
     told = gettext("%(count)s × %(part)s taken in.", count=count, part=body[part][1]["part_number"])
-    return finish(f"{HOME}/receive?centre={centre}&supplier={lot.supplier or ''}&note={note}", told)
+    query = urlencode({"centre": centre, "supplier": lot.supplier or "", "note": note})
+    return finish(f"{HOME}/receive?{query}", told)
 
 
 @blueprint.get("/move")

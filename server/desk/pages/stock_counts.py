@@ -8,7 +8,7 @@ from flask import Blueprint, Response, render_template, request
 
 from pages.language import gettext
 from schemas.stock import StockKey
-from server.desk.stock_view import HOME, find_desk, may_keep, read_names, read_quantity
+from server.desk.stock_view import HOME, find_desk, may_keep, read_names, read_quantity, refuse_nul
 from server.desk.visit import finish
 from server.domain.catalogue import wanted_words
 from server.services import stock, stock_counts
@@ -18,6 +18,7 @@ from server.web.auth import require_person
 from server.web.wiring import wired
 
 blueprint = Blueprint("stock_counts", __name__, url_prefix="/desk/stock/counts")
+blueprint.before_request(refuse_nul)
 
 SETTLED_SHOWN: Final = 30
 

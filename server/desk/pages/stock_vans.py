@@ -9,7 +9,7 @@ from flask import Blueprint, render_template, request
 from pages.language import gettext
 from schemas.problems import Refused
 from server.clock import utc_now
-from server.desk.stock_view import HOME, find_desk, may_keep, read_lines, read_names, read_quantity, today
+from server.desk.stock_view import HOME, find_desk, may_keep, read_lines, read_names, read_quantity, refuse_nul, today
 from server.desk.visit import finish
 from server.domain.stock import Level
 from server.services import stock, stock_levels
@@ -19,6 +19,7 @@ from server.web.auth import require_person
 from server.web.wiring import wired
 
 blueprint = Blueprint("stock_vans", __name__, url_prefix="/desk/stock")
+blueprint.before_request(refuse_nul)
 
 
 @blueprint.get("/vans")

@@ -91,19 +91,25 @@ def test_lines_are_moved_told_when_short_and_put_right(depot: Depot) -> None:
     assert "P-1 L1 在移出处账面为负：-2" in depot.client.get("/desk/stock/move").text
     assert depot.at(depot.centre) == [("L1", -2)]
     wrong = depot.bodies("stock_move")[-1]["id"]
-    assert depot.post(f"moves/{wrong}/reversal", back="//elsewhere") == "/desk/stock"
+    back = f"/desk/stock/parts/{depot.part}?place={depot.van}"
+    assert depot.post(f"moves/{wrong}/reversal", part=depot.part, place=depot.van) == back
     assert depot.post(f"moves/{wrong}/reversal") == "move_reversed"
     assert (depot.at(depot.centre), depot.at(depot.van)) == ([("L1", 5)], [])
 
 
 def test_a_delivery_keeps_its_papers_by_their_hash(depot: Depot) -> None:
     typed = {"part": "p-1", "batch": "L2", "supplier": depot.supplier, "centre": depot.centre, "quantity": "3"}
+    typed |= {"note": "送货单 1&2\r\nX: 1"}
     paper = (io.BytesIO(b"%PDF-1.7 certificate"), "合格证.pdf")
 
     assert depot.post("receive", **typed | {"part": "P-9"}) == "part_not_known"
+    assert depot.post("receive", **typed | {"batch": "L\0"}) == "value_invalid"
     assert depot.post("receive", **typed, certificate_file=(io.BytesIO(b"MZ"), "x.pdf")) == "paper_not_accepted"
     assert depot.bodies("batch") == []
     assert depot.post("receive", **typed, certificate_file=paper).startswith("/desk/stock/receive?centre=")
+    assert (
+        depot.client.post("/desk/stock/receive", data=typed, headers=OURS | {"HX-Request": "true"}).status_code == 204
+    )
     (batch,) = depot.bodies("batch")
     kept = depot.client.get(f"/api/v1/blobs/{batch['certificate_sha256']}")
     assert kept.data == b"%PDF-1.7 certificate"
@@ -111,7 +117,7 @@ def test_a_delivery_keeps_its_papers_by_their_hash(depot: Depot) -> None:
     assert depot.post("refurbish", **returned) == "/desk/stock/refurbish"
     made = depot.bodies("batch")[-1]
     assert (made["condition"], made["made_from_id"]) == ("refurbished", batch["id"])
-    assert depot.at(depot.centre) == [("L1", 5), ("L2", 3), ("L2-R", 1)]
+    assert depot.at(depot.centre) == [("L1", 5), ("L2", 6), ("L2-R", 1)]
 
 
 def test_a_van_is_made_up_by_its_standard_list_and_the_list_of_another_is_taken_over(depot: Depot) -> None:
