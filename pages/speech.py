@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any, Final
@@ -14,7 +15,7 @@ from schemas.lifecycle import STATE_LABELS
 from schemas.order import GRADE_LABELS, RESULT_LABELS, SERVICE_LABELS
 from schemas.part import DESTINATION_LABELS
 from schemas.recall import ACTION_LABELS, RECALL_STATE_LABELS
-from schemas.shown_text import show_text
+from schemas.shown_text import Title, show_text
 
 LABELS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "status": STATE_LABELS,
@@ -62,7 +63,14 @@ class Speech:
             return "、".join(self.value(name, item) for item in value)
         if isinstance(value, str) and value in LABELS.get(name, {}):
             return self(*LABELS[name][value])
+        if isinstance(value, Title):
+            return show_text(value.spell(self.language))
         return self.time(str(value)) if name.endswith("_at") else show_text(str(value))
+
+    def named(self, body: Mapping[str, Any], otherwise: str | None = None) -> str:
+        """Return what a record with a name is called in the person's language."""
+        name = body.get("name") or otherwise
+        return "—" if name is None else self(str(name), str(body.get("name_en") or name))
 
     def limits(self, item: dict[str, Any]) -> str:
         """Return the limits of a check item with their unit, or nothing when it has none."""

@@ -25,6 +25,22 @@ _HARMLESS: Final = {
 }
 
 
+class Title(str):
+    """What a record is called, as it stands, and in English where that is known."""
+
+    english: str
+
+    def __new__(cls, text: str, english: str = "") -> Title:
+        """Keep both; without an English one the same."""
+        title = super().__new__(cls, text)
+        title.english = english or text
+        return title
+
+    def spell(self, language: str) -> str:
+        """Return it in Chinese (``zh``) or English."""
+        return str(self) if language.startswith("zh") else self.english
+
+
 def show_text(text: str) -> str:
     """Return a text with a visible sign for each character that a terminal would act upon."""
     return text.translate(_HARMLESS)

@@ -89,7 +89,7 @@ class RecordView:
             told = [self.text(inner[name], item) for name, item in value.items() if name in inner]
             return " · ".join(told)
         if refers_to:
-            return show_text(self.titles.get(value) or value)
+            return speech().value("", self.titles.get(value) or value)
         if asked.type == "truth":
             return speech()("是", "Yes") if value else speech()("否", "No")
         if isinstance(value, str) and asked.name in CHOICE_LABELS:

@@ -19,6 +19,7 @@ from marshmallow import fields, validate
 
 from schemas import KINDS, Kind
 from schemas.base import UUID_PATTERN
+from schemas.shown_text import Title
 from server.domain.authority import OFFICE_WRITERS
 
 TERM_MOST: Final = 60
@@ -55,6 +56,8 @@ class Entry:
     """Whether spreadsheets may bring it: not what is made of files or has a page of its own."""
     ending: tuple[str, Any] | None = None
     """Field and value that end what is never deleted."""
+    stood_in_for_by: str = ""
+    """The kind that is kept in its stead: what there is of it is still shown and edited, and none is made."""
     labelled: bool = False
     """Whether labels are printed for it."""
     kept_elsewhere: tuple[str, ...] = ()
@@ -165,6 +168,8 @@ ENTRIES: Final[dict[str, Entry]] = {
             "sla_term",
             "rules",
             ("name", "grade", "answer_minutes", "on_site_minutes", "solved_minutes"),
+            is_imported=False,
+            stood_in_for_by="service_terms",
         ),
         Entry(
             "service_terms",
@@ -200,11 +205,12 @@ def fold(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def title_of(kind: str, body: Body) -> str:
+def title_of(kind: str, body: Body) -> Title:
     """Return what a record is called."""
     entry = ENTRIES.get(kind)
     names = entry.called if entry else ("name", "number", "serial")
-    return next((str(body[name]) for name in names if body.get(name)), "")
+    found = next((name for name in names if body.get(name)), None)
+    return Title(str(body[found]), str(body.get(f"{found}_en") or "")) if found else Title("")
 
 
 def terms_of(kind: str, body: Body) -> set[str]:

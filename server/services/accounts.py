@@ -12,6 +12,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection
 
 from schemas.problems import Refused
+from schemas.shown_text import Title
 from server.store import accounts, records
 from server.store.accounts import KnownAccount
 
@@ -104,4 +105,5 @@ def find_signed_in(connection: Connection, organisation: str, person: str) -> Si
     if account is None or account.disabled_at or found is None or found[1].get("active") is False:
         return None
     stamp = hashlib.sha256(account.password_hash.encode()).hexdigest()[:16]
-    return SignedIn(organisation, person, found[1]["name"], frozenset(found[1]["roles"]), stamp, account.login)
+    name = Title(found[1]["name"], found[1].get("name_en") or "")
+    return SignedIn(organisation, person, name, frozenset(found[1]["roles"]), stamp, account.login)

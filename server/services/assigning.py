@@ -105,6 +105,9 @@ def assign(
         call = read_call(connection, organisation, key, order, now, days, window)
         new = _new_values(connection, organisation, call, wish, window, now, despite)
         intent = "order.assign" if new.keys() & {"engineer_id"} else "order.plan"
+        if "appointment_at" in new and not order.get("answered_at") and any(order.get(n) != new[n] for n in new):
+            # The customer is told when somebody comes: he has his answer. Source: handbook R5, G1.
+            new["answered_at"] = spell(now)
         return _write(store, office, actor, intent, key, order, new)
 
     return transact(engine, work)

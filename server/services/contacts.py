@@ -13,10 +13,9 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from schemas.problems import Refused
 from server.clock import spell_instant, unix_ms
 from server.domain.times import correct
-from server.event_log import EVENTS
+from server.services.side_writer import start_writer
 from server.store.contacts import ContactRow, write_contacts
 from server.store.database import writing
 from server.store.recalls import note_receipts
@@ -97,17 +96,7 @@ class Contacts:
 
     def start(self) -> None:
         """Write every WRITE_EVERY_S in a thread of its own, and once more when the process ends."""
-        # No daemon: a process waits for its threads before it ends, and this one waits for the main thread.
-        threading.Thread(target=self._write_on, name="contacts").start()
-
-    def _write_on(self) -> None:
-        main = threading.main_thread()
-        while main.is_alive():
-            main.join(WRITE_EVERY_S)
-            try:
-                self.write()
-            except Refused as refused:
-                EVENTS.warning("contacts_not_written", extra={"facts": {"problem": refused.code}})
+        start_writer("contacts", WRITE_EVERY_S, self.write)
 
 
 def _merge(old: _Heard, new: _Heard) -> _Heard:

@@ -20,9 +20,9 @@ from sqlalchemy import Connection, Engine
 from schemas.journal import DETAIL_CHARACTERS_MAX, LOOKS, SUBJECT_CHARACTERS_MAX
 from schemas.problems import Refused
 from server.clock import spell_instant, unix_ms
-from server.event_log import EVENTS
 from server.keys import id_bound, new_id
 from server.services.office import organisations
+from server.services.side_writer import start_writer
 from server.store import journal
 from server.store.database import transact, writing
 from server.store.journal import Entry, Search
@@ -112,17 +112,7 @@ class Journal:
 
     def start(self) -> None:
         """Write every WRITE_EVERY_S in a thread of its own, and once more when the process ends."""
-        # No daemon: a process waits for its threads before it ends, and this one waits for the main thread.
-        threading.Thread(target=self._write_on, name="journal").start()
-
-    def _write_on(self) -> None:
-        main = threading.main_thread()
-        while main.is_alive():
-            main.join(WRITE_EVERY_S)
-            try:
-                self.write()
-            except Refused as refused:
-                EVENTS.warning("journal_not_written", extra={"facts": {"problem": refused.code}})
+        start_writer("journal", WRITE_EVERY_S, self.write)
 
 
 def write_deed(connection: Connection, organisation: str, deed: Deed) -> None:

@@ -19,7 +19,7 @@ from server.keys import new_id
 from server.services.decisions import Desk, close_inquiries, spell_postponement
 from server.services.inquiries import spell_inquiry
 from server.services.orders import propose_number
-from server.services.reviews import find_open, settle_exception, settling
+from server.services.reviews import find_open, find_review, settle_exception, settling
 from server.services.trace import spans_of_serial
 from server.store.stored_record import Record
 from server.store.tables import BoardRow
@@ -199,14 +199,52 @@ def _merge_machines(case: _Case) -> list[Change]:
     if keep not in both:
         raise Refused("value_invalid", field="same_as_id", detail=str(keep)[:60])
     changes: list[Change] = []
-    for other in sorted(both - {keep}):
+    others = sorted(both - {keep})
+    for other in others:
         machine = store.record(other)
         assert machine is not None, "twins are records"
         was = {"same_as_id": machine.body.get("same_as_id")}
         changes.append(Change("machine", other, "update", {"same_as_id": keep}, was))
+    return changes + _move_orders(store, dict.fromkeys(others, str(keep)))
+
+
+def move_left_orders(desk: Desk, review_id: str) -> int:
+    """Take over the orders for which the set that made two machines one had no room; return how many there were.
+
+    Each set takes MOVED_ORDERS_MAX. They stay where they went when the decision is undone.
+    """
+    moved = 0
+    while True:
+        taken: list[Change] = []
+
+        def plan(store: Workspace, taken: list[Change] = taken) -> list[Change]:
+            subject = store.record(find_review(store, review_id).body["subject_id"])
+            like = store.findings.machines_like(subject.body["serial"]) if subject and subject.kind == "machine" else ()
+            known = [record for key in like if (record := store.record(key)) and not record.deleted]
+            over = {record.id: record.body["same_as_id"] for record in known if record.body.get("same_as_id")}
+            taken += _move_orders(store, over)
+            if not taken:
+                raise _NothingLeft
+            return taken
+
+        try:
+            desk.write("exception.merge_machines", plan)
+        except _NothingLeft:
+            return moved
+        moved += len(taken)
+
+
+class _NothingLeft(Exception):
+    """There is nothing to write."""
+
+
+def _move_orders(store: Workspace, over: Mapping[str, str]) -> list[Change]:
+    """Return the moves of orders that are not ended from machines to others, MOVED_ORDERS_MAX at most."""
+    changes: list[Change] = []
+    for other, keep in sorted(over.items()):
         where = (_BOARD.c.organisation == store.organisation, _BOARD.c.machine == other)
         found = select(_BOARD.c.id).where(*where, _BOARD.c.status.not_in(ENDED_STATES)).order_by(_BOARD.c.id)
-        orders = store.connection.execute(found.limit(MOVED_ORDERS_MAX)).scalars()
+        orders = store.connection.execute(found.limit(MOVED_ORDERS_MAX - len(changes))).scalars()
         changes += [
             Change("work_order", order, "update", {"machine_id": keep}, {"machine_id": other}) for order in orders
         ]

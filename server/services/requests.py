@@ -126,6 +126,8 @@ def add_notes(
         if there + len(notes) > NOTES_MOST:
             raise Refused("too_many_notes", limit=NOTES_MOST)
         changes = [_note_change(note, request, values.get("order_id"), values["channel"]) for note in notes]
+        if any(note.author == "office" for note in notes):
+            changes += _note_answer(connection, organisation, values.get("order_id"))
         expect_taken_in(office.write_in(store, actor, "request.add", changes))
         beside(connection, request)
         store.flush()
@@ -175,6 +177,8 @@ def make_order(
     def change(connection: Connection, values: Values) -> Iterable[Change]:
         told = {name: values[name] for name in TAKEN_TO_THE_ORDER if values.get(name) is not None}
         told |= _told_of_place(values)
+        if answered_at := _find_answer(connection, organisation, request):
+            told["answered_at"] = answered_at
         order = orders.complete(connection, organisation, {"service": "repair"} | told | dict(given))
         for name, there in (("grade", order.get("grade")), ("customer_name", _has_customer(order))):
             if not there:
@@ -328,6 +332,20 @@ def _take_notes_along(connection: Connection, organisation: str, request: str, o
     for note, (kind, values) in sorted(records.bodies_of(connection, organisation, there).items()):
         if kind == "request_note" and values.get("order_id") != order_id:
             yield _update("request_note", note, values, {"order_id": order_id})
+
+
+def _find_answer(connection: Connection, organisation: str, request: str) -> str | None:
+    """Return when the office first wrote to the customer, None while it has not. Source: handbook R5, G1."""
+    notes = board.list_followers_of_kind(connection, organisation, request, "request_note")
+    return min((note["added_at"] for note in notes if note["author"] == "office"), default=None)
+
+
+def _note_answer(connection: Connection, organisation: str, order_id: str | None) -> list[Change]:
+    """Return the change by which an order that has no answer yet has one."""
+    found = records.body_of(connection, organisation, order_id) if order_id else None
+    if order_id is None or found is None or found[1].get("answered_at"):
+        return []
+    return [Change("work_order", order_id, "update", {"answered_at": utc_now()}, {"answered_at": None})]
 
 
 def _update(kind: str, record_id: str, values: Mapping[str, Any], moved: Mapping[str, Any]) -> Change:

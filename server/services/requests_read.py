@@ -12,6 +12,7 @@ from schemas.problems import Refused
 from schemas.request import NOTES_MOST
 from schemas.warranty import Verdict
 from server.clock import spell_instant, unix_ms
+from server.domain.catalogue import title_of
 from server.domain.request_match import (
     ENDED_DAYS_MAX,
     Fix,
@@ -88,7 +89,7 @@ def list_requests(
         row["symptom"] = body.get("symptom") or ""
         row["serial"] = body.get("machine_serial")
         known = customers.get(body.get("customer_id") or "")
-        row["customer_name"] = known[1]["name"] if known else body.get("customer_name")
+        row["customer_name"] = title_of(*known) if known else body.get("customer_name")
         for private in ("organisation", "serial_folded", "phone_folded", "email_folded"):
             row.pop(private)
     return RequestPage(rows, f"{rows[-1]['reported_at']} {rows[-1]['id']}" if more else None)

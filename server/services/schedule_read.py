@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
+from server.domain.catalogue import title_of
 from server.domain.dispatch import is_silent
 from server.domain.timetable import Window, Workdays, lay_out, minutes_at_work, minutes_within, shifts_on
 from server.services.assigning import MOVABLE_STATES, mark
@@ -237,7 +238,7 @@ def _visit(row: Row[Any], window: Window, lane: int, overlaps: bool, names: dict
         status=row.status,
         grade=row.grade,
         service=row.service,
-        customer=names.get(row.customer or "", {}).get("name", ""),
+        customer=title_of("customer", names.get(row.customer or "", {})),
         city=names.get(row.site or "", {}).get("city") or "",
         window=window,
         lane=lane,
@@ -263,10 +264,10 @@ def _wait(row: Row[Any], names: dict[str, Body], people: dict[str, Body], workda
         number=row.number,
         grade=row.grade,
         service=row.service,
-        customer=names.get(row.customer or "", {}).get("name", ""),
+        customer=title_of("customer", names.get(row.customer or "", {})),
         city=names.get(row.site or "", {}).get("city") or "",
         due_at=row.due_at if row.due_at[:4] < "9999" else None,
-        engineer=people.get(row.person or "", {}).get("name"),
+        engineer=title_of("person", people.get(row.person or "", {})) or None,
         minutes=window.minutes if window else EXPECTED_MINUTES.get(row.service, 120),
         mark=mark(row.person, row.status, row.starts_at, row.ends_at),
     )

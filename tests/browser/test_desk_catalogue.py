@@ -62,7 +62,13 @@ def test_a_checklist_is_built_by_keys_and_published(
     expect(page.get_by_role("heading", name="Version 2 · draft")).to_be_visible()
     items = page.locator(".items > .list > ol > .item")
     expect(items).to_have_count(6)
+    order = items.locator("[name$='.label']").evaluate_all("fields => fields.map(field => field.value)")
+    items.nth(2).drag_to(items.nth(0), source_position={"x": 3, "y": 3}, target_position={"x": 40, "y": 3})
+    dragged = [order[2], order[0], order[1], *order[3:]]
+    assert items.locator("[name$='.label']").evaluate_all("fields => fields.map(field => field.value)") == dragged
     page.get_by_role("button", name="＋ Item").click()
+    kept = items.locator("[name$='.label']").evaluate_all("fields => fields.map(field => field.value)")
+    assert kept == [*dragged, ""], "the order that was dragged is the one that is sent"
     expect(page.locator("[name='items.6.label']")).to_be_focused()
     page.keyboard.type("水压")
     last = items.nth(6)

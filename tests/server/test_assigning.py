@@ -261,3 +261,16 @@ def test_free_time_is_sought_past_the_public_holidays_of_the_standard_terms_cale
     assert days.holidays[today] == ("长假", "长假") and len(days.holidays) > 1
     assert found.window is not None and days.day_of(found.window.start) > today + timedelta(days=10)
     assert done.after["planned_start_at"] > spell(days.midnight(today + timedelta(days=10)))
+
+
+def test_who_is_told_when_somebody_comes_has_his_answer(crew: Firm) -> None:
+    order, told = waiting_order(crew), "2026-03-11T01:00:00Z"
+    answered = waiting_order(crew, answered_at=told)
+
+    done = assign(crew, order, crew.company.lin, next_monday(10), 90)
+    assign(crew, answered, crew.company.wei, next_monday(10), 90)
+    at = crew.body(order)["answered_at"]
+    assign(crew, order, crew.company.lin, next_monday(14), 90)
+
+    assert at is not None and crew.body(order)["answered_at"] == at and crew.body(answered)["answered_at"] == told
+    assert done.after["answered_at"] == at

@@ -11,7 +11,7 @@ from server.keys import new_id
 from server.services.decisions import Desk, undo
 from server.services.inbox import Entry, read_inbox
 from server.services.proofs import replay
-from server.services.remedies import apply_remedy
+from server.services.remedies import apply_remedy, move_left_orders
 from server.services.trace import trace_number
 from server.store.database import reading
 from server.store.inbox import Choice
@@ -220,6 +220,21 @@ def test_one_machine_registered_twice_is_found_and_made_one(firm: Firm, desk: De
     undo(desk, entry.id)
     assert (firm.body(twin)["same_as_id"], firm.body(order)["machine_id"]) == (None, twin)
     assert replay(firm.engine, firm.id, f"sqlite:///{tmp_path / 'scratch.sqlite'}").discrepancies == ()
+
+
+def test_no_order_is_left_behind_however_many_there_are(
+    firm: Firm, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.services.remedies.MOVED_ORDERS_MAX", 2)
+    twin = register(firm, "mc12-0007")
+    orders = [firm.add_order(firm.lin.person, twin) for _ in range(5)]
+    (entry,) = waiting(firm)
+
+    apply_remedy(desk, entry.id, "merge_machines", "同一台", {"keep": firm.company.machine})
+    left = move_left_orders(desk, entry.id)
+
+    assert (left, move_left_orders(desk, entry.id)) == (3, 0)
+    assert {firm.body(order)["machine_id"] for order in orders} == {firm.company.machine}
 
 
 def test_machines_of_other_makers_or_numbers_are_others(firm: Firm) -> None:

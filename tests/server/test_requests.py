@@ -248,6 +248,37 @@ def test_a_solved_order_becomes_a_known_fix_that_is_offered_first(firm: Firm) ->
     assert offers_for(firm, take(firm, machine_id=firm.company.machine)).fixes == []
 
 
+def test_a_known_fix_is_retired_and_offered_again_by_who_saw_it_as_it_is(firm: Firm) -> None:
+    fix = known_fixes.write_fix(firm.office, firm.id, firm.company.dana, {"title": "过热", "alarms": ["E05"]})
+    act = (firm.office, firm.id, firm.company.dana, fix)
+
+    known_fixes.set_state(*act, "in_use", "retired")
+    with pytest.raises(Refused, match="changed_meanwhile"):
+        known_fixes.set_state(*act, "in_use", "retired")
+    retired = firm.body(fix)["state"]
+    known_fixes.set_state(*act, "retired", "in_use")
+
+    assert (retired, firm.body(fix)["state"]) == ("retired", "in_use")
+    with pytest.raises(Refused, match="not_found"):
+        known_fixes.set_state(*act[:3], firm.order, "in_use", "retired")
+
+
+def test_who_wrote_to_the_customer_has_answered_the_order(firm: Firm) -> None:
+    acting = (firm.engine, firm.office, firm.id, firm.company.dana)
+    early, late = take(firm), take(firm, symptom="另一台")
+    requests.add_notes(*acting, early.id, [NewNote("马上派人", author="office"), NewNote("谢谢")])
+    for taken in (early, late):
+        requests.make_order(*acting, taken.id, {})
+    before = {body["number"]: body.get("answered_at") for body in firm.bodies("work_order")}
+    requests.add_notes(*acting, late.id, [NewNote("还有异响")])
+    unanswered = firm.body(firm.body(late.id)["order_id"]).get("answered_at")
+    requests.add_notes(*acting, late.id, [NewNote("请先断电", author="office")])
+
+    answered = [firm.body(firm.body(taken.id)["order_id"]).get("answered_at") for taken in (early, late)]
+    assert before[firm.body(firm.body(early.id)["order_id"])["number"]] == answered[0] is not None
+    assert unanswered is None and answered[1] is not None
+
+
 def test_the_warranty_is_looked_up_before_anybody_is_sent(firm: Firm) -> None:
     firm.ensure(
         update("machine", firm.company.machine, accepted_on=(None, "2026-10-01"), warranty_months=(None, 12)),

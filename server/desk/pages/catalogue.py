@@ -28,7 +28,14 @@ def show_kinds() -> Any:
     with reading(wired().engine) as connection:
         counts = {kind: count_kind(connection, who.organisation, kind) for kind in ENTRIES}
     groups = [
-        (speech()(*labels), [(kind, label_kind(kind), counts[kind]) for kind, e in ENTRIES.items() if e.group == group])
+        (
+            speech()(*labels),
+            [
+                (kind, label_kind(kind), counts[kind])
+                for kind, entry in ENTRIES.items()
+                if entry.group == group and (counts[kind] or not entry.stood_in_for_by)
+            ],
+        )
         for group, labels in GROUPS.items()
     ]
     return render_template("desk/catalogue.html", groups=groups, view=None)

@@ -34,7 +34,7 @@ from server.domain.same_serial import CAUSE_LABELS, SIGNS, Sign
 from server.services import decisions, inbox, inquiries
 from server.services.decisions import Desk
 from server.services.inbox import PAGE_REVIEWS, Inbox
-from server.services.remedies import apply_remedy
+from server.services.remedies import apply_remedy, move_left_orders
 from server.services.reviews import CHOICE_LABELS, CHOICES, Choice
 from server.store import records
 from server.store.database import reading, writing
@@ -152,6 +152,12 @@ def remedy(review_id: str) -> Response:
         raise Refused("field_missing", field=gettext("What is to be done"))
     apply_remedy(_desk(), review_id, chosen, form.get("note", ""), given)
     told = gettext("Settled: %(choice)s.", choice=speech()(*REMEDY_LABELS[chosen]))
+    if chosen == "merge_machines" and (left := move_left_orders(_desk(), review_id)):
+        told += " " + ngettext(
+            "%(num)s more order went over in further change-sets; undoing leaves it there.",
+            "%(num)s more orders went over in further change-sets; undoing leaves them there.",
+            left,
+        )
     return finish(_back(), told, f"{HERE}/{review_id}/undo" if chosen != "renew_signature" else None)
 
 

@@ -24,7 +24,7 @@ blueprint = Blueprint("record_form", __name__, url_prefix="/desk/catalogue")
 def begin(kind: str) -> Any:
     """Ask for a record; fields that the address names are filled in."""
     who = require_person()
-    _expect_writer(kind, who.roles)
+    _expect_writer(kind, who.roles, is_new=True)
     given = {name: value for name, value in request.args.items() if value}
     with reading(wired().engine) as connection:
         titles = {row.id: row.title for row in catalogue.read_rows(connection, who.organisation, list(given.values()))}
@@ -37,7 +37,7 @@ def begin(kind: str) -> Any:
 def create(kind: str) -> Any:
     """Create a record."""
     who, parts = require_person(), wired()
-    _expect_writer(kind, who.roles)
+    _expect_writer(kind, who.roles, is_new=True)
     with reading(parts.engine) as connection:
         sent = read_sent(connection, who.organisation, kind, list_families(connection, who.organisation))
     begun = dict(entry_of(kind).begins_with)
@@ -95,8 +95,9 @@ def _is_kept(form: RecordForm, place: str) -> bool:
     return any(asked.name == place.split(".")[0] and form.is_shown_only(asked) for asked in form.inputs)
 
 
-def _expect_writer(kind: str, roles: frozenset[str]) -> None:
-    entry_of(kind)
+def _expect_writer(kind: str, roles: frozenset[str], is_new: bool = False) -> None:
+    if entry_of(kind).stood_in_for_by and is_new:
+        raise Refused("not_found", what=f"{kind}/new")
     if kind == checklists.KIND:
         raise Refused("version_published")
     catalogue_edit.expect_writer(kind, roles)

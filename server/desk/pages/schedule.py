@@ -15,7 +15,7 @@ from schemas.order import GRADE_LABELS, SERVICE_LABELS
 from schemas.people import ABSENCE_LABELS, LEVEL_LABELS
 from schemas.problems import Refused
 from server.clock import unix_ms
-from server.desk.visit import finish, is_by_script, is_local
+from server.desk.visit import finish, is_by_script, is_local, speech
 from server.domain.dispatch import Candidate
 from server.domain.times import spell
 from server.domain.timetable import Window, Workdays
@@ -206,7 +206,7 @@ def _tell(organisation: str, done: Planned) -> str:
         return gettext("%(number)s waits for an engineer.", number=done.number)
     with reading(wired().engine) as connection:
         found = records.body_of(connection, organisation, engineer)
-    name = found[1]["name"] if found else engineer
+    name = speech().named(found[1]) if found else engineer
     at = f"{datetime.fromisoformat(start).astimezone(_zone()):%m-%d %H:%M}" if start else "—"
     return gettext("%(number)s: %(name)s, %(at)s", number=done.number, name=name, at=at)
 
