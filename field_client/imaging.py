@@ -23,6 +23,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from field_client.photo_location import EXIF_IFD, GPS_IFD, read_location, read_time, remove_location
 from field_client.problems import MediaProblem
+from schemas.evidence import is_heic
 
 BYTES_MAX: Final = 64 * 1024 * 1024
 """A 108-megapixel phone writes 20 to 40 MB; twice that leaves room, and still fits a small device's memory."""
@@ -125,7 +126,7 @@ class Raster:
 def take_in(original: bytes, keep_location: bool) -> Photo:
     """Check a photo and make its preview and thumbnail, both upright JPEGs without metadata.
 
-    Takes JPEG, PNG and WebP. Raises MediaProblem: photo_not_an_image, photo_truncated, photo_too_large.
+    Takes JPEG, PNG and WebP. Raises MediaProblem: photo_not_an_image, photo_heic, photo_truncated, photo_too_large.
     """
     media_type = _sniff(original)
     with _opened(original) as image:
@@ -210,7 +211,7 @@ def _sniff(original: bytes) -> str:
         return "image/png"
     if original[:4] == b"RIFF" and original[8:12] == b"WEBP":
         return "image/webp"
-    raise MediaProblem("photo_not_an_image")
+    raise MediaProblem("photo_heic" if is_heic(original[:12]) else "photo_not_an_image")
 
 
 @contextmanager

@@ -17,6 +17,15 @@ from schemas.base import (
 )
 from schemas.merge_rules import FROZEN
 
+HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+"""What a telephone calls its HEIF photos. Source: ISO/IEC 23008-12 annex B."""
+
+
+def is_heic(start: bytes) -> bool:
+    """Tell by its first twelve bytes whether a file is a HEIF photo, which nothing here can decode."""
+    return start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS
+
+
 PHOTO_PURPOSES = ("fault", "before", "after", "part_label", "name_plate", "other")
 PHOTO_PURPOSE_LABELS = {
     "fault": ("故障部位", "Fault"),

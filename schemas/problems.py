@@ -148,6 +148,7 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("upload_quota_reached", 429, "later", "该终端未完成的上传已到上限（{limit}），文件留在终端，稍后再传。", "This device has reached its limit of unfinished uploads ({limit}); the file stays on the device and will go later."),
     Problem("organisation_quota_reached", 429, "later", "本组织未完成的上传已到上限（{limit}），文件留在终端，稍后再传。", "The organisation has reached its limit of unfinished uploads ({limit}); the file stays on the device and will go later."),
     Problem("photo_not_an_image", 422, "never", "这不是可识别的照片（支持 JPEG、PNG、WebP）。", "This is not a photo that can be read (JPEG, PNG and WebP can)."),
+    Problem("photo_heic", 422, "ask_person", "这是 HEIC 照片，这里读不了：请在手机的相机设置里选“兼容性最佳”（JPEG）后重拍，或截屏后再选。", "This is a HEIC photo, which cannot be read here: choose 'Most compatible' (JPEG) in the camera's settings and take it again, or pick a screenshot of it."),
     Problem("photo_truncated", 422, "never", "照片文件不完整。", "The photo file is incomplete."),
     Problem("photo_too_large", 413, "never", "照片太大（上限 {limit}）。", "The photo is too large (the limit is {limit})."),
     Problem("evidence_damaged", 422, "ask_person", "本机保存的文件 {sha256} 已损坏。", "The file {sha256} kept on this device is damaged."),

@@ -52,6 +52,15 @@ CHANNEL_LABELS: Final[dict[str, tuple[str, str]]] = {
     "api": ("接口", "API"),
 }
 
+CODE_SEALS: Final = ("sealed", "unsealed", "forged")
+"""What the code on the machine said of itself: only a seal of ours proves that the label is ours."""
+
+CODE_SEAL_LABELS: Final[dict[str, tuple[str, str]]] = {
+    "sealed": ("封印已核对", "Seal checked"),
+    "unsealed": ("没有封印", "No seal"),
+    "forged": ("封印不符", "Seal does not fit"),
+}
+
 NOTE_AUTHORS: Final = ("customer", "office")
 
 OFFICE_WRITERS: Final = frozenset({"dispatcher", "manager", "admin", "system"})
@@ -95,6 +104,7 @@ class Request(RecordSchema):
     machine_id = reference("设备", "Machine", "machine", merge=OFFICE)
     machine_model = text("机型", "Model, as told", merge=LATEST)
     machine_serial = text("出厂编号", "Serial number, as told", most=60)
+    code_seal = choice("设备码封印", "Seal of the machine's code", CODE_SEALS, merge=FROZEN)
     machine_address = text("安装地址", "Installed address", most=300, merge=LATEST)
     commissioned_on = day("投用日期", "Commissioned on", merge=LATEST)
     # What is wrong.

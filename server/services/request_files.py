@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import Engine
 
+from schemas.evidence import is_heic
 from schemas.problems import Refused
 from server.services.blobs import BlobDesk, Owner, media_type_of
 from server.services.requests import NewNote
@@ -34,12 +35,14 @@ def keep_bytes(engine: Engine, desk: BlobDesk, organisation: str, data: bytes) -
 
 
 def keep_photo(engine: Engine, desk: BlobDesk, organisation: str, name: str, data: bytes) -> NewNote:
-    """Store a photo that somebody sent without signing in. Raises Refused with `file_not_accepted`.
+    """Store a photo that somebody sent without signing in. Raises Refused with `file_not_accepted` or `photo_heic`.
 
     It is judged by its bytes: a browser says of a file's type what its name does.
     """
     kind = media_type_of(data[:12])
     shown = "".join(sign for sign in name.replace("\\", "/").rpartition("/")[2] if sign.isprintable())[-100:]
+    if is_heic(data[:12]):
+        raise Refused("photo_heic")
     if kind not in PHOTO_TYPES or len(data) > PHOTO_BYTES_MAX:
         raise Refused("file_not_accepted", name=shown, limit=PHOTO_BYTES_MAX // (1024 * 1024))
     sha256 = keep_bytes(engine, desk, organisation, data)

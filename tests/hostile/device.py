@@ -24,7 +24,7 @@ from tests.pictures import EXIF_TAKEN_AT, MACHINE_URI, PART_LABEL, SUZHOU, draw_
 
 SYMBOLOGIES: Final = (None, "]C1", "]d2", "]Q3", "]Q1", "]E0", "]E4", "]C0")
 THIS_YEAR: Final = 2026
-PHOTO_PROBLEMS: Final = "photo_not_an_image photo_truncated photo_too_large"
+PHOTO_PROBLEMS: Final = "photo_not_an_image photo_heic photo_truncated photo_too_large"
 
 
 def feed_scan(data: bytes) -> None:

@@ -229,7 +229,7 @@ def test_a_machine_label_is_read_back(run: Run, tmp_path: Path) -> None:
     output = run("label", "MC12-2403-0017", "--png", str(tmp_path / "label.png")).output
 
     (read,) = zxingcpp.read_barcodes(Image.open(io.BytesIO((tmp_path / "label.png").read_bytes())))
-    assert read.text == "https://127.0.0.1:8080/01/09506000001005/21/MC12-2403-0017"
+    assert re.fullmatch(r"https://127.0.0.1:8080/01/09506000001005/21/MC12-2403-0017\?s=[\w-]{16}", read.text)
     assert read.text in output
 
 

@@ -9,7 +9,7 @@ from flask import Blueprint, render_template, request
 from pages.language import choose_language, gettext
 from schemas.order import CHANNELS, GRADES, SERVICES
 from schemas.problems import Refused
-from schemas.request import CHANNEL_LABELS, REQUEST_STATE_LABELS, REQUEST_STATES, read_back
+from schemas.request import CHANNEL_LABELS, CODE_SEAL_LABELS, REQUEST_STATE_LABELS, REQUEST_STATES, read_back
 from server.clock import utc_now
 from server.desk.visit import finish
 from server.services import requests, requests_read
@@ -193,7 +193,7 @@ def _may_be_sent(body: dict[str, Any]) -> bool:
 
 
 def _labels() -> dict[str, Any]:
-    return {"state_labels": REQUEST_STATE_LABELS, "channel_labels": CHANNEL_LABELS}
+    return {"state_labels": REQUEST_STATE_LABELS, "channel_labels": CHANNEL_LABELS, "CODE_SEALS": CODE_SEAL_LABELS}
 
 
 def _sheet() -> dict[str, Any]:

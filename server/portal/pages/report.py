@@ -9,6 +9,7 @@ from typing import Any, Final
 from flask import Blueprint, make_response, redirect, render_template, request
 
 from pages.language import choose_language
+from printing.labels import SEAL
 from schemas.order import SERVICES
 from schemas.problems import Refused
 from server.portal import guard
@@ -63,7 +64,8 @@ def _know(gtin: str, serial: str) -> Mapping[str, Any]:
     if len(serial) > 60 or len(gtin) > 14:
         raise Refused("not_found", what=serial[:60])
     organisation, _ = find_company(parts.engine, parts.settings.mail.organisation)
-    return told_of_machine(parts.engine, organisation, gtin, serial)
+    code = (gtin, serial, request.args.get(SEAL))
+    return told_of_machine(parts.engine, parts.key, organisation, parts.settings.base_url, code)
 
 
 def _take(machine: Mapping[str, Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 import shutil
@@ -14,9 +15,12 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from printing.labels import machine_text
+from schemas.request import CODE_SEAL_LABELS
 from server.app import create_app
 from server.portal import guard
 from server.services import request_files, requests
+from server.services.label_sheets import seal_of
 from server.store import records
 from server.store.database import reading
 from server.web.attempts import Limit
@@ -75,9 +79,14 @@ def notes_of(house: House) -> list[dict[str, Any]]:
 
 def test_the_code_on_a_machine_leads_to_a_form_that_knows_it(portal: House) -> None:
     client = portal.client()
-    page = client.get(f"/01/{GTIN}/21/MC12-0007?11=241125")
+    seal = seal_of(
+        portal.parts.key, portal.ours.organisation, machine_text(portal.parts.settings.base_url, GTIN, "MC12-0007")
+    )
+    page = client.get(f"/01/{GTIN}/21/MC12-0007?11=241125&s={seal}")
+    address = re.search(r'action="(/01/[^"]+)"', page.text)
+    assert address is not None
 
-    sent = report(client, f"/01/{GTIN}/21/MC12-0007", (PHOTO, "故障.jpg"))
+    sent = report(client, html.unescape(address[1]), (PHOTO, "故障.jpg"))
     follow = client.get(sent.headers["Location"])
 
     request = only_request(portal)
@@ -90,6 +99,21 @@ def test_the_code_on_a_machine_leads_to_a_form_that_knows_it(portal: House) -> N
     assert (photo.data, photo.mimetype, note["file_name"]) == (PHOTO, "image/jpeg", "故障.jpg")
     assert "script" not in follow.headers["Content-Security-Policy"] and "<script" not in follow.text
     assert follow.headers["Referrer-Policy"] == "same-origin", "the address is a secret"
+
+
+@pytest.mark.parametrize(("seal", "said"), [("", "unsealed"), ("?s=AAAAAAAAAAAAAAAA", "forged")])
+def test_a_code_without_our_seal_is_told_and_leads_to_no_machine(portal: House, seal: str, said: str) -> None:
+    client = portal.client()
+    page = client.get(f"/01/{GTIN}/21/MC12-0007{seal}")
+
+    sent = report(client, f"/01/{GTIN}/21/MC12-0007{seal}")
+    request = only_request(portal)
+    desk = portal.sign_in("dana").get(f"/desk/requests/{request['id']}").text
+
+    assert 'role="note"' in page.text and sent.status_code == 303
+    assert (request["code_seal"], request["machine_serial"]) == (said, "MC12-0007")
+    assert "machine_id" not in request and "customer_id" not in request
+    assert any(words in desk for words in CODE_SEAL_LABELS[said])
 
 
 def test_a_serial_number_nobody_knows_looks_the_same(portal: House) -> None:
@@ -122,6 +146,7 @@ def test_pressing_twice_makes_one_request(portal: House) -> None:
         ({"commissioned_on": "2026-02-31"}, (), "value_invalid"),
         ({"symptom": "x" * 5000}, (), "value_invalid"),
         ({}, ((b"<svg onload=alert(1)>", "a.jpg"),), "file_not_accepted"),
+        ({}, ((b"\x00\x00\x00\x24ftypheic\x00\x00\x00\x00mif1heic", "a.jpg"),), "photo_heic"),
         ({}, ((b"\xff\xd8\xff" + b"x" * LARGE, "large.jpg"),), "file_not_accepted"),
         ({}, ((PHOTO, "a.jpg"),) * 6, "value_invalid"),
     ],
