@@ -117,7 +117,12 @@
   });
 
   // Dragging: begins after a few pixels, so that a visit can still be opened by a click.
+  const EDGE_TOP = 130;
+  const EDGE_BOTTOM = 40;
+  const PULL = 9;
   let grip = null;
+  let at = { x: 0, y: 0 };
+  let pull = 0;
   let dropped = false;
   document.addEventListener("pointerdown", (event) => {
     const block = event.target.closest(".visit[data-order]");
@@ -135,7 +140,21 @@
       grip.block.classList.add("dragging");
     }
     event.preventDefault();
-    const under = document.elementFromPoint(event.clientX, event.clientY);
+    at = { x: event.clientX, y: event.clientY };
+    aim();
+    const wasPulling = pull !== 0;
+    pull = at.y < EDGE_TOP ? -PULL : at.y > innerHeight - EDGE_BOTTOM ? PULL : 0;
+    if (pull && !wasPulling) requestAnimationFrame(scrollOn);
+  });
+  // Lines that are not on the screen come to whoever holds a visit at its edge.
+  function scrollOn() {
+    if (!grip || !pull) return;
+    window.scrollBy(0, pull);
+    aim();
+    requestAnimationFrame(scrollOn);
+  }
+  function aim() {
+    const under = document.elementFromPoint(at.x, at.y);
     const row = under && under.closest(".board .track[data-person]");
     if (!row) return;
     held.person = row.dataset.person;
@@ -143,17 +162,18 @@
     else {
       const box = row.getBoundingClientRect();
       const slots = Number(board().dataset.slots);
-      const slot = Math.round(((event.clientX - grip.into - box.left) / box.width) * slots);
+      const slot = Math.round(((at.x - grip.into - box.left) / box.width) * slots);
       const minutes = Number(board().dataset.hour) * 60 + Math.max(0, Math.min(slots - 1, slot)) * STEP;
       held.start = add(`${board().dataset.first}T00:00`, minutes);
     }
     place();
-  });
+  }
   const letGo = (event) => {
     if (!grip || event.pointerId !== grip.pointer) return;
     const wasDragged = grip.block.classList.contains("dragging");
     grip.block.classList.remove("dragging");
     grip = null;
+    pull = 0;
     if (!wasDragged) return;
     dropped = true;
     setTimeout(() => (dropped = false), 0);
