@@ -26,6 +26,7 @@ OWN_PARTS = (
     "device_pages",
     "desk_pages",
     "recalls",
+    "proofs",
     "stock_pages",
     "part_trace",
     "label_corpus",

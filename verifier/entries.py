@@ -14,6 +14,9 @@ from verifier.merkle import hash_entry
 from verifier.notes import verify
 
 FIRST_PREV = "0" * 64
+DEPTH_MAX = 32
+"""The protocol nests values of a change 12 deep; more only serves to exhaust a reader."""
+
 _LINE = re.compile(rb"(([0-9a-f]{128})\.(\{[^\n\t]*\}))(?:\t(\{[^\n\t]*\}))?\Z")
 _WITNESS = re.compile(r"(?:([0-9]{1,15}) ([0-9a-f]{64}))?\Z")
 _KEY = re.compile(r"[0-9a-f]{64}\Z")
@@ -36,12 +39,21 @@ def read_json(text: str) -> Any:
     """Read JSON in its one spelling. Raises Unreadable for any other."""
     try:
         value = _DECODER.decode(text)
+        _check_depth(value, DEPTH_MAX)
         same = spell(value) == text
     except (ValueError, RecursionError) as error:
         raise Unreadable(str(error)[:200]) from None
     if not same:
         raise Unreadable("not in its one spelling")
     return value
+
+
+def _check_depth(value: Any, left: int) -> None:
+    if left == 0:
+        raise ValueError("nested too deeply")
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        if isinstance(item, dict | list):
+            _check_depth(item, left - 1)
 
 
 def _refuse(spelled: str) -> Any:

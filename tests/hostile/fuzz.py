@@ -13,7 +13,7 @@ from pathlib import Path
 
 import atheris
 
-WATCHED = ["schemas", "sync", "field_client", "server", "biip"]
+WATCHED = ["schemas", "sync", "field_client", "server", "biip", "verifier"]
 
 with atheris.instrument_imports(include=WATCHED, enable_loader_override=False):
     from tests.hostile.target import Target

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.hostile import device, protocol, server_side
+from tests.hostile import device, outsider, protocol, server_side
 from tests.hostile.target import Target
 
 TARGETS: Final[dict[str, Target]] = {
@@ -16,4 +16,5 @@ TARGETS: Final[dict[str, Target]] = {
     "receipts": device.RECEIPTS,
     "intake": server_side.INTAKE,
     "bundle": server_side.BUNDLE,
+    "verifier": outsider.VERIFIER,
 }

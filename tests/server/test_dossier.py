@@ -6,6 +6,9 @@ import hashlib
 import io
 import json
 import re
+import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -153,3 +156,19 @@ def test_a_batch_has_a_dossier(story: Story, verify: Verify) -> None:
     status, told = verify(story.build("LOT-7", "batch"))
 
     assert (status, [step["values"]["serial"] for step in told["facts"]["life"]]) == (0, ["L-1"])
+
+
+def test_the_verifier_runs_where_there_is_nothing_else_of_ours(story: Story, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "verifier", tmp_path / "verifier", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "dossier.zip").write_bytes(story.build())
+    program = (
+        "import sys, verifier.__main__ as v; status = v.main(sys.argv[1:]);"
+        " ours = {'sync', 'schemas', 'server', 'field_client', 'printing', 'pages'} & sys.modules.keys();"
+        " sys.exit(status or len(ours))"
+    )
+    words = [sys.executable, "-c", program, "dossier.zip", "--key", story.key.public_key, "--language", "en"]
+
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "All good" in done.stdout
