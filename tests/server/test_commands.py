@@ -108,7 +108,8 @@ def test_orders_are_listed_in_the_language_asked_for(run: Run) -> None:
 
     assert "GD260001" in english and "Wei Dongming" in english and "Urgent" in english
     assert "GD260001" in chinese and "卫东明" in chinese and "紧急" in chinese
-    assert len(read_json(run("orders", "--json"))) == 100
+    listed = [row["number"] for row in read_json(run("orders", "--json"))]
+    assert len(listed) == len(set(listed)) > 100
     waiting = {row["number"] for row in read_json(run("orders", "--status", "received", "--json"))}
     assert len(waiting) == 10 and waiting >= {"GD260011", "GD260012"}
 
@@ -128,11 +129,12 @@ def test_an_order_is_created_with_what_follows_from_its_machine(run: Run) -> Non
 
 
 def test_two_orders_get_two_numbers(run: Run) -> None:
+    before = {row["number"] for row in read_json(run("orders", "--json"))}
     for _ in range(2):
         run("orders", "create", "--by", "dana", "--machine", "MC12-2403-0018", "--grade", "general")
 
     numbers = [row["number"] for row in read_json(run("orders", "--json"))]
-    assert len(numbers) == len(set(numbers)) == 102
+    assert len(numbers) == len(set(numbers)) == len(before) + 2 and before < set(numbers)
 
 
 def test_an_older_page_is_contested_and_settled(run: Run) -> None:
@@ -163,11 +165,12 @@ def test_a_conflict_is_settled_with_another_value(run: Run) -> None:
 
 
 def test_an_exception_is_settled_with_a_decision(run: Run) -> None:
-    (found,) = read_json(run("exceptions", "--json"))
+    found = read_json(run("exceptions", "--json"))
 
-    run("exceptions", "settle", found["id"], "--decision", "swap it at the next visit", "--by", "dana")
+    for one in found:
+        run("exceptions", "settle", one["id"], "--decision", "swap it at the next visit", "--by", "dana")
 
-    assert "None." in run("exceptions").output
+    assert found and "None." in run("exceptions").output
     assert "swap it" in run("exceptions", "--state", "settled").output
 
 

@@ -37,8 +37,11 @@
         answer = await fetch(sheet.dataset.sheet, { method: "POST", body, headers: { "HX-Request": "true" } });
       } catch {
         if (row) row.classList.add("unsaved");
-        tell(`<div class="word warning"><p></p></div>`);
-        one("main > .words p").textContent = sheet.dataset.unsaved;
+        const word = document.createElement("div");
+        word.classList.add("word", "warning");
+        word.append(document.createElement("p"));
+        word.firstChild.textContent = sheet.dataset.unsaved;
+        tell(word.outerHTML);
         return;
       }
       const html = await answer.text();
