@@ -38,6 +38,9 @@ def watch(store: Store, ask: Ask, now_ms: int) -> None:
         return
     held, epoch = _read(store, store.recall("log_held")), store.recall("epoch", "")
     if held is None or store.recall("log_epoch", "") != epoch:
+        if newest == held:
+            # The checkpoint is still that of the log before.
+            return
         with store.transaction():
             store.remember(log_before=store.recall("log_held"))
             _hold(store, epoch, now_ms)

@@ -105,6 +105,8 @@ def test_after_a_restoration_the_device_begins_anew_and_keeps_what_it_held(store
     before = see(store, LEAVES[:9])
     watch(store, Log(LEAVES).prove, 0)
     store.remember(epoch="second")
+    watch(store, Log(LEAVES).prove, 1)
+    assert store.recall("log_epoch") == "first"
     anew = see(store, LEAVES[:4])
 
     watch(store, Log(LEAVES).prove, 1)
