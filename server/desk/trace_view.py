@@ -84,6 +84,8 @@ def name_act(step: Step) -> str:
     if step.act == "removed":
         return gettext("Taken out of a machine")
     ends = (step.source.kind if step.source else "", step.target.kind if step.target else "")
+    if ends[0] == "returned" and step.lot.get("condition") == "refurbished":
+        return gettext("Refurbished, back on a shelf")
     if ends[0] == "supplier":
         return gettext("Received from the supplier")
     if ends[1] == "van":

@@ -6,7 +6,8 @@ Rule 1: a part with a GTIN is named by its GS1 Digital Link URI; an EPC URN woul
         company prefix is. What GS1 has no key for is named by a URN of its UUID, or of one made of maker and number in
         the name space of the organisation.
 Rule 2: putting a part into a machine is an AssociationEvent: the machine exists before and after it and packs nothing,
-        which is what an AggregationEvent would say. What goes from place to place is an ObjectEvent.
+        which is what an AggregationEvent would say. What goes from place to place is an ObjectEvent; a lot that is
+        refurbished becomes another lot, which is a TransformationEvent.
 Rule 3: an event has the id of its fact. What does not count is declared so by a further event of the same id, which
         names the fact that stands in for it.
 Rule 4: the same steps give the same bytes.
@@ -135,6 +136,8 @@ def _tell_fact(step: Step, organisation: str) -> Event:
 def _tell_move(step: Step, organisation: str) -> Event:
     source, target = step.source, step.target
     assert source is not None and target is not None, "a move has two ends"
+    if source.kind == "returned" and step.lot.get("condition") == "refurbished":
+        return _tell_refurbished(step, organisation, target)
     pair = _STEPS.get((source.kind, target.kind)) or _BY_END.get(target.kind) or _BY_BEGINNING.get(source.kind)
     business_step, disposition = pair or ("other", "unknown")
     event: Event = {
@@ -152,6 +155,21 @@ def _tell_move(step: Step, organisation: str) -> Event:
     if target.id:
         event["destinationList"] = [_party("destination", target)]
     return event
+
+
+def _tell_refurbished(step: Step, organisation: str, target: Place) -> Event:
+    """Return what refurbishing is: a serial number stays the same part; of a lot another lot is made."""
+    event: Event = {"type": "ObjectEvent", "action": "OBSERVE"}
+    if step.serial is None and step.lot.get("made_from"):
+        part = str(step.part.get("part_number", ""))
+        made_from = name_lot(organisation, step.maker, part, step.lot["made_from"])
+        event = {"type": "TransformationEvent"}
+        event["inputQuantityList"] = [{"epcClass": made_from, "quantity": step.quantity}]
+        event |= _name_things(step, organisation, "outputEPCList", "outputQuantityList")
+    else:
+        event |= _name_things(step, organisation, "epcList", "quantityList")
+    event |= {"bizStep": "repairing", "disposition": "in_progress"}
+    return event | ({"bizLocation": {"id": _name_record(target.id)}} if target.id else {})
 
 
 def _party(side: str, place: Place) -> dict[str, str]:

@@ -30,7 +30,7 @@ _TOLD: Final = (
     "scanned", "destination",
 )  # fmt: skip
 _LOT: Final = ("number", "produced_on", "expires_on", "certificate", "certificate_sha256", "inspection_report",
-               "recalled_on", "recall_reason")  # fmt: skip
+               "recalled_on", "recall_reason", "condition")  # fmt: skip
 _PART: Final = ("part_number", "name", "name_en", "manufacturer", "gtin", "grade")
 
 
@@ -154,7 +154,7 @@ def steps_of_moves(connection: Connection, organisation: str, moves: dict[str, B
     wanted = {value for body in moves.values() for name, value in body.items() if name.endswith("_id") and value}
     wanted |= {mark.actor for mark in marks.values()}
     around = records.bodies_of(connection, organisation, wanted)
-    wanted = {body.get("supplier_id") for _, body in around.values()} - {None}
+    wanted = {body.get(name) for _, body in around.values() for name in ("supplier_id", "made_from_id")} - {None}
     around |= records.bodies_of(connection, organisation, wanted - around.keys())
     reversed_by = {body["reverses_id"]: key for key, body in moves.items() if body.get("reverses_id")}
     return [
@@ -186,6 +186,7 @@ def _of_move(key: str, body: Body, mark: LogMark, around: dict[str, tuple[str, B
     supplier_id = body.get("supplier_id") or lot.get("supplier_id")
     supplier = around.get(supplier_id or "", ("", {}))[1]
     person = around.get(mark.actor, ("", {}))[1]
+    made_from = around.get(lot.get("made_from_id") or "", ("", {}))[1]
     told: Group = {
         "engineer": {"id": mark.actor} | _pick(person, ("name", "name_en")),
         "device": mark.device,
@@ -210,7 +211,7 @@ def _of_move(key: str, body: Body, mark: LogMark, around: dict[str, tuple[str, B
         batch=body.get("batch") or lot.get("number"),
         quantity=body["quantity"],
         told=told,
-        lot=_pick(lot, _LOT),
+        lot=_pick(lot, _LOT) | ({"made_from": made_from["number"]} if made_from else {}),
         supplier=_pick(supplier, ("name", "name_en", "code")),
         struck=struck,
     )

@@ -13,9 +13,10 @@ import pypdfium2
 import pytest
 
 from schemas.problems import Refused
+from server.domain import epcis
 from server.domain.life import Step
 from server.keys import OfficeKey, new_id
-from server.services import audit, audit_export
+from server.services import audit, audit_export, audit_life
 from server.services.audit import Asked
 from server.services.audit_export import Question
 from server.services.audit_log import find_known_on
@@ -289,6 +290,31 @@ def test_epcis_events_validate_and_say_what_happened(firm: Firm) -> None:
     assert events[3]["recordTime"] == steps[3].told["received_at"]
     assert events[-1]["eventID"] == events[-2]["eventID"] == f"urn:uuid:{gone.id}"
     assert events[-1]["errorDeclaration"]["reason"] == "did_not_occur" and "errorDeclaration" not in events[-2]
+
+
+@pytest.mark.parametrize(("serial", "kind"), [("SN-R1", "ObjectEvent"), (None, "TransformationEvent")])
+def test_what_is_refurbished_is_the_same_part_or_another_lot(firm: Firm, serial: str | None, kind: str) -> None:
+    ids = stock(firm, "B1")
+    made = new_id()
+    papers = {"condition": "refurbished", "made_from_id": ids["batch"]}
+    firm.ensure(
+        create("batch", made, part_id=ids["part"], supplier_id=ids["supplier"], number="B1-R", **papers),
+        create("stock_move", new_id(), part_id=ids["part"], batch="B1-R", batch_id=made, quantity=2 - bool(serial),
+               from_place="returned", to_place="centre", to_centre_id=ids["service_centre"], moved_at=FITTED,
+               **({"serial": serial} if serial else {})),
+    )  # fmt: skip
+    with reading(firm.engine) as connection:
+        moves = {key: body for key, (kind, body) in firm.records().items() if kind == "stock_move"}
+        steps = audit_life.steps_of_moves(connection, firm.id, moves)
+
+    document = epcis.tell_document(steps, firm.id, FITTED, "+08:00")
+
+    validate(document)
+    (event,) = document["epcisBody"]["eventList"]
+    assert (event["type"], event["bizStep"]) == (kind, "repairing")
+    inputs = [{"epcClass": f"https://id.gs1.org/01/{GTIN}/10/B1", "quantity": 2}]
+    assert event.get("inputQuantityList", inputs) == inputs
+    assert ("epcList" in event) == bool(serial) and ("outputQuantityList" in event) != bool(serial)
 
 
 def test_the_schema_of_epcis_refuses_what_is_wrong(firm: Firm) -> None:
