@@ -1,7 +1,8 @@
 """What was done here and is on its way: one act becomes one sealed change-set, durable before it returns.
 
 Rule 1: the records as they are seen, the sealed set, the chain's new end and the clock are one transaction.
-Rule 2: a sealed line is never altered; it is sent, unchanged, until its own receipt is final.
+Rule 2: what was sealed is never altered; it is sent, unchanged, until its own receipt is final. Only openings that the
+        office has erased are taken out of the line (field_client/store_erasing.py).
 Rule 3: a receipt settles the set it names by digest and no other, however often it comes.
 """
 

@@ -64,7 +64,7 @@ class Store:
             self.db.execute("PRAGMA cipher = 'aegis'")
             # The key is random already; the prefix spares the slow derivation meant for passwords.
             self.db.execute(f"PRAGMA key = 'raw:{key}'")
-            self.db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+            self.db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON")
             self.db.execute(f"PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{CACHE_KIB}")
             self.db.execute(TABLES)
             # What a killed process committed is read back from the log whether or not it came to flush it. It must be

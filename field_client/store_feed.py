@@ -18,6 +18,7 @@ from field_client.device_log import tell
 from field_client.keys import verify
 from field_client.store import Store
 from field_client.store_apply import apply_incoming, digest_of
+from field_client.store_erasing import list_acts, take_out
 from schemas.base import UUID_PATTERN
 from schemas.problems import Refused
 from sync import checksum
@@ -75,7 +76,9 @@ class Feed:
             try:
                 if session.done:
                     unnamed = self._find_unnamed() if before.position == 0 else []
+                    acts = list_acts(self.store)
                     self._remember_total(*apply_incoming(self.store, *self.total))
+                    take_out(self.store, acts)
                     self.evict(unnamed)
                     self._forget_settled(head.until)
                     self.store.remember(witness=head.witness)
@@ -99,7 +102,9 @@ class Feed:
         with self.store.transaction():
             self.store.db.execute("DELETE FROM incoming")
             self._insert(_read_staged(op, line) for op, line in ops)
+            acts = list_acts(self.store)
             self._remember_total(*apply_incoming(self.store, *self.total))
+            take_out(self.store, acts)
 
     def digests(self, buckets: Iterable[int] | None = None) -> Iterator[tuple[str, int]]:
         """Yield id and digest of the server's records held here, of all buckets or of some."""

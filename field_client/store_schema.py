@@ -3,7 +3,8 @@
 Rule 1: `base` is what the server last said, byte for byte; `local` is `base` with the device's own unsettled
         changes, or NULL where there are none. What a person sees is `local`, else `base`.
 Rule 2: `digest` belongs to `base`; the checksum of the scope never knows of local changes.
-Rule 3: rows of `outbox` are never altered but for their state, position and receipt.
+Rule 3: rows of `outbox` are never altered but for their state, position and receipt, and for openings that the office
+        has erased (sync/openings.py): what was signed stays as it is.
 Rule 4: `incoming` holds the pages of one pull until the last has come.
 Rule 5: `drafts` are what a person has typed and not yet done; they never leave the device.
 """

@@ -34,6 +34,8 @@ INSTANT_PATTERN = REAL_DAY + r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[
 DAY_PATTERN = REAL_DAY + r"\Z"
 DECIMAL_PATTERN = r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,9})?\Z"
 SHA256_PATTERN = r"[0-9a-f]{64}\Z"
+STAND_IN_PATTERN = r"erased-[0-9a-f]{16}\Z"
+"""What stands for a text that was erased: every personal field takes it, and it says nothing of what it stands for."""
 KEY_PATTERN = r"[a-z][a-z0-9_]{0,63}\Z"
 
 

@@ -120,6 +120,10 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("not_settled", 409, "after_pull", "这一项还没有裁定，或已由他人撤销裁定。", "This is not settled, or somebody has undone the decision already."),
     Problem("nobody_to_ask", 422, "ask_person", "没有可以询问的工程师：{name} 没有在用的终端。", "There is nobody to ask: {name} has no device in use."),
     Problem("remedy_unfit", 422, "after_pull", "这种处理方式不适用于此异常，或情况已变，请重新查看。", "This way of settling does not fit the exception, or things have changed; look again."),
+    # Erasing.
+    Problem("erasure_empty", 422, "ask_person", "没有找到可以删除的个人信息；搜索词至少两个字。", "Nothing personal was found that can be erased; a word to search has two letters at least."),
+    Problem("erasure_too_wide", 422, "ask_person", "找到的内容太多（超过 {limit} 处），请说得更准确。", "More than {limit} places were found; say more precisely whom you mean."),
+    Problem("erasure_moved", 409, "after_pull", "您看过之后内容有变，请重新查看再删除。", "What would be erased has changed since you looked; look again, then erase."),
     # Master data.
     Problem("changed_meanwhile", 409, "ask_person", "您填写期间，他人改了：{fields}。请看两边的值后再保存。", "Somebody changed {fields} while the form was open; look at both values, then save."),
     Problem("set_once", 409, "never", "“{field}”填写后不能再改。", "'{field}' is set once and does not change."),

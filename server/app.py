@@ -107,7 +107,7 @@ def make_parts(settings: Settings, engine: Engine, key: OfficeKey, metrics: Metr
         engine,
         key,
         office_desk,
-        Reception(engine, metrics.commit_sets.observe, office_desk.shelf, find_scribe()),
+        Reception(engine, metrics.commit_sets.observe, office_desk.shelf, find_scribe(), key.token_secret),
         Attempts(engine),
         metrics,
         Contacts(engine),

@@ -75,6 +75,8 @@ def accept(store: Workspace, arrival: Arrival) -> str:
 
     The set is applied, kept for later, or refused with its reasons; whichever it is, its bytes are kept.
     """
+    if arrival.changeset.basis < store.erased_at:
+        arrival = _screen(store, arrival)
     changeset = arrival.changeset
     stored = store.stored(changeset.device, changeset.seq)
     head = store.head(changeset.device)
@@ -99,6 +101,14 @@ def accept(store: Workspace, arrival: Arrival) -> str:
     answer = _spell_receipt(arrival, verdict, store.position, fault, changes)
     store.append(arrival, answer)
     return answer
+
+
+def _screen(store: Workspace, arrival: Arrival) -> Arrival:
+    """Return a set without what was erased before it came, when its author had not seen that it was."""
+    sealed = store.screen().screen(arrival)
+    if sealed is None:
+        return arrival
+    return read_again(sealed.line, arrival.digest, arrival.faults, arrival.received_at, arrival.corrected_at)
 
 
 def _present_changes(changeset: ChangeSet) -> tuple[Change, ...]:

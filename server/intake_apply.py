@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from schemas.review import EXCEPTION_CODES, POSTPONEMENT
 from schemas.stock import balance_changes
 from server.domain import findings
 from server.domain.arrival import Arrival
+from server.domain.erasure import put_at
 from server.domain.findings import Finding, PartEvent, order_of
 from server.domain.times import correct, milliseconds, move, shift_of
 from server.domain.trace import comparable
@@ -24,7 +25,7 @@ from sync.chain import FIRST_PREV, Sealed
 from sync.changeset import Change, ChangeSet
 from sync.clock import clamp
 from sync.merge import WHOLE_RECORD, Contested, merge_record
-from sync.openings import Notes
+from sync.openings import Notes, is_stand_in
 from sync.receipt import ChangeVerdict, Verdict, worst
 
 REVIEW_NAMESPACE: Final = uuid.UUID("5d0c4b3e-6a8f-5c1d-9e47-2f6b8a1c0d35")
@@ -102,6 +103,9 @@ def _apply_delete(store: Workspace, arrival: Arrival, change: Change, record: Re
 
 def _is_later(store: Workspace, arrival: Arrival, record: Record, name: str) -> bool:
     """Tell whether the incoming edit is later than the one that stands, by hybrid clock, then device id."""
+    if is_stand_in(record.body.get(name)):
+        # That a value was erased is no later word on what it should be.
+        return True
     position, device = record.stamp_of(name)
     standing, received_at, _corrected_at = _logged(store, arrival, position)
     # Both are clamped: a clock three days ahead must neither win nor, once it has, stand for three days.
@@ -272,6 +276,18 @@ def _take_note(store: Workspace, record: Record) -> None:
     elif record.kind == "recalled_part":
         part = store.record(body["part_id"])
         store.findings.add_recalled(record.id, (body["part_id"], part.body.get("gtin") if part else None))
+    elif record.kind == "erasure":
+        _take_out(store, body.get("fields") or ())
+
+
+def _take_out(store: Workspace, places: Iterable[dict[str, Any]]) -> None:
+    """Put stand-ins where records hold what was erased."""
+    for place in places:
+        record = store.record(place["id"])
+        kind = record.schema_kind if record is not None else None
+        values = put_at(kind, record.body, place["path"], place["stand_in"]) if record and kind else None
+        if record is not None and values is not None:
+            store.write(record.id, record.kind, values, store.office_device)
 
 
 def _take_trace(store: Workspace, arrival: Arrival, record: Record) -> None:

@@ -18,7 +18,7 @@ from schemas.problems import Refused
 from server.clock import spell_instant, unix_ms
 from server.event_log import EVENTS
 from server.keys import OfficeKey
-from server.services import gaps, service_clocks, warranty
+from server.services import erasing, gaps, service_clocks, warranty
 from server.services.blobs import BlobDesk, clear_uploads
 from server.services.checkpoint_keeping import keep_checkpoints, stamp_checkpoints
 from server.services.enrolment import remove_expired_codes
@@ -148,7 +148,7 @@ class Followers:
             return 0
         with sole(self.engine, "followers") as is_ours:
             for organisation, end in grown.items() if is_ours else ():
-                rounds = (warranty.renew, service_clocks.renew, gaps.renew)
+                rounds = (warranty.renew, service_clocks.renew, gaps.renew, erasing.name_late)
                 outcomes = [self._renew_one(renew, organisation) for renew in rounds]
                 written += sum(outcome or 0 for outcome in outcomes)
                 if None not in outcomes:

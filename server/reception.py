@@ -130,15 +130,18 @@ class Reception:
         tell_size: Callable[[int], None] = lambda _: None,
         shelf: Shelf | None = None,
         hand_on: HandOn | None = None,
+        erasure_secret: bytes = b"",
     ) -> None:
         """Receive into the database of `engine`; `tell_size` is told how many lines each commit took in.
 
         Whoever else writes there in this process shares its `shelf`. What `hand_on` does not take is taken in here.
+        By `erasure_secret` what was erased is known again when it comes late.
         """
         self._engine = engine
         self._tell_size = tell_size
         self._shelf = shelf or Shelf()
         self._hand_on = hand_on
+        self._erasure_secret = erasure_secret
         self._keys: dict[tuple[str, str], bytes] = {}
         self._lanes: defaultdict[str, _Lane] = defaultdict(_Lane)
 
@@ -207,6 +210,7 @@ class Reception:
     def _commit(self, organisation: str, group: Sequence[Batch]) -> None:
         def work(connection: Connection) -> tuple[Workspace, list[list[str]]]:
             store = open_workspace(connection, organisation, self._shelf)
+            store.erasure_secret = self._erasure_secret
             store.load([item for batch in group for item in batch.items if isinstance(item, Arrival)])
             answers = [_take_in_batch(store, batch) for batch in group]
             store.flush()

@@ -24,6 +24,7 @@ from typing import Any, Final
 
 from server.event_log import EVENTS, open_event_log
 from server.garbage import spare_the_collector
+from server.keys import open_office_key
 from server.metrics import Metrics, share_counts
 from server.reception import GROUP_SETS_MAX, Batch, Reception
 from server.scribe_line import (
@@ -160,12 +161,14 @@ def main() -> None:
     # An interrupt from the keyboard reaches all processes: this one ends after those that need it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit())
-    engine = open_engine(settings.database_url)
+    engine, secret = open_engine(settings.database_url), open_office_key(settings).token_secret
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(spell_address(os.environ[ADDRESS_VARIABLE]))
         listener.listen(settings.workers * settings.threads)
         spare_the_collector()
-        Scribe(Reception(engine, Metrics().commit_sets.observe), listener).serve(lambda: os.getppid() != starter)
+        Scribe(Reception(engine, Metrics().commit_sets.observe, erasure_secret=secret), listener).serve(
+            lambda: os.getppid() != starter
+        )
 
 
 if __name__ == "__main__":

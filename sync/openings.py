@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
 from schemas import Kind, kind_of
+from schemas.base import STAND_IN_PATTERN
 from schemas.problems import Refused
 from sync import canonical, chain, codec
 from sync.chain import Sealed
@@ -33,9 +34,6 @@ OPENINGS_BYTES_MAX: Final = CHANGE_SET_BYTES_MAX
 SALT_BYTES: Final = 16
 SEAL: Final = "~"
 """The only member of a commitment."""
-
-STAND_IN_PATTERN: Final = r"erased-[0-9a-f]{16}\Z"
-"""What stands for an erased text: a value that every field takes, and that says nothing of what it stands for."""
 
 _DOMAIN: Final = b"gongdan-opening\n"
 _MARK: Final = b'{"~":"'

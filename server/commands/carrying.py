@@ -23,7 +23,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 def import_file(desk: Desk, file: Path, answer: Path | None) -> None:
     """导入变更包。 / Take in a bundle that a device exported, and write its receipts."""
     answer = answer or file.with_name(f"{file.name}.receipts")
-    imported = import_bundle(desk.engine, desk.blobs, file)
+    imported = import_bundle(desk.engine, desk.blobs, file, desk.key.token_secret)
     write_answer(answer, imported.organisation, imported.device, imported.receipts)
     told = ", ".join(f"{verdict} {count}" for verdict, count in sorted(imported.verdicts.items())) or "0"
     desk.voice.say(f"变更集：{told}；文件 {imported.files} 个。", f"Change-sets: {told}; files: {imported.files}.")

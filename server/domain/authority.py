@@ -123,7 +123,8 @@ def fault_of_change(
     kind = kind_of(change.kind)
     assert kind is not None
     return (
-        _fault_of_writer(change, kind, author)
+        _fault_of_erasure(change, author)
+        or _fault_of_writer(change, kind, author)
         or _fault_of_rights(change, author, find)
         or _fault_of_existence(change, find, created)
         or _fault_of_references(change, kind, find, created)
@@ -146,6 +147,13 @@ def _fault_of_writer(change: Change, kind: Kind, author: Author) -> Fault | None
         if not leaves_open and not takes_himself:
             return Fault("writer_not_allowed", {"field": name})
     return None
+
+
+def _fault_of_erasure(change: Change, author: Author) -> Fault | None:
+    """Only at the office are openings taken out of the log, in the same transaction."""
+    if change.kind != "erasure" or author.on_office_device:
+        return None
+    return Fault("writer_not_allowed", {"field": change.kind})
 
 
 def is_admin(person: Mapping[str, Any]) -> bool:

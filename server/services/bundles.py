@@ -77,7 +77,7 @@ class Imported:
         return Counter(receipt.load(line).verdict for line in self.receipts)
 
 
-def import_bundle(engine: Engine, desk: BlobDesk, path: Path) -> Imported:
+def import_bundle(engine: Engine, desk: BlobDesk, path: Path, erasure_secret: bytes = b"") -> Imported:
     """Take in the change-sets and files of a bundle.
 
     Raises Refused with `bundle_invalid`, `device_unknown` when its device is not one of the organisation, or
@@ -92,7 +92,7 @@ def import_bundle(engine: Engine, desk: BlobDesk, path: Path) -> Imported:
             raise Refused("device_unknown")
         imported = Imported(organisation, device)
         if "change-sets" in bundle.namelist():
-            imported.receipts = _take_in_sets(engine, imported, bundle)
+            imported.receipts = _take_in_sets(Reception(engine, erasure_secret=erasure_secret), imported, bundle)
         if known.state == "active":
             _take_in_files(desk, imported, bundle)
     return imported
@@ -131,8 +131,7 @@ def list_receipts(connection: Connection, organisation: str, device: str, from_s
     return found
 
 
-def _take_in_sets(engine: Engine, imported: Imported, bundle: zipfile.ZipFile) -> list[str]:
-    reception = Reception(engine)
+def _take_in_sets(reception: Reception, imported: Imported, bundle: zipfile.ZipFile) -> list[str]:
     answers: list[str] = []
     held: dict[int, bytes] = {}
     for lines in _read_groups(bundle):

@@ -40,6 +40,7 @@ CODES: Final = frozenset(
         "checkpoint_unsigned",
         "checkpoint_foreign",
         "log_restored",
+        "opening_missing",
         "intake_differs",
         "table_differs",
         "file_unexpected",
@@ -57,6 +58,21 @@ class Discrepancy:
     place: str
     what: str
     code: str
+
+
+def stand_ins_of(sealed: chain.Sealed) -> Iterator[str]:
+    """Yield what stands for values that are gone from a set."""
+    for opening in openings.openings_of(sealed).values():
+        if openings.is_erased(opening):
+            yield from _stand_ins_in(opening["erased"])
+
+
+def _stand_ins_in(value: Any) -> Iterator[str]:
+    if openings.is_stand_in(value):
+        yield value
+    elif isinstance(value, list | dict):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _stand_ins_in(inner)
 
 
 def line_of(sealed: bytes | str) -> bytes:
@@ -89,6 +105,16 @@ class LogCheck:
     _restored: list[tuple[str, int]] = field(default_factory=list)
     """when, and at which size the log went on"""
     _waiting: list[str] | None = None
+    _erased: dict[str, str] = field(default_factory=dict)
+    """stand-in -> the place where it stands for a value that is gone"""
+    _named: set[str] = field(default_factory=set)
+    """The stand-ins that acts of erasing name"""
+
+    def find_unnamed(self) -> Iterator[Discrepancy]:
+        """Yield the openings that are gone without an act that says so; to be asked when all entries were taken."""
+        for stand_in, place in self._erased.items():
+            if stand_in not in self._named:
+                yield Discrepancy(place, f"an opening is gone ({stand_in}), and no act says so", "opening_missing")
 
     def take(self, entry: Row[Any]) -> None:
         """Check the next entry."""
@@ -136,8 +162,12 @@ class LogCheck:
         yield from _check_receipt(place, entry, changeset, answer)
         yield from self._check_witness(place, changeset, entry.received_at)
         self._heads[changeset.device] = (changeset.seq, sealed.digest)
+        for stand_in in stand_ins_of(sealed):
+            self._erased.setdefault(stand_in, place)
         if answer.verdict != "refused":
             for change in changeset.changes:
+                if change.kind == "erasure":
+                    self._named |= {str(one.get("stand_in")) for one in change.set.get("openings") or ()}
                 if change.kind == "device" and fault_by_schema(change) is None:
                     self._follow_device(change)
 

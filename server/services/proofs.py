@@ -96,7 +96,8 @@ def verify_log(engine: Engine, organisation: str) -> Proof:
         for entry in _entries(connection, organisation):
             check.take(entry)
         end = check.frontier
-        found = check.found + list(_compare_tiles(connection, organisation, check.tiles))
+        found = [*check.found, *check.find_unnamed()]
+        found += _compare_tiles(connection, organisation, check.tiles)
     if end.dump() != row.frontier or end.size != row.position:
         what = f"{end.size} entries with another root than the {row.position} committed to"
         found.append(Discrepancy("log", what, "root_differs"))

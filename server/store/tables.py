@@ -29,6 +29,7 @@ from server.store.base import Base as Base
 from server.store.base import key as _key
 from server.store.checkpoints import CheckpointRow as CheckpointRow
 from server.store.desk_tables import SavedView as SavedView
+from server.store.erasure_tables import ErasedMark as ErasedMark
 from server.store.gap_tables import GapRow as GapRow
 from server.store.log_tiles import LogTile as LogTile
 from server.store.plan_tables import CalendarLink as CalendarLink

@@ -18,9 +18,10 @@ from schemas.problems import Fault
 from server.domain.arrival import Arrival
 from server.domain.catalogue import ENTRIES
 from server.domain.ids import is_id
-from server.store import catalogue, projections
+from server.store import catalogue, erased_marks, projections
 from server.store.bulk import delete_keys, select_among, upsert
 from server.store.database import lock_organisation
+from server.store.erased_marks import Screen
 from server.store.findings_store import FindingsStore
 from server.store.kept import Kept, Shelf
 from server.store.log_tiles import TILES
@@ -41,8 +42,9 @@ _RECORDS: Table = RecordRow.__table__  # type: ignore[assignment]
 
 # Spelled out: SQLAlchemy would build and compare these statements anew in every transaction.
 _READ_END = text(
-    "SELECT position, frontier, epoch, office_device, office_person FROM organisations"
-    " WHERE organisation = :organisation"
+    "SELECT position, frontier, epoch, office_device, office_person,"
+    " (SELECT max(m.position) FROM erased_marks m WHERE m.organisation = :organisation) AS erased_at"
+    " FROM organisations WHERE organisation = :organisation"
 )
 _WRITE_END = text(
     "UPDATE organisations SET position = :position, frontier = :frontier WHERE organisation = :organisation"
@@ -74,6 +76,10 @@ class Workspace:
     epoch: str
     kept: InitVar[Kept | None] = None
     """What is known of this organisation from the commit before."""
+    erased_at: int = 0
+    """Where the log has the newest erasure that may have to be kept up against sets that come late."""
+    erasure_secret: bytes = field(default=b"", repr=False)
+    """By which what was erased is known again; whoever takes in what comes from outside has it."""
     trace_id: str = ""
     """Which request brought what is taken in at the moment; nothing depends on it."""
     records: dict[str, Record | None] = field(default_factory=dict)
@@ -88,6 +94,7 @@ class Workspace:
     _tiles: list[tuple[str, int, int, str]] = field(default_factory=list)
     _with_held: set[str] = field(default_factory=set)
     _trail: set[tuple[str, int]] = field(default_factory=set)
+    _screen: Screen | None = None
 
     def __post_init__(self, kept: Kept | None) -> None:
         """Open the parts that share the connection and the records."""
@@ -193,6 +200,12 @@ class Workspace:
         order = (record.body if record else change.set).get("order_id")
         if is_id(order):
             self._trail.add((order, self.position))
+
+    def screen(self) -> Screen:
+        """Return what takes out of sets that come late what was erased."""
+        if self._screen is None:
+            self._screen = Screen(self.erasure_secret, erased_marks.read(self.connection, self.organisation))
+        return self._screen
 
     def device(self, device: str) -> DeviceState | None:
         """Return a device's state, or None when the organisation has no such device."""
@@ -336,7 +349,9 @@ def open_workspace(connection: Connection, organisation: str, shelf: Shelf | Non
     frontier = Frontier.load(row.frontier)
     kept = shelf.take(organisation, row.epoch, row.frontier) if shelf is not None else None
     end = (row.position, frontier, row.epoch)
-    return Workspace(connection, organisation, row.office_device, row.office_person, *end, kept)
+    store = Workspace(connection, organisation, row.office_device, row.office_person, *end, kept)
+    store.erased_at = row.erased_at or 0
+    return store
 
 
 def open_view(connection: Connection, organisation: str) -> Workspace:

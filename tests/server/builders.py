@@ -146,7 +146,8 @@ def open_firm(engine: Engine, office: Office, name: str = "晟远服务") -> Fir
     company = found_company(office, engine, name)
     people = (company.wei, company.lin, company.dana)
     wei, lin, dana = devices = [Device(company.organisation, person, new_id()) for person in people]
-    firm = Firm(engine, office, Reception(engine, shelf=office.shelf), company, wei, lin, dana)
+    reception = Reception(engine, shelf=office.shelf, erasure_secret=office.key.token_secret)
+    firm = Firm(engine, office, reception, company, wei, lin, dana)
     firm.ensure(*(device_record(device) for device in devices))
     firm.catch_up(*devices)
     return firm

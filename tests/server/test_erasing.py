@@ -1,0 +1,246 @@
+"""Erasing what is known of a person: it is nowhere afterwards, and log, rebuild, devices and proofs hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from schemas.problems import Refused
+from server.keys import new_id
+from server.services import decisions, erasing
+from server.services.erasing import Wanted
+from server.services.proofs import replay, verify_log
+from server.store.database import reading
+from server.store.erasing import Place, exchange
+from server.store.tables import Base, LogEntry
+from sync import canonical
+from sync.openings import is_stand_in
+from tests.server.builders import Firm, create, delete, handset, update
+
+NAME, PHONE = "王建国", "138-0000-1111"
+ASKED = ("asked", "DSR-7")
+
+
+def erase(firm: Firm, *words: str, ids: tuple[str, ...] = (), seen: str | None = None) -> erasing.Preview:
+    return erasing.erase(firm.engine, firm.office, firm.id, firm.company.dana, Wanted(words, ids), *ASKED, seen=seen)
+
+
+def bytes_of(firm: Firm) -> bytes:
+    """Return all that every table holds."""
+    rows: list[Any] = []
+    with reading(firm.engine) as connection:
+        for table in Base.metadata.sorted_tables:
+            if "organisation" in table.c:
+                where = table.c.organisation == firm.id
+                rows += [tuple(row) for row in connection.execute(select(table).where(where))]
+    return repr(rows).encode() + b"".join(bytes(value) for row in rows for value in row if isinstance(value, bytes))
+
+
+def has(firm: Firm, *words: str) -> list[str]:
+    found = bytes_of(firm)
+    return [word for word in words if word.encode() in found]
+
+
+def expect_proven(firm: Firm, tmp_path: Path) -> None:
+    checked = verify_log(firm.engine, firm.id)
+    assert checked.discrepancies == ()
+    rebuilt = replay(firm.engine, firm.id, f"sqlite:///{tmp_path / new_id()}")
+    assert rebuilt.discrepancies == ()
+
+
+def live(firm: Firm) -> str:
+    """Let a customer's contact be told of by office and field, disputed, signed for and moved on; return a conflict."""
+    firm.ensure(update("customer", firm.company.chen, contact=(None, NAME), phone=(None, PHONE)))
+    firm.ensure(update("work_order", firm.order, contact=(None, NAME), phone=(None, PHONE)), actor=firm.company.dana)
+    firm.catch_up(firm.wei)
+    answer = firm.send(
+        firm.wei, update("work_order", firm.order, contact=(NAME, "李"), symptom=("离心机异响", f"{NAME}说有异响"))
+    )
+    assert answer.verdict == "applied"
+    firm.ensure(update("work_order", firm.order, symptom=(f"{NAME}说有异响", "改")), actor=firm.company.dana)
+    answer = firm.send(firm.wei, update("work_order", firm.order, symptom=(f"{NAME}说有异响", f"{NAME}又来电")))
+    assert answer.verdict == "contested"
+    content = canonical.dump({"customer": {"contact": NAME, "phone": PHONE}})
+    sheet = {"content": content, "content_sha256": hashlib.sha256(content.encode()).hexdigest()}
+    wrong = {"content": content + " ", "content_sha256": sheet["content_sha256"]}
+    sheets = [new_id(), new_id()]
+    assert firm.send(firm.wei, create("job_sheet", sheets[0], order_id=firm.order, **sheet)).verdict == "applied"
+    assert firm.send(firm.wei, create("job_sheet", sheets[1], order_id=firm.order, **wrong)).verdict == "applied"
+    signed = {"order_id": firm.order, "job_sheet_id": sheets[0], "job_sheet_sha256": sheet["content_sha256"]}
+    signed |= {"outcome": "signed", "signer_name": NAME, "signed_at": "2026-11-20T12:00:00Z"}
+    assert firm.send(firm.wei, create("signature", new_id(), **signed)).verdict == "applied"
+    trained = {"order_id": firm.order, "machine_id": firm.company.machine, "topics": ["操作"]}
+    trained |= {"attendees": ["赵", NAME, "钱"], "trained_at": "2026-11-20T12:00:00Z"}
+    assert firm.send(firm.wei, create("training_record", new_id(), **trained)).verdict == "applied"
+    refused = firm.send(firm.wei, update("work_order", firm.order, contact=("李", NAME * 40)))
+    assert refused.verdict == "refused"
+    (conflict,) = [found["id"] for found in firm.bodies("conflict")]
+    return conflict
+
+
+def test_an_erased_person_is_nowhere_and_everything_holds(firm: Firm, tmp_path: Path) -> None:
+    live(firm)
+    device = handset(firm, firm.wei.person)
+    device.sync()
+    before = [(row.position, row.digest, row.receipt, bytes(row.sealed).partition(b"\t")[0]) for row in firm.log()]
+    root = verify_log(firm.engine, firm.id).root
+    receipts = [row.receipt for row in firm.log()]
+    shown = erasing.preview(firm.engine, firm.id, Wanted((NAME, PHONE)))
+
+    done = erase(firm, NAME, PHONE, seen=shown.mark)
+    device.sync()
+
+    assert done == shown and done.openings > 12 and done.plain == 0
+    assert has(firm, NAME, PHONE, "13800001111") == []
+    assert has(firm, "李", "赵", "钱", "戴娜"), "nobody else is gone"
+    after = [(row.position, row.digest, row.receipt, bytes(row.sealed).partition(b"\t")[0]) for row in firm.log()]
+    assert after[: len(before)] == before and len(after) > len(before)
+    assert [row.receipt for row in firm.log()][: len(receipts)] == receipts
+    assert verify_log(firm.engine, firm.id).root != root
+    expect_proven(firm, tmp_path)
+    held = device.held
+    assert is_stand_in(held[firm.company.chen][1]["contact"]) and held[firm.company.chen][1]["name"] == "陈氏实验室"
+    assert NAME.encode() not in repr(held).encode() and PHONE.encode() not in repr(held).encode()
+    (training,) = [body for kind, body in held.values() if kind == "training_record"]
+    assert [is_stand_in(name) for name in training["attendees"]] == [False, True, False]
+    (erasure,) = firm.bodies("erasure")
+    assert (erasure["grounds"], erasure["reference"], len(erasure["openings"])) == (*ASKED, done.openings)
+    assert held[erasure["id"]][0] == "erasure"
+
+
+def test_decisions_go_on_after_values_were_erased(firm: Firm, tmp_path: Path) -> None:
+    conflict = live(firm)
+    erase(firm, NAME)
+    desk = decisions.Desk(firm.office, firm.id, firm.company.dana)
+
+    body = firm.body(conflict)
+    values = {"state": ("open", "settled"), "settled_as": (None, "incoming")}
+    settled = {"settled_value": (None, body["incoming"]), "settled_by": (None, firm.company.dana)}
+    firm.ensure(
+        update("conflict", conflict, **values, **settled),
+        update("work_order", firm.order, symptom=("改", body["incoming"])),
+        actor=firm.company.dana,
+    )
+    decisions.undo(desk, conflict)
+
+    assert is_stand_in(body["base"]) and is_stand_in(body["incoming"]) and body["office"] == "改"
+    assert firm.body(firm.order)["symptom"] == "改"
+    expect_proven(firm, tmp_path)
+
+
+def test_a_settled_dispute_and_a_deleted_record_are_erased_too(firm: Firm, tmp_path: Path) -> None:
+    conflict = live(firm)
+    settled = {"state": ("open", "settled"), "settled_as": (None, "other"), "settled_value": (None, f"{NAME}说")}
+    firm.ensure(
+        update("conflict", conflict, **settled),
+        update("work_order", firm.order, symptom=("改", f"{NAME}说")),
+        actor=firm.company.dana,
+    )
+    site = firm.bodies("site")[0]["id"]
+    gone = new_id()
+    firm.ensure(create("site", gone, name="旧楼", customer_id=firm.company.chen, contact=NAME))
+    answer = firm.write(update("site", site, contact=(None, NAME)))
+    assert answer.verdict == "applied"
+    firm.ensure(delete("site", gone, name="旧楼", contact=NAME))
+    firm.send(firm.wei, update("site", site, contact=(NAME, f"{NAME}二")))
+    assert firm.write(delete("site", site, contact=NAME, name="二号楼")).verdict == "contested"
+
+    erase(firm, NAME)
+
+    assert has(firm, NAME) == []
+    expect_proven(firm, tmp_path)
+
+
+def test_all_of_a_customer_is_erased_and_nothing_of_another(firm: Firm, tmp_path: Path) -> None:
+    live(firm)
+    other = new_id()
+    firm.ensure(create("customer", other, name="别家", contact=NAME, phone=PHONE))
+
+    done = erase(firm, ids=(firm.company.chen,))
+
+    assert is_stand_in(firm.body(firm.company.chen)["contact"])
+    assert is_stand_in(firm.body(firm.order)["symptom"])
+    assert firm.body(other)["contact"] == NAME
+    assert {found.kind for found in done.found} >= {"customer", "work_order", "signature", "job_sheet", "conflict"}
+    expect_proven(firm, tmp_path)
+
+
+def test_a_set_that_comes_late_does_not_bring_it_back(firm: Firm, tmp_path: Path) -> None:
+    live(firm)
+    firm.catch_up(firm.lin)
+    firm.ensure(
+        update("work_order", firm.order, engineer_id=(firm.company.wei, firm.company.lin)), actor=firm.company.dana
+    )
+    seen = firm.lin.basis
+    content = f'{{"contact":"{NAME}","phone":"138 0000 1111"}}'
+    signed = {"content": content, "content_sha256": hashlib.sha256(content.encode()).hexdigest()}
+    late = [
+        firm.wei.seal("a", update("work_order", firm.order, contact=("李", NAME)), basis=seen),
+        firm.wei.seal("b", update("work_order", firm.order, contact=(NAME, "周"), phone=(PHONE, "1")), basis=seen),
+        firm.wei.seal("c", create("job_sheet", new_id(), order_id=firm.order, **signed), basis=seen),
+    ]
+    held = firm.push(late[1])[0]
+    erase(firm, NAME, PHONE)
+
+    answers = [firm.push(line)[0] for line in (late[0], late[1], late[2])]
+
+    assert held.verdict == "held" and {answer.verdict for answer in answers} <= {"applied", "merged"}
+    assert firm.body(firm.order)["contact"] == "周" and firm.body(firm.order)["phone"] == "1"
+    assert has(firm, NAME, PHONE, "138 0000 1111") == []
+    assert erasing.name_late(firm.engine, firm.office, firm.id) == 1
+    assert erasing.name_late(firm.engine, firm.office, firm.id) == 0
+    expect_proven(firm, tmp_path)
+
+
+def test_what_is_told_anew_afterwards_stays(firm: Firm, tmp_path: Path) -> None:
+    live(firm)
+    erase(firm, NAME)
+    firm.catch_up(firm.wei)
+    was = firm.body(firm.order)["contact"]
+
+    answer = firm.send(firm.wei, update("work_order", firm.order, contact=(was, NAME)))
+
+    assert answer.verdict == "applied" and firm.body(firm.order)["contact"] == NAME
+    erase(firm, NAME)
+    assert has(firm, NAME) == []
+    expect_proven(firm, tmp_path)
+
+
+def test_an_opening_taken_out_by_hand_is_named(firm: Firm) -> None:
+    live(firm)
+    row = next(row for row in firm.log() if NAME.encode() in bytes(row.sealed))
+    digest = next(iter(json.loads(bytes(row.sealed).partition(b"\t")[2])))
+    with firm.engine.begin() as connection:
+        exchange(connection, firm.id, Place("log", row.position, ""), {digest: {"erased": "erased-0123456789abcdef"}})
+
+    (found,) = verify_log(firm.engine, firm.id).discrepancies
+
+    assert (found.place, found.code) == (f"log {row.position}", "opening_missing")
+
+
+def test_whoever_saw_something_else_and_who_finds_nothing_is_told(firm: Firm) -> None:
+    live(firm)
+    shown = erasing.preview(firm.engine, firm.id, Wanted((NAME,)))
+    firm.ensure(update("customer", firm.company.chen, contact=(NAME, f"{NAME}先生")))
+
+    for words, seen, code in (
+        ((NAME,), shown.mark, "erasure_moved"),
+        (("没有此人",), None, "erasure_empty"),
+        (("王",), None, "erasure_empty"),
+    ):
+        with pytest.raises(Refused) as refused:
+            erase(firm, *words, seen=seen)
+        assert refused.value.code == code
+    assert firm.body(firm.company.chen)["contact"] == f"{NAME}先生"
+
+
+def test_only_the_office_erases(firm: Firm) -> None:
+    act = create("erasure", new_id(), grounds="asked", erased_at="2026-11-20T12:00:00Z")
+
+    assert [v.fault.code for v in firm.send(firm.dana, act).changes if v.fault] == ["writer_not_allowed"]
+    assert len(firm.rows(LogEntry)) == len(firm.log())
