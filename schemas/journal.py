@@ -33,6 +33,7 @@ ACTS: Final[dict[str, tuple[str, str]]] = {
     "revoke": ("停用终端并下令销毁", "Revoked a device and ordered its wipe"),
     "freeze": ("暂停终端", "Froze a device"),
     "thaw": ("解冻终端", "Thawed a device"),
+    "erase": ("删除个人信息", "Erased personal data"),
 }
 """What was done -> its words. Those of a person done to name him as the subject."""
 
@@ -41,6 +42,7 @@ KINDS: Final[dict[str, tuple[str, str]]] = {
     "blobs": ("文件", "File"),
     "customers": ("客户", "Customer"),
     "device": ("终端", "Device"),
+    "erasures": ("个人信息删除", "Erasure"),
     "enrolments": ("登记码", "Enrolment code"),
     "fleet": ("终端", "Device"),
     "journal": ("访问记录", "Journal"),

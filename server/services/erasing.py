@@ -25,6 +25,7 @@ from server.clock import utc_now
 from server.domain.catalogue import title_of
 from server.domain.erasure import WORD_LEAST, Erasing, Slot, contains, note_of, replace_in, spell, values_at
 from server.keys import draw_bytes, new_id
+from server.services.journal import Deed, write_deed
 from server.services.office import Office
 from server.services.verdicts import expect_taken_in
 from server.store import erased_marks, erasing, json_text, log, records, watermarks
@@ -140,6 +141,8 @@ def erase(
         marks = erased_marks.marks_of(secret, store.position, seed, wanted.words, plan.ids)
         erased_marks.keep(connection, organisation, marks)
         erasing.blank_letters(connection, organisation, wanted.words, plan.ids)
+        erasing.blank_notes(connection, organisation, wanted.words)
+        write_deed(connection, organisation, Deed(actor, "erase", "erasures", told.mark, reference))
         store.flush()
         return told
 

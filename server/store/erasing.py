@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Table, select, text, update
+from sqlalchemy import Connection, Engine, Table, delete, select, text, update
 
 from schemas.problems import Refused
 from server.domain.erasure import contains
 from server.store import json_text
 from server.store.bulk import select_among
+from server.store.catalogue_tables import Import
 from server.store.database import glimpsing
 from server.store.request_tables import OutboxRow, RequestRow
-from server.store.tables import BoardRow, HeldSet, KeptAside, Link, LogEntry, RecordRow, ReviewRow
+from server.store.tables import (
+    BoardRow,
+    HeldSet,
+    JournalEntry,
+    KeptAside,
+    Link,
+    LogEntry,
+    RecordRow,
+    ReviewRow,
+    SavedView,
+)
 from sync import openings
 from sync.chain import TAB, Sealed
 
@@ -39,6 +51,10 @@ _WITH_MARK: Final = {
     )
 }
 _ERASED: Final = {dialect: text(statement) for dialect, statement in _WITH_MARK.items()}
+_JOURNAL: Table = JournalEntry.__table__  # type: ignore[assignment]
+_VIEWS: Table = SavedView.__table__  # type: ignore[assignment]
+_IMPORTS: Table = Import.__table__  # type: ignore[assignment]
+
 _IN_LINE: Final = {"log": _LOG, "held": _HELD, "kept_aside": _ASIDE}
 
 
@@ -150,6 +166,20 @@ def blank_letters(connection: Connection, organisation: str, words: Sequence[str
         connection.execute(update(_LETTERS).where(*where).values(**values))
 
 
+def blank_notes(connection: Connection, organisation: str, words: Sequence[str]) -> None:
+    """Empty what the journal says was searched for, and drop saved lists and spreadsheets that tell of it."""
+    for table, column in ((_JOURNAL, _JOURNAL.c.detail), (_VIEWS, _VIEWS.c.query), (_IMPORTS, _IMPORTS.c.cells)):
+        for row in list(connection.execute(select(table).where(table.c.organisation == organisation))):
+            said = row._mapping[column]
+            said = zlib.decompress(said).decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+            if words and contains(said, words):
+                where = [key == row._mapping[key] for key in table.primary_key.columns]
+                if table is _JOURNAL:
+                    connection.execute(update(table).where(*where).values(detail=""))
+                else:
+                    connection.execute(delete(table).where(*where))
+
+
 def _find_letters(
     connection: Connection, organisation: str, words: Sequence[str], ids: set[str]
 ) -> Iterator[tuple[str, str]]:
@@ -174,4 +204,3 @@ def sweep(engine: Engine) -> None:
             connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
         else:
             connection.execute(text("VACUUM FULL"))
-            connection.execute(text("CHECKPOINT"))

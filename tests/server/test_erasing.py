@@ -16,7 +16,7 @@ from server.services import decisions, erasing
 from server.services.erasing import Wanted
 from server.services.proofs import replay, verify_log
 from server.store.database import reading
-from server.store.erasing import Place, exchange
+from server.store.erasing import Place, exchange, sweep
 from server.store.tables import Base, LogEntry
 from sync import canonical
 from sync.openings import is_stand_in
@@ -94,6 +94,8 @@ def test_an_erased_person_is_nowhere_and_everything_holds(firm: Firm, tmp_path: 
 
     done = erase(firm, NAME, PHONE, seen=shown.mark)
     device.sync()
+
+    sweep(firm.engine)
 
     assert done == shown and done.openings > 12 and done.plain == 0
     assert has(firm, NAME, PHONE, "13800001111") == []
