@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -42,7 +43,7 @@ def stamp_checkpoints(engine: Engine, authority: Authority) -> int:
     return stamped
 
 
-def keep_checkpoints(engine: Engine, key: OfficeKey) -> int:
+def keep_checkpoints(engine: Engine, key: OfficeKey, read_now: Callable[[], str] = utc_now) -> int:
     """Keep a checkpoint of each log that has grown since one was kept on an earlier day; return how many.
 
     Subtrees that a server of the release before has left out are worked out on this occasion. Raises Refused as
@@ -50,12 +51,14 @@ def keep_checkpoints(engine: Engine, key: OfficeKey) -> int:
     """
     with reading(engine) as connection:
         known = [organisation for organisation, _ in organisations(connection)]
-    return sum(transact(engine, partial(_keep, key=key, organisation=organisation)) for organisation in known)
+    return sum(
+        transact(engine, partial(_keep, key=key, organisation=organisation, now=read_now())) for organisation in known
+    )
 
 
-def _keep(connection: Connection, key: OfficeKey, organisation: str) -> int:
+def _keep(connection: Connection, key: OfficeKey, organisation: str, now: str) -> int:
     lock_organisation(connection, organisation)
-    end, now = read_checkpoint(connection, organisation), utc_now()
+    end = read_checkpoint(connection, organisation)
     epoch = devices.read_organisation(connection, organisation).epoch
     newest = checkpoints.find_newest(connection, organisation)
     if end.size == 0 or not _is_due(newest, epoch, end.size, now):

@@ -6,7 +6,6 @@ import json
 
 from sqlalchemy import Connection, Table, select, update
 
-from server.clock import spell_instant, unix_ms
 from server.keys import OfficeKey, new_id
 from server.services.checkpoint_keeping import keep_checkpoints
 from server.services.proofs import verify_log
@@ -27,24 +26,18 @@ def kept(firm: Firm) -> list[int]:
         return [it.size for it in list_kept(connection, firm.id)]
 
 
-def let_a_day_pass(firm: Firm) -> None:
-    """Make what was kept so far a day older."""
-    with writing(firm.engine) as connection:
-        yesterday = spell_instant(unix_ms() - 86_400_000)
-        connection.execute(update(KEPT).where(KEPT.c.organisation == firm.id).values(kept_at=yesterday))
-
-
 def test_one_is_kept_each_day_on_which_the_log_has_grown(firm: Firm, office_key: OfficeKey) -> None:
+    def keep(at: str) -> None:
+        keep_checkpoints(firm.engine, office_key, lambda: at)
+
     first = len(firm.log())
-    keep_checkpoints(firm.engine, office_key)
+    keep("2026-11-20T00:00:00.000Z")
     firm.send(firm.wei, photo(firm.order))
-    keep_checkpoints(firm.engine, office_key)
+    keep("2026-11-20T23:59:59.999Z")
     assert kept(firm) == [first]
 
-    let_a_day_pass(firm)
-    keep_checkpoints(firm.engine, office_key)
-    let_a_day_pass(firm)
-    keep_checkpoints(firm.engine, office_key)
+    keep("2026-11-21T00:00:00.000Z")
+    keep("2026-11-22T00:00:00.000Z")
 
     assert kept(firm) == [first, first + 1]
     assert verify_log(firm.engine, firm.id).holds

@@ -17,12 +17,14 @@ from server.services.checkpoint_keeping import keep_checkpoints, stamp_checkpoin
 from server.services.dossier import build_dossier
 from server.services.dossier_archive import write_archive
 from server.services.dossier_entries import Subject
+from server.services.office import Office
 from server.services.timestamps import Authority, NotStamped, open_authority
 from server.settings import read_settings
 from server.store.checkpoints import find_newest
-from server.store.database import reading
+from server.store.database import open_engine, reading
 from server.store.file_storage import open_files
-from tests.server.builders import Firm, fitted
+from server.store.migrate import upgrade
+from tests.server.builders import Firm, fitted, open_firm
 from verifier.archive import read_archive
 from verifier.dossier import Dossier
 from verifier.findings import Outcome
@@ -119,6 +121,15 @@ def authority(stamper: Stamper) -> Authority:
     opened = open_authority(settings.authority)
     assert opened is not None
     return opened
+
+
+@pytest.fixture
+def firm(tmp_path: Path, office_key: OfficeKey) -> Iterator[Firm]:
+    """A company in a database of its own: whoever stamps goes through all companies."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'stamped.sqlite'}")
+    upgrade(engine)
+    yield open_firm(engine, Office(engine, office_key))
+    engine.dispose()
 
 
 def test_a_checkpoint_is_timestamped_and_a_dossier_shows_it(
