@@ -115,6 +115,11 @@ class Span:
         return self.removed.when if self.removed else None
 
 
+def storable(number: str) -> str:
+    """Return what somebody typed without what no database holds: NUL, and halves of surrogate pairs."""
+    return number.replace("\0", "").encode("utf-8", "ignore").decode("utf-8")
+
+
 def spans(facts: Iterable[Fact], as_known_at: int | None = None) -> list[Span]:
     """Return the spans that some facts tell, by time.
 

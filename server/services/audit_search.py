@@ -20,7 +20,7 @@ from server.domain.trace import fold
 from server.services.trace_facts import find_facts
 from server.store import board, catalogue, records
 from server.store.lot_stock import list_moves_of_serial
-from server.store.part_numbers import find_batches
+from server.store.part_numbers import is_batch_known
 
 Kind = Literal["serial", "batch", "machine", "part", "order", "customer", "supplier"]
 
@@ -140,7 +140,7 @@ def _find_lots(connection: Connection, organisation: str, batch: str, gtin: str 
             is_exact = fold(body["number"]) == wanted
             yield Hit("batch", body["number"], body["number"], _names(part), record_id, is_exact)
     numbers = {fold(body["number"]) for body in bodies.values()}
-    if wanted not in numbers and find_batches(connection, organisation, wanted):
+    if wanted not in numbers and is_batch_known(connection, organisation, wanted):
         # Written down by somebody, though the office has no lot of that number.
         yield Hit("batch", batch, batch, is_exact=True)
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from schemas.problems import Refused
-from server.domain.trace import Span, fold, spans
+from server.domain.trace import Span, fold, spans, storable
 from server.services.office_days import read_day
 from server.services.trace_facts import read_spans
 from server.services.trace_lookup import balances_of_batch, balances_of_serial
@@ -43,10 +43,11 @@ def trace_number(
     ask behind for the next spans, None behind the last. Raises Refused with `not_found` when nothing was recorded under
     the number.
     """
+    number = storable(number)
     ways: tuple[tuple[str, By], ...] = (("serial", "serial_folded"), ("batch", "batch_folded"))
     page = Page(after, limit + 1)
     found = {way: find_spans(connection, organisation, by, [fold(number)], as_known_at, page=page) for way, by in ways}
-    stocked = _tell_stock(connection, organisation, number)
+    stocked = _tell_stock(connection, organisation, number, found["batch"])
     found_as = [way for way, rows in found.items() if rows or stocked[way]]
     if not found_as:
         machine = find_machine(connection, organisation, number)
@@ -77,6 +78,7 @@ def find_machine(connection: Connection, organisation: str, serial: str) -> str:
 
     Raises Refused with `not_found`.
     """
+    serial = storable(serial)
     alike = find_machines(connection, organisation, fold(serial))
     exact = [machine for machine, spelled in alike if spelled == serial]
     if not alike:
@@ -97,10 +99,12 @@ def spans_of_serial(connection: Connection, organisation: str, maker: str, seria
     return [span for span in found if (span.fact.maker, span.fact.serial) == (maker, serial)]
 
 
-def _tell_stock(connection: Connection, organisation: str, number: str) -> dict[str, list[dict[str, Any]]]:
+def _tell_stock(
+    connection: Connection, organisation: str, number: str, spans: list[SpanRow]
+) -> dict[str, list[dict[str, Any]]]:
     """Return what of a serial or batch number is in vans and centres, as {place, part, batch, serial, quantity}."""
     found = {"serial": balances_of_serial(connection, organisation, number)}
-    found["batch"] = balances_of_batch(connection, organisation, number)
+    found["batch"] = balances_of_batch(connection, organisation, number, spans)
     ids = {key for balances in found.values() for balance in balances for key in (balance.place, balance.part)}
     bodies = records.bodies_of(connection, organisation, ids)
     return {way: [_tell_balance(balance, bodies) for balance in balances] for way, balances in found.items()}

@@ -21,10 +21,10 @@ from schemas.problems import Refused
 from schemas.serials import fault_of_range, lies_between
 from server.domain.catalogue import spell_name, title_of
 from server.domain.times import spell
-from server.domain.trace import fold
+from server.domain.trace import fold, storable
 from server.services.office_days import read_day
 from server.store import catalogue, log, records
-from server.store.part_numbers import Balance, find_balances, find_batches, find_spellings
+from server.store.part_numbers import Balance, find_balances, find_spellings
 from server.store.span_rows import Page, SpanRow, find_between, find_spans
 
 _AT_ONCE: Final = timedelta(milliseconds=1)
@@ -58,6 +58,8 @@ def position_at(connection: Connection, organisation: str, moment: str) -> int:
     try:
         is_day = len(moment) == len("2026-11-21")
         until = datetime.fromisoformat(read_day(moment)[1]) - _AT_ONCE if is_day else datetime.fromisoformat(moment)
+        if until.tzinfo is None:
+            raise ValueError("an instant names its zone, as in 2026-11-21T08:00:00Z")
         instant = spell(until)
     except (ValueError, OverflowError) as error:
         raise Refused("value_invalid", field="as_known_on", detail=str(error)) from None
@@ -68,7 +70,7 @@ def spans_of_serial(
     connection: Connection, organisation: str, serial: str, known_at: int | None = None, page: Page | None = None
 ) -> list[SpanRow]:
     """Return where the parts with a serial number were, as it is searched: every span, those withdrawn among them."""
-    return find_spans(connection, organisation, "serial_folded", [fold(serial)], known_at, page=page)
+    return find_spans(connection, organisation, "serial_folded", [fold(storable(serial))], known_at, page=page)
 
 
 def spans_in_machine(
@@ -95,7 +97,7 @@ def spans_of_batches(
 
     Numbers are compared as they are searched: two parts may have batches of one number, see `SpanRow.part`, `batch_id`.
     """
-    folded = [fold(number) for number in numbers]
+    folded = [fold(storable(number)) for number in numbers]
     return find_spans(connection, organisation, "batch_folded", folded, known_at, only_in=only_in, page=page)
 
 
@@ -143,15 +145,18 @@ def places_of_batch(
     connection: Connection, organisation: str, number: str, known_at: int | None = None, *, only_in: bool = False
 ) -> Places:
     """Return every machine, van and shelf where parts of a batch are; without `only_in` also where they were."""
+    number = storable(number)
     spans = spans_of_batches(connection, organisation, [number], known_at, only_in=only_in)
-    spelled = _spell_batch(connection, organisation, number)
+    spelled = _spell_batch(connection, organisation, number, spans)
     linked = {record for records in spelled.values() for record in records}
     return Places(spans, find_balances(connection, organisation, "batch", spelled), sorted(linked))
 
 
-def balances_of_batch(connection: Connection, organisation: str, number: str) -> list[Balance]:
-    """Return in which vans and centres parts of a batch are, whose number is searched alike."""
-    return find_balances(connection, organisation, "batch", _spell_batch(connection, organisation, number))
+def balances_of_batch(
+    connection: Connection, organisation: str, number: str, spans: Iterable[SpanRow]
+) -> list[Balance]:
+    """Return in which vans and centres parts of a batch are: as it is typed, as the office and its spans spell it."""
+    return find_balances(connection, organisation, "batch", _spell_batch(connection, organisation, number, spans))
 
 
 def balances_of_serial(connection: Connection, organisation: str, number: str) -> list[Balance]:
@@ -198,14 +203,17 @@ def name_records(connection: Connection, organisation: str, ids: Iterable[str]) 
     return {key: (kind, title_of(kind, body)) for key, (kind, body) in found.items()}
 
 
-def _spell_batch(connection: Connection, organisation: str, number: str) -> dict[str, set[str]]:
+def _spell_batch(
+    connection: Connection, organisation: str, number: str, spans: Iterable[SpanRow]
+) -> dict[str, set[str]]:
     """Return how a batch number is spelled, each spelling with the batch records of that number."""
     found: dict[str, set[str]] = {number: set()}
     linked: dict[str, None] = {}
-    for spelled, record in find_batches(connection, organisation, fold(number)):
-        found.setdefault(spelled, set())
-        if record is not None:
-            linked[record] = None
+    for row in spans:
+        if row.batch is not None:
+            found.setdefault(row.batch, set())
+        if row.batch_id is not None:
+            linked[row.batch_id] = None
     term = spell_name(number)
     for record in catalogue.find_by_terms(connection, organisation, "batch", [term]).get(term, []):
         linked.setdefault(record, None)

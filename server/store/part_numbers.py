@@ -30,10 +30,7 @@ _STOCKED: Final = text(
     "SELECT DISTINCT serial FROM stock WHERE organisation = :o AND part = :part AND serial <> '' AND quantity > 0"
     " LIMIT :most"
 )
-_BATCHES: Final = text(
-    "SELECT DISTINCT batch, batch_id FROM part_spans WHERE organisation = :o AND batch_folded = :folded"
-    " AND known_until IS NULL ORDER BY batch, batch_id LIMIT :most"
-)
+_BATCH: Final = text("SELECT 1 FROM part_spans WHERE organisation = :o AND batch_folded = :folded LIMIT 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +67,9 @@ def find_stocked(connection: Connection, organisation: str, parts: Iterable[str]
     return [serial for fact in facts for serial in connection.execute(_STOCKED, fact).scalars()]
 
 
-def find_batches(connection: Connection, organisation: str, folded: str) -> list[tuple[str, str | None]]:
-    """Return number, as the trace spells it, and record of the batches whose number is searched alike."""
-    facts = {"o": organisation, "folded": folded, "most": SPELLED_MOST}
-    return [(row.batch, row.batch_id) for row in connection.execute(_BATCHES, facts)]
+def is_batch_known(connection: Connection, organisation: str, folded: str) -> bool:
+    """Tell whether the trace knows a batch whose number is searched alike."""
+    return connection.execute(_BATCH, {"o": organisation, "folded": folded}).first() is not None
 
 
 def find_balances(connection: Connection, organisation: str, by: str, numbers: Iterable[str]) -> list[Balance]:

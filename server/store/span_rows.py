@@ -99,7 +99,7 @@ def find_spans(
     facts = {"o": organisation, "wanted": given, "after": page.after}
     facts |= {"known": known_at} if known_at is not None else {}
     facts |= {"begin": between[0], "end": between[1]} if between else {}
-    return [SpanRow(*row[:-1], bool(row[-1])) for row in connection.execute(statement, facts)]
+    return _read(connection, statement, facts)
 
 
 def find_between(
@@ -117,7 +117,11 @@ def find_between(
     statement = _statement(connection.dialect.name, "range", known_at is not None, only_in, False, page.limit)
     facts = {"o": organisation, "low": low, "high": high, "after": page.after}
     facts |= {"known": known_at} if known_at is not None else {}
-    return [SpanRow(*row[:-1], bool(row[-1])) for row in connection.execute(statement, facts)]
+    return _read(connection, statement, facts)
+
+
+def _read(connection: Connection, statement: TextClause, facts: dict[str, Any]) -> list[SpanRow]:
+    return [SpanRow(*row[:-1], bool(row[-1])) for row in connection.execute(statement, facts).all()]
 
 
 @cache

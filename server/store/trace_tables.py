@@ -98,10 +98,14 @@ class PartSpan(db.Model):  # type: ignore[name-defined]
     withdrawn: Mapped[str | None] = mapped_column(String(UUID_LENGTH))
     again: Mapped[int] = mapped_column(BigInteger)
     __table_args__ = (
+        # Whether a part is also elsewhere is told from the index alone for nearly all of its other spans.
         Index(
             "spans_by_serial",
             "organisation",
             "serial_folded",
+            "known_until",
+            "ends_at",
+            "begins_at",
             sqlite_where=text("serial_folded IS NOT NULL"),
             postgresql_where=text("serial_folded IS NOT NULL"),
         ),

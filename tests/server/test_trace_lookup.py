@@ -12,6 +12,7 @@ from server.domain.lot_fate import Fate
 from server.keys import new_id
 from server.services import audit, trace_lookup
 from server.services.proofs import replay
+from server.services.trace import trace_number
 from server.services.trace_lookup import MachineName
 from server.store.database import reading, writing
 from server.store.tables import LogEntry, PartSpan, TraceFact
@@ -145,10 +146,20 @@ def test_the_log_position_of_a_moment_is_the_last_one_received_by_then(firm: Fir
         )
         asked = ["2026-03-01", "2026-03-02", "2026-03-03", "2026-03-04", "2026-03-05", "2026-03-05T07:59:59Z"]
         found = [trace_lookup.position_at(connection, organisation, moment) for moment in asked]
-        with pytest.raises(Refused, match="value_invalid"):
-            trace_lookup.position_at(connection, organisation, "yesterday")
+        for moment in ("yesterday", "2026-03-05T07:59:59", "2026-02-30"):
+            with pytest.raises(Refused, match="value_invalid"):
+                trace_lookup.position_at(connection, organisation, moment)
 
     assert found == [0, 1, 3, 3, 4, 3]
+
+
+@pytest.mark.parametrize("number", ["SN\0", "\0", "\ud800", "S" * 500, "\U0010ffff" * 60, ""])
+def test_what_no_number_is_finds_nothing_and_breaks_nothing(firm: Firm, number: str) -> None:
+    with reading(firm.engine) as connection:
+        assert trace_lookup.spans_of_serial(connection, firm.id, number) == []
+        assert trace_lookup.places_of_batch(connection, firm.id, number) == trace_lookup.Places([], [], [])
+        with pytest.raises(Refused, match="not_found"):
+            trace_number(connection, firm.id, number)
 
 
 def rows_of(firm: Firm) -> tuple[list[object], list[object]]:

@@ -112,7 +112,8 @@ def _create_spans() -> None:
         sa.Column("withdrawn", sa.String(36)),
         sa.Column("again", sa.BigInteger, nullable=False),
     )
-    _create_index("spans_by_serial", "part_spans", ["serial_folded"], sa.text("serial_folded IS NOT NULL"))
+    columns = ["serial_folded", "known_until", "ends_at", "begins_at"]
+    _create_index("spans_by_serial", "part_spans", columns, sa.text("serial_folded IS NOT NULL"))
     columns = ["batch_folded", "known_until", "ends_at"]
     _create_index("spans_by_batch", "part_spans", columns, sa.text("batch_folded IS NOT NULL"))
     op.create_index("spans_by_machine", "part_spans", ["organisation", "machine", "known_until"])
