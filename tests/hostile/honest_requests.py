@@ -161,6 +161,9 @@ REQUESTS: Final[dict[str, Request]] = {
         "/desk/accounts/<wei>/second-factor", Form(confirmed="yes")
     ),
     "POST /desk/accounts/rules": Request("/desk/accounts/rules", Form(admins_least="1")),
+    "GET /desk/erasures": Request("/desk/erasures"),
+    "POST /desk/erasures": Request("/desk/erasures", Form(words="nobody at all", confirmed="yes", grounds="asked")),
+    "POST /desk/erasures/preview": Request("/desk/erasures/preview", Form(words="nobody at all")),
     "GET /desk/journal": Request("/desk/journal"),
     "GET /desk/fleet": Request("/desk/fleet"),
     "GET /desk/fleet/<uuid:device>": Request("/desk/fleet/<device>", names_ours=True),
