@@ -19,6 +19,7 @@ from schemas.job_sheet import SIGNED_ORDER_FIELDS
 from schemas.lifecycle import ENDED_STATES, ENGINEER, ORDER_STATES, allows
 from schemas.problems import Refused
 from sync import canonical
+from sync.openings import is_stand_in
 
 OPEN_STATES: Final = tuple(state for state in ORDER_STATES if state not in (*ENDED_STATES, "finished"))
 """An order in one of these is still work to do."""
@@ -285,11 +286,13 @@ def latest_results(bench: Workbench, order: Record) -> dict[str, Record]:
 
 
 def signed_sheet(bench: Workbench, order: Record) -> Values | None:
-    """Return the document the customer last signed for an order, or None."""
+    """Return the document the customer last signed for an order; None where there is none, or it was erased."""
     signatures = list(bench.store.find_by("signature", "order_id", order.id))
     if not signatures:
         return None
     sheet = bench.store.values_of(signatures[-1].values["job_sheet_id"])
+    if sheet and is_stand_in(sheet["content"]):
+        return None
     document: Values = canonical.load(sheet["content"]) if sheet else {}
     return document
 

@@ -23,6 +23,7 @@ from schemas import KINDS, kind_of
 from schemas.job_sheet import SIGNED_ORDER_FIELDS
 from schemas.problems import Refused
 from sync import canonical
+from sync.openings import is_stand_in
 
 Standing = Literal["unsigned", "signed", "changed", "declined", "absent"]
 
@@ -130,6 +131,9 @@ def read_sheet_state(bench: Workbench, order: Record) -> SheetState:
     sheet = bench.store.values_of(signature.values["job_sheet_id"])
     if outcome != "signed" or not sheet:
         return SheetState(outcome, signature=signature)
+    if is_stand_in(sheet["content"]):
+        # What it said of persons was erased, and with it what could be compared.
+        return SheetState("signed", (), signature)
     changed = _compare(canonical.load(sheet["content"]), canonical.load(compose(bench, order)))
     return SheetState("changed" if changed else "signed", changed, signature)
 

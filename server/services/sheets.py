@@ -19,6 +19,7 @@ from server.services.orders_read import find_order
 from server.store import board, records
 from server.store.database import reading
 from sync.checkpoint import read_checkpoint as read_note
+from sync.openings import is_stand_in
 
 Seen = Literal["none", "holds", "not_signed", "not_in_log"]
 """What is to be said of a code's checkpoint: it has none, the log holds it, we did not sign it, our log is another."""
@@ -115,7 +116,11 @@ def _check_checkpoint(connection: Connection, key: OfficeKey, organisation: str,
 def _is_as_signed(found: tuple[str, dict[str, Any]] | None, code: SheetCode) -> bool:
     if found is None or found[0] != "job_sheet":
         return False
-    return hashlib.sha256(found[1]["content"].encode("utf-8")).hexdigest() == code.sha256
+    content = found[1]["content"]
+    if is_stand_in(content):
+        # What it said was erased; which hash it had was signed.
+        return bool(found[1]["content_sha256"] == code.sha256)
+    return hashlib.sha256(content.encode("utf-8")).hexdigest() == code.sha256
 
 
 def _read(blobs: BlobDesk, organisation: str, name: str) -> bytes | None:
