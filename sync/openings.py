@@ -203,7 +203,8 @@ def _close_values(kind_name: str, values: Mapping[str, Any], close: Callable[[An
     if kind is None or kind.personal.isdisjoint(values):
         return values
     closed = dict(values)
-    for name in kind.personal & values.keys():
+    # In one order: salts are drawn one by one, and a seed that is repeated must give each value the same.
+    for name in sorted(kind.personal & values.keys()):
         value = values[name]
         by_item = name in kind.personal_lists and isinstance(value, list)
         closed[name] = [close(item) for item in value] if by_item else close(value)
