@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from schemas.problems import Refused
 from sync import canonical, receipt
-from sync.chain import LINE_BYTES_MAX
+from sync.changeset import CHANGE_SET_BYTES_MAX
 from sync.receipt import Receipt
 
 PUSH_BYTES_MAX: Final = 1024 * 1024
@@ -27,6 +27,9 @@ PUSH_BYTES_MAX: Final = 1024 * 1024
 
 PUSH_SETS_MAX: Final = 500
 """Bounds the server's transaction."""
+
+STEP_BYTES_MAX: Final = 4 * CHANGE_SET_BYTES_MAX
+"""A record grows by change-sets, and is far from needing the room of four."""
 
 PAGE_OPS_MAX: Final = 2000
 """Bounds the memory of both sides: about 2.5 MB of records of 1.2 KB."""
@@ -206,7 +209,7 @@ def read_head(line: bytes) -> PageHead:
 def _read_ops(lines: Iterator[bytes], count: int) -> Iterator[Op]:
     for _ in range(count):
         line = next(lines, b"")
-        if len(line) > LINE_BYTES_MAX * 4:
+        if len(line) > STEP_BYTES_MAX:
             raise Refused("answer_not_understood")
         try:
             yield _read_op(canonical.load(line))

@@ -15,10 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 _ED25519 = b"\x01"
-_NOTE = re.compile(
-    r"(?P<text>(?P<origin>[^\n +]+)\n(?P<body>[^\n]+\n(?:[^\n]+\n)*))\n"
-    r"— (?P<name>[^\n +]+) (?P<signature>[A-Za-z0-9+/]{91}=)\n\Z"
-)
+_SIGNATURE = re.compile(r"— (?P<name>[^\n +]+) (?P<signature>[A-Za-z0-9+/]{91}=)\n\Z")
 _SIZE = re.compile(r"(?:0|[1-9][0-9]{0,15})\Z")
 _ROOT = re.compile(r"[A-Za-z0-9+/]{43}=\Z")
 
@@ -56,16 +53,18 @@ def fingerprint(public_key: bytes) -> str:
 
 def read_note(note: str, origin: str, public_key: bytes) -> list[str] | None:
     """Return the lines behind the origin of a note signed with a key; None when it is no such note."""
-    found = _NOTE.match(note)
-    if found is None or found["origin"] != origin or found["name"] != origin:
+    text, _gap, signed = note.rpartition("\n\n")
+    found = _SIGNATURE.match(signed)
+    first, *lines = text.split("\n")
+    if found is None or first != origin or found["name"] != origin or not lines or "" in lines:
         return None
     signature = b64decode(found["signature"])
     # Base64 has spare bits at the end: only one spelling is taken, so that no other file means the same.
     if b64encode(signature).decode() != found["signature"] or signature[:4] != _key_id(origin, public_key):
         return None
-    if not verify(public_key, found["text"].encode("utf-8"), signature[4:]):
+    if not verify(public_key, f"{text}\n".encode(), signature[4:]):
         return None
-    return found["body"].splitlines()
+    return lines
 
 
 def read_checkpoint(note: str, organisation: str, public_key: bytes) -> Checkpoint | None:
