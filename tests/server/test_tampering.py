@@ -100,11 +100,11 @@ def put(model: Any, where: dict[str, Any] | None = None, **values: Any) -> Alter
 
 
 def flip(at: int) -> Alter:
-    """Change a byte of the tenth entry."""
+    """Put another digit in the place of a byte of the tenth entry."""
 
     def alter(firm: Firm, connection: Connection) -> None:
         sealed = bytearray(firm.log()[9].sealed)
-        sealed[at] ^= 1
+        sealed[at] = ord("1") if sealed[at] == ord("0") else ord("0")
         put(LogEntry, {"position": 10}, sealed=bytes(sealed))(firm, connection)
 
     return alter
