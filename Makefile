@@ -38,8 +38,8 @@ demo: setup ## Play an offline repair in the terminal, step by step
 PROCESSES ?= auto
 
 test: setup lint $(JS_STAMP) ## Check everything: style, types, tests; PROCESSES= at once
-	@# A file's tests stay together: they share servers and browsers.
-	$(BIN)/pytest -n $(PROCESSES) --maxprocesses 4 --dist loadfile
+	@# A file's tests stay together: they share servers and browsers. In their order, the last ones are short.
+	$(BIN)/pytest -n $(PROCESSES) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 SEED ?= 1
 STEPS ?= 1000000

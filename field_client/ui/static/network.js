@@ -7,7 +7,9 @@
   const tell = () => {
     const metered = network.saveData || network.type === "cellular" ? "1" : "0";
     const headers = { "X-Gongdan-Quiet": "1" };
-    window.gongdan.send("/sync/network", { method: "POST", body: new URLSearchParams({ metered }), headers });
+    const options = { method: "POST", body: new URLSearchParams({ metered }), headers };
+    // Where the device's program was stopped, the next page tells it.
+    window.gongdan.send("/sync/network", options).catch(() => {});
   };
   network.addEventListener("change", tell);
   tell();
