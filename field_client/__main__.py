@@ -70,6 +70,7 @@ class LazyGroup(click.Group):
             click.echo(show_text(f"{refusal.fault.sentence(language)} [{refusal.code}]"), err=True)
             ctx.exit(1)
         except Exception as error:
+            # Whatever it is, the device's log has it before the program ends by it.
             tell_failure(error)
             raise
 

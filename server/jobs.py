@@ -175,6 +175,7 @@ class Followers:
             except (Refused, OSError) as error:
                 EVENTS.warning("not_followed", extra={"facts": {"why": str(error)}})
             except Exception:
+                # Without its thread no warranty and no limit would ever move again.
                 EVENTS.exception("failed")
             else:
                 if written:
@@ -268,6 +269,7 @@ class Correspondence:
                 return
             EVENTS.warning("correspondence_delayed", extra={"facts": {"at": event, "why": str(error)}})
         except Exception:
+            # One mail or notice that nobody foresaw must not keep all others from going out.
             EVENTS.exception("failed")
         else:
             if done:

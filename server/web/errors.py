@@ -63,6 +63,7 @@ def explain_failures(
     try:
         return serve()
     except Exception as error:
+        # Whoever asked is owed an answer and a trace to name, whatever went wrong; the application has both.
         with app.request_context(environ):
             response = app.finalize_request(app.handle_user_exception(error))
         return response(environ, start_response)
