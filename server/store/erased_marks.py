@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy import Connection, Table, select
 
 from server.domain.arrival import Arrival
 from server.domain.catalogue import fold
@@ -74,12 +74,6 @@ def read(connection: Connection, organisation: str) -> list[Mark]:
     columns = (_MARKS.c.position, _MARKS.c.what, _MARKS.c.mark, _MARKS.c.length, _MARKS.c.seed)
     statement = select(*columns).where(_MARKS.c.organisation == organisation).order_by(_MARKS.c.position)
     return [Mark(*row) for row in connection.execute(statement)]
-
-
-def forget(connection: Connection, organisation: str, position: int) -> int:
-    """Forget the marks of the erasures up to a position; return how many they were."""
-    where = (_MARKS.c.organisation == organisation, _MARKS.c.position <= position)
-    return connection.execute(delete(_MARKS).where(*where)).rowcount
 
 
 @dataclass(slots=True)
