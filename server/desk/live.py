@@ -82,6 +82,11 @@ class Listeners:
                 threading.Thread(target=self._look, name="listeners", daemon=True).start()
         return Stream(self._stream(organisation, seen), self._leave)
 
+    def rest(self) -> None:
+        """Return once nobody looks any more; before the database is closed, and after the last stream is."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_looking)
+
     def _stream(self, organisation: str, seen: int | None) -> Iterator[str]:
         yield f"retry: {AGAIN_MS}\n\n"
         ends_at = monotonic() + STREAM_S
@@ -115,6 +120,7 @@ class Listeners:
                 if not self._streams:
                     # Whoever listens next must not take an old end for news.
                     self._is_looking, self._ends = False, {}
+                    self._changed.notify_all()
                     return
 
     def _tell(self, ends: dict[str, int]) -> None:
