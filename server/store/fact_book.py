@@ -114,6 +114,11 @@ class FactBook:
         self.load_serials([serial])
         return self._with_what_is_about(self._of_serial[serial])
 
+    def machines_of(self, serial: str) -> set[str]:
+        """Return the machines that facts of a serial number speak of."""
+        self.load_serials([serial])
+        return {self._facts[found].machine for found in self._of_serial[serial]}
+
     def events_of(self, maker: str, serial: str) -> list[PartEvent]:
         """Return the facts that count of one part, by time and then by log position."""
         self.load_serials([serial])

@@ -82,7 +82,7 @@ def _rows_of(organisation: str, record: Record, find: Find) -> Iterator[tuple[st
         yield "board", _board_row(organisation, record)
     elif record.kind == "machine":
         owner = (body.get("customer_id"), body.get("site_id"))
-        yield "machines", (organisation, record.id, fold(body["serial"]), body["model_id"], *owner)
+        yield "machines", (organisation, record.id, fold(body["serial"]), body["model_id"], *owner, body["serial"])
     elif record.kind == "recalled_part":
         part = find(body["part_id"])
         gtin = part.body.get("gtin") if part else None

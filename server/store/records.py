@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, and_, select
 
 from server.store import json_text
-from server.store.bulk import select_among
+from server.store.bulk import fetch_among, select_among
 from server.store.stored_record import Record
 from server.store.tables import Link, RecordRow
 
@@ -25,8 +25,8 @@ def body_of(connection: Connection, organisation: str, record_id: str) -> tuple[
 
 def bodies_of(connection: Connection, organisation: str, ids: Iterable[str]) -> dict[str, tuple[str, Body]]:
     """Return kind and body of the records that exist among `ids`, by id."""
-    rows = select_among(connection, _TABLE, ("id", "kind", "body", "deleted"), "id", organisation, set(ids))
-    return {row.id: (row.kind, json_text.load(row.body)) for row in rows if not row.deleted}
+    rows = fetch_among(connection, _TABLE, ("id", "kind", "body", "deleted"), "id", organisation, set(ids))
+    return {key: (kind, json_text.load(body)) for key, kind, body, deleted in rows if not deleted}
 
 
 @dataclass(slots=True)

@@ -25,7 +25,10 @@ class InquiryRow(db.Model):  # type: ignore[name-defined]
 
 
 class MachineSerial(db.Model):  # type: ignore[name-defined]
-    """The serial number of a machine, folded, and its model, so that one registered twice is noticed; whose it is."""
+    """The serial number of a machine, folded, and its model, so that one registered twice is noticed; whose it is.
+
+    `serial` is the number as it is written: what many machines are called is read without their records.
+    """
 
     __tablename__ = "machine_serials"
     organisation: Mapped[str] = _key()
@@ -34,6 +37,7 @@ class MachineSerial(db.Model):  # type: ignore[name-defined]
     model: Mapped[str] = mapped_column(String(UUID_LENGTH))
     customer: Mapped[str | None] = mapped_column(String(UUID_LENGTH))
     site: Mapped[str | None] = mapped_column(String(UUID_LENGTH))
+    serial: Mapped[str] = mapped_column(String(60), server_default="")
     __table_args__ = (Index("machine_serials_by_serial", "organisation", "serial_folded"),)
 
 

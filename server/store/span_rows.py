@@ -1,6 +1,7 @@
 """Reading spans of the trace: by serial number, batch, machine or fact, today or as known at a log position.
 
 Each look-up is one statement along one index; what it costs grows with what it finds, not with the facts there are.
+What of a batch is in machines today, hundreds of spans that were written in years, is read from the index alone.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy import Connection, TextClause, text
+
+from server.store.bulk import fetch
+from server.store.trace_tables import IN_BATCH
 
 By = Literal["serial_folded", "batch_folded", "machine", "fact", "part", "maker"]
 """A maker, or GTIN, finds only what no part of the catalogue is named of."""
@@ -22,10 +26,10 @@ _COLUMNS: Final = (
 )  # fmt: skip
 _OF_REMOVAL: Final = frozenset({"ends_at", "removal", "removal_order", "removal_known"})
 _BY_CODE_POINT: Final = frozenset({"serial_folded", "batch_folded"})
+_IN_INDEX: Final = frozenset({"fact", *IN_BATCH})
 
 
-@dataclass(frozen=True, slots=True)
-class SpanRow:
+class SpanRow(NamedTuple):
     """One part in one machine, as known at some log position; see `PartSpan`.
 
     `fact` names the span: the fitting, or the removal where no fitting is known. `begins_at` is None where the part was
@@ -94,8 +98,10 @@ def find_spans(
     if not wanted:
         return []
     page = page or Page()
-    statement = _statement(connection.dialect.name, by, known_at is not None, only_in, between is not None, page.limit)
-    given: Any = json.dumps(wanted) if connection.dialect.name == "sqlite" else wanted
+    dialect, is_one = connection.dialect.name, len(wanted) == 1
+    kind = _Kind(by, known_at is not None, only_in, between is not None, is_one)
+    statement = _statement(dialect, kind, page.limit)
+    given: Any = wanted[0] if is_one else json.dumps(wanted) if dialect == "sqlite" else wanted
     facts = {"o": organisation, "wanted": given, "after": page.after}
     facts |= {"known": known_at} if known_at is not None else {}
     facts |= {"begin": between[0], "end": between[1]} if between else {}
@@ -114,41 +120,57 @@ def find_between(
 ) -> list[SpanRow]:
     """Return, as `find_spans` does, the spans whose folded serial number is between two and as long as they are."""
     page = page or Page()
-    statement = _statement(connection.dialect.name, "range", known_at is not None, only_in, False, page.limit)
+    statement = _statement(connection.dialect.name, _Kind("range", known_at is not None, only_in), page.limit)
     facts = {"o": organisation, "low": low, "high": high, "after": page.after}
     facts |= {"known": known_at} if known_at is not None else {}
     return _read(connection, statement, facts)
 
 
 def _read(connection: Connection, statement: TextClause, facts: dict[str, Any]) -> list[SpanRow]:
-    return [SpanRow(*row[:-1], bool(row[-1])) for row in connection.execute(statement, facts).all()]
+    # SQLite tells truth by a number.
+    return [SpanRow._make((*row[:-1], bool(row[-1]))) for row in fetch(connection, statement, facts)]
+
+
+class _Kind(NamedTuple):
+    """What is asked for; `is_one`: by one value, whose rows come in order where the index has them in order."""
+
+    by: By | Literal["range"]
+    is_past: bool
+    only_in: bool
+    is_between: bool = False
+    is_one: bool = False
 
 
 @cache
-def _statement(
-    dialect: str, by: By | Literal["range"], is_past: bool, only_in: bool, is_between: bool, limit: int | None
-) -> TextClause:
-    columns = ", ".join(_spell_column("s", name, is_past) for name in _COLUMNS)
+def _statement(dialect: str, kind: _Kind, limit: int | None) -> TextClause:
+    by, is_past, only_in, is_between, is_one = kind
+    # What is in today has no end; its batch leads to an index that has all the rest.
+    is_indexed = by == "batch_folded" and only_in and not is_past
+    names = [name if not is_indexed or name in _IN_INDEX else "" for name in _COLUMNS]
+    columns = ", ".join(_spell_column("s", name, is_past) if name else "NULL" for name in names)
     ends = _spell_column("s", "ends_at", is_past)
-    given, found_by = _spell_source(dialect, by)
+    given, found_by = _spell_source(dialect, by, is_one)
     conditions = ["s.organisation = :o", found_by, _is_known("s", is_past), "s.fact > :after"]
     if only_in:
-        conditions += [f"{ends} IS NULL", "s.withdrawn IS NULL"]
+        is_open = "(s.removal_known IS NULL OR s.removal_known > :known)" if is_past else "s.ends_at IS NULL"
+        conditions += [is_open, "s.withdrawn IS NULL"]
     if is_between:
         conditions += ["(s.begins_at IS NULL OR s.begins_at < :end)", f"({ends} IS NULL OR {ends} > :begin)"]
     ordered = f" ORDER BY s.fact LIMIT {int(limit)}" if limit is not None else " ORDER BY s.fact"
     # Names of columns and of parameters alone are put together here.
     return text(
-        f"SELECT {columns}, {_elsewhere(is_past)} FROM {given}part_spans s"  # noqa: S608
+        f"SELECT {columns}, {_elsewhere(is_past, is_indexed)} FROM {given}part_spans s"  # noqa: S608
         f" WHERE {' AND '.join(conditions)}{ordered}"
     )
 
 
-def _spell_source(dialect: str, by: By | Literal["range"]) -> tuple[str, str]:
+def _spell_source(dialect: str, by: By | Literal["range"], is_one: bool = False) -> tuple[str, str]:
     """Return what stands before the table in the statement, and the condition by which its rows are found."""
     if by == "range":
         return "", "s.serial_folded BETWEEN :low AND :high AND length(s.serial_folded) = length(:low)"
     also = " AND s.part IS NULL" if by == "maker" else ""
+    if is_one:
+        return "", f's."{by}" = :wanted{also}'
     if dialect == "sqlite":
         return "json_each(:wanted) w CROSS JOIN ", f's."{by}" = w.value{also}'
     collated = ' COLLATE "C"' if by in _BY_CODE_POINT else ""
@@ -168,14 +190,51 @@ def _is_known(alias: str, is_past: bool) -> str:
     return f"{alias}.known_from <= :known AND ({alias}.known_until IS NULL OR {alias}.known_until > :known)"
 
 
-def _elsewhere(is_past: bool) -> str:
-    """Return the rule of `server.domain.trace` for a part in two places, as the database puts it."""
+def _elsewhere(is_past: bool, is_in: bool) -> str:
+    """Return the rule of `server.domain.trace` for a part in two places, as the database puts it.
+
+    Spans that were never double are the most, and are not compared with others.
+    """
     here, there = (_spell_column(alias, "ends_at", is_past) for alias in ("s", "o"))
+    before_it_ends = "" if is_in else f" AND (o.begins_at IS NULL OR {here} IS NULL OR o.begins_at < {here})"
     return (
-        "s.serial IS NOT NULL AND s.withdrawn IS NULL AND EXISTS (SELECT 1 FROM part_spans o"  # noqa: S608
+        "CASE WHEN EXISTS (SELECT 1 FROM double_spans d WHERE d.organisation = s.organisation AND d.fact = s.fact)"  # noqa: S608
+        " THEN s.withdrawn IS NULL AND EXISTS (SELECT 1 FROM part_spans o"
         " WHERE o.organisation = s.organisation AND o.serial_folded = s.serial_folded AND o.serial = s.serial"
         " AND o.maker = s.maker AND o.machine <> s.machine AND o.withdrawn IS NULL"
-        f" AND {_is_known('o', is_past)}"
-        f" AND (o.begins_at IS NULL OR {here} IS NULL OR o.begins_at < {here})"
-        f" AND (s.begins_at IS NULL OR {there} IS NULL OR s.begins_at < {there}))"
+        f" AND {_is_known('o', is_past)}{before_it_ends}"
+        f" AND (s.begins_at IS NULL OR {there} IS NULL OR s.begins_at < {there})) END"
     )
+
+
+_NOTE_DOUBLES: Final = """
+INSERT INTO double_spans (organisation, fact)
+SELECT DISTINCT s.organisation, s.fact FROM {given}part_spans s
+JOIN part_spans o ON o.organisation = s.organisation AND o.serial_folded = s.serial_folded AND o.serial = s.serial
+ AND o.maker = s.maker AND o.machine <> s.machine
+WHERE {found_by} AND s.withdrawn IS NULL AND o.withdrawn IS NULL
+ AND (s.known_until IS NULL OR s.known_until > o.known_from)
+ AND (o.known_until IS NULL OR o.known_until > s.known_from)
+ AND (o.begins_at IS NULL OR s.ends_at IS NULL OR o.begins_at < s.ends_at
+  OR (s.removal_known > s.known_from AND s.removal_known > o.known_from))
+ AND (s.begins_at IS NULL OR o.ends_at IS NULL OR s.begins_at < o.ends_at
+  OR (o.removal_known > o.known_from AND o.removal_known > s.known_from))
+ON CONFLICT DO NOTHING
+"""
+"""Two spans are most likely to be at one time at the position from which both are known: removals come later."""
+
+
+def note_doubles(connection: Connection, organisation: str, serials: Iterable[str]) -> None:
+    """Note the spans of parts with some folded serial numbers that were, as known once, in two machines at a time."""
+    wanted = sorted(set(serials))
+    if not wanted:
+        return
+    given, found_by = _spell_source(connection.dialect.name, "serial_folded")
+    statement = text(_NOTE_DOUBLES.format(given=given, found_by=f"s.organisation = :o AND {found_by}"))
+    is_sqlite = connection.dialect.name == "sqlite"
+    connection.execute(statement, {"o": organisation, "wanted": json.dumps(wanted) if is_sqlite else wanted})
+
+
+def note_all_doubles(connection: Connection) -> None:
+    """Note the spans of every organisation that were, as known once, in two machines at a time."""
+    connection.execute(text(_NOTE_DOUBLES.format(given="", found_by="s.serial_folded IS NOT NULL")))

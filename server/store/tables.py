@@ -1,7 +1,7 @@
 """Every table. Each key but that of `attempts` begins with the organisation: organisations share nothing.
 
 `log` is the data; `records`, `feed`, `holders`, `holdings`, `reaches`, `links`, `devices`, `order_board`, `plans`,
-`reviews`, `inquiries`, `machine_serials`, `signed_orders`, `trace_facts`, `part_spans`, `stock`,
+`reviews`, `inquiries`, `machine_serials`, `signed_orders`, `trace_facts`, `part_spans`, `double_spans`, `stock`,
 `log_tiles`, `recalled_parts` and `request_board` are rebuilt from it. The rest (checkpoints, accounts, enrolments,
 uploads, contacts, watermarks, the journal, lookers, what was kept aside) is the server's own.
 """
@@ -36,6 +36,7 @@ from server.store.plan_tables import CalendarLink as CalendarLink
 from server.store.plan_tables import PlanRow as PlanRow
 from server.store.recall_tables import RecalledPartRow as RecalledPartRow
 from server.store.recall_tables import RecallReceipt as RecallReceipt
+from server.store.trace_tables import DoubleSpan as DoubleSpan
 from server.store.trace_tables import PartSpan as PartSpan
 from server.store.trace_tables import TraceFact as TraceFact
 

@@ -18,6 +18,7 @@ from server.domain.trace import Fact, Group, Span, comparable, fold, spans_of_gr
 from server.domain.trace_versions import Turn, Version, begin_version, touched_groups, turn
 from server.store.bulk import upsert
 from server.store.fact_book import FACT_COLUMNS, FactBook
+from server.store.span_rows import note_doubles
 from server.store.stored_record import Record
 from server.store.trace_tables import PartSpan, TraceFact
 
@@ -53,10 +54,17 @@ class TraceStore:
         self.book = FactBook(self.connection, self.organisation)
 
     def flush(self) -> None:
-        """Write the facts that were added and the spans that they change."""
+        """Write the facts that were added, the spans that they change, and which of these are double."""
+        begun = self.flush_spans()
+        serials = {span.fact.serial for span in begun if span.fact.serial is not None}
+        moved = (serial for serial in serials if len(self.book.machines_of(serial)) > 1)
+        note_doubles(self.connection, self.organisation, map(fold, moved))
+
+    def flush_spans(self) -> list[Span]:
+        """Write the facts that were added and the spans that they change; return those that begin, or begin anew."""
         added = self.book.added
         if not added:
-            return
+            return []
         rows = [(self.organisation, *(getattr(fact, name) for name in _ATTRIBUTES)) for fact in added]
         upsert(self.connection, _FACTS, rows, update=False)
         turns = self._find_turns()
@@ -66,6 +74,7 @@ class TraceStore:
         for position, step in turns:
             spans.take(position, step)
         self._write(spans)
+        return [version.span for version in spans.begun.values()]
 
     def _find_turns(self) -> list[tuple[int, Turn]]:
         """Return what each position changes, group by group, the positions of a group in order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -11,6 +11,14 @@ from server.store.base import UUID_LENGTH, db, key
 
 NUMBER_LENGTH = 60
 """The most characters of a serial or batch number, as it is written and as it is searched."""
+
+IN_BATCH: Final = (
+    "known_from", "maker", "serial", "serial_folded", "batch", "part", "batch_id", "supplier", "quantity", "machine",
+    "order", "begins_at", "again",
+)  # fmt: skip
+"""What is told of a span that is in a machine today, beside its fact and its batch as it is searched."""
+
+STANDS_IN_BATCH: Final = "batch_folded IS NOT NULL AND known_until IS NULL AND ends_at IS NULL AND withdrawn IS NULL"
 
 
 def _by_code_point(length: int) -> Any:
@@ -98,26 +106,38 @@ class PartSpan(db.Model):  # type: ignore[name-defined]
     withdrawn: Mapped[str | None] = mapped_column(String(UUID_LENGTH))
     again: Mapped[int] = mapped_column(BigInteger)
     __table_args__ = (
-        # Whether a part is also elsewhere is told from the index alone for nearly all of its other spans.
         Index(
             "spans_by_serial",
             "organisation",
             "serial_folded",
             "known_until",
-            "ends_at",
-            "begins_at",
             sqlite_where=text("serial_folded IS NOT NULL"),
             postgresql_where=text("serial_folded IS NOT NULL"),
         ),
-        # What is in machines today stands together: nothing superseded, nothing that has ended.
+        # What was in machines at a log position is told from the index, without reading what had been removed.
         Index(
             "spans_by_batch",
             "organisation",
             "batch_folded",
             "known_until",
-            "ends_at",
+            "removal_known",
+            "known_from",
             sqlite_where=text("batch_folded IS NOT NULL"),
             postgresql_where=text("batch_folded IS NOT NULL"),
+        ),
+        # What of a batch is in machines today, with all that is told of it: the rows of a batch lie all over the table,
+        # here they stand together. The last columns are empty; SQLite does not take that from the condition.
+        Index(
+            "spans_in_batch",
+            "organisation",
+            "batch_folded",
+            "fact",
+            *IN_BATCH,
+            "known_until",
+            "ends_at",
+            "withdrawn",
+            sqlite_where=text(STANDS_IN_BATCH),
+            postgresql_where=text(STANDS_IN_BATCH),
         ),
         Index("spans_by_machine", "organisation", "machine", "known_until"),
         # A span is in one of these: what the catalogue does not know is known by its GTIN or its maker's name.
@@ -140,3 +160,14 @@ class PartSpan(db.Model):  # type: ignore[name-defined]
             postgresql_where=text("part IS NULL"),
         ),
     )
+
+
+class DoubleSpan(db.Model):  # type: ignore[name-defined]
+    """That the part of a span was, as known at some log position, in another machine at the same time.
+
+    There are few; whether it still is, the spans say. Who looks at spans need not ask for any other.
+    """
+
+    __tablename__ = "double_spans"
+    organisation: Mapped[str] = key()
+    fact: Mapped[str] = key()
