@@ -56,7 +56,7 @@ def main() -> None:
     folder = PROJECT / "var" / "bench"
     folder.mkdir(parents=True, exist_ok=True)
     sets = min(SETS_PER_CLIENT, (asked.records - SPARE_ORDERS) // (CLIENTS * RECORDS_PER_SET))
-    options = Options(folder, asked.seed, asked.records, sets)
+    options = Options(folder, asked.seed, asked.records, sets, asked.keep)
     figures: list[Figure] = []
     for name in asked.parts or parts:
         print(f"{name} ...", flush=True)
@@ -74,6 +74,9 @@ def _read_arguments(names: list[str]) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="list the parts and stop")
     parser.add_argument("--seed", type=int, default=SEED, help="where the load comes from")
     parser.add_argument("--records", type=int, default=ORDERS, help="orders in the load, at least 500")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="where to keep what takes long to make, and find it again"
+    )
     asked = parser.parse_args()
     unknown = set(asked.parts) - set(names)
     if unknown or asked.records < 500:

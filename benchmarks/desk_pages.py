@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from flask.testing import FlaskClient
 
-from benchmarks.measure import FLOOR, Figure, Options, print_table
+from benchmarks.measure import FLOOR, Figure, Options, measure_on_both, print_table
 from server.app import create_app
 from server.keys import new_id
 from server.services import accounts
@@ -28,7 +28,6 @@ from server.store.devices import read_organisation
 from server.store.migrate import upgrade
 from server.web.wiring import EXTENSION, Wiring
 from sync.changeset import CHANGES_MAX, Change
-from tests.postgres import running_postgres
 
 PAGE: Final = "desk {path}, ms"
 PAGE_CPU: Final = "desk {path}, CPU ms"
@@ -62,13 +61,7 @@ PAGES: Final = (
 
 def run(options: Options) -> list[Figure]:
     """Measure the pages on SQLite and PostgreSQL."""
-    figures: list[Figure] = []
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        figures += _measure(Path(folder) / "sqlite", "", "gongdan SQLite")
-        with running_postgres() as server:
-            url = server.url_of(server.create_database())
-            figures += _measure(Path(folder) / "postgresql", url, "gongdan PostgreSQL")
-    return figures
+    return measure_on_both(options, _measure)
 
 
 def _measure(folder: Path, url: str, subject: str) -> Iterator[Figure]:

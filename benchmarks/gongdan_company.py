@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nacl.signing import SigningKey
-from sqlalchemy import select
 
 from benchmarks.load import encode_request
 from benchmarks.measure import read_cpu_s
@@ -25,8 +24,8 @@ from server.services.office import Office
 from server.services.warranty import count_unfollowed
 from server.settings import Settings, read_settings
 from server.store.database import open_engine, reading
+from server.store.devices import read_organisation
 from server.store.migrate import upgrade
-from server.store.tables import Organisation
 from sync import chain, clock, openings
 from sync.changeset import CHANGES_MAX, Change, ChangeSet
 from sync.request_signature import sign_request
@@ -182,7 +181,7 @@ def found_company(folder: Path, environment: Mapping[str, str]) -> Iterator[Comp
         office = Office(engine, open_office_key(settings))
         organisation = office.found("Benchmark")
         with reading(engine) as connection:
-            head = connection.execute(select(Organisation.__table__.c.office_person)).scalar_one()
+            head = read_organisation(connection, organisation).office_person
         yield Company(office, organisation, head, settings, "127.0.0.1", 0, [])
     finally:
         engine.dispose()

@@ -6,9 +6,13 @@ use the names below, so that their figures meet in one line of the table.
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from tests.postgres import PostgresServer, choose_user, find_programs, running_postgres
 
 BULK_PUSH = "bulk push, records/s"
 BULK_PUSH_CPU = "bulk push, server CPU s per 1,000 records"
@@ -62,12 +66,16 @@ CLOCK_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Options:
-    """One run: where its files go, from which seed, and how many records it moves."""
+    """One run: where its files go, from which seed, and how many records it moves.
+
+    `kept` is a folder for what takes long to make; a part that finds it there from an earlier run uses it again.
+    """
 
     folder: Path
     seed: int
     records: int
     sets_per_client: int
+    kept: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,53 @@ class Figure:
     note: str = ""
 
 
+def measure_on_both(
+    options: Options, measure: Callable[[Path, str, str], Iterable[Figure]], kept_as: str = ""
+) -> list[Figure]:
+    """Measure on SQLite, then on PostgreSQL, which is started and stopped.
+
+    `measure` takes a folder of its own, the database's URL (empty: SQLite in that folder) and the name of the subject.
+    With `kept_as`, and where the run keeps anything, folders and databases stay under that name for the next run.
+    """
+    with ExitStack() as stack:
+        if options.kept is not None and kept_as:
+            folder = options.kept / kept_as
+            folder.mkdir(parents=True, exist_ok=True)
+            opened = keeping_postgres(folder / "server")
+        else:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=options.folder)))
+            opened = _passing_postgres()
+        figures = list(measure(folder / "sqlite", "", "gongdan SQLite"))
+        url = stack.enter_context(opened)
+        figures += measure(folder / "postgresql", url, "gongdan PostgreSQL")
+    return figures
+
+
+@contextmanager
+def keeping_postgres(folder: Path) -> Iterator[str]:
+    """Give the URL of a database that stays in a folder; its server runs meanwhile."""
+    user = choose_user()
+    server = PostgresServer(find_programs(), user, folder)
+    is_there = folder.exists()
+    if not is_there:
+        folder.mkdir(parents=True)
+        os.chown(folder, user.pw_uid, user.pw_gid)
+        server.initialise()
+    server.start()
+    try:
+        if not is_there:
+            server.create_database()
+        yield server.url_of("gongdan_0")
+    finally:
+        server.stop()
+
+
+@contextmanager
+def _passing_postgres() -> Iterator[str]:
+    with running_postgres() as server:
+        yield server.url_of(server.create_database())
+
+
 def read_cpu_s(pid: int) -> float:
     """Give the CPU seconds, user and system, that all threads of the process have used, from /proc.
 
@@ -88,6 +143,11 @@ def read_cpu_s(pid: int) -> float:
     # The second field is the program's name in parentheses and may itself hold spaces.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS_PER_S
+
+
+def read_scheduled_s(pid: int | None) -> float:
+    """Give the CPU seconds that the main thread of a process has used, to the nanosecond; 0 without a process."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9 if pid is not None else 0
 
 
 def find_percentile(values: Iterable[float], share: float) -> float:

@@ -1,18 +1,20 @@
 """Look-ups of the trace at two sizes, on both databases, and what the trace costs intake.
 
-`--records 10000` are 1.1 million parts, 10 million facts and 2,200 batches, and a tenth of all that beside it;
-`python -m benchmarks part_trace --records 1000` is a tenth of both. Facts are made in bulk (`trace_decade`), of a
-sample it is checked that intake would have written the same rows.
+`python -m benchmarks part_trace --records 10000 --keep FOLDER` makes 1.1 million parts, 10 million facts and 2,200
+batches, and a tenth of all that in databases of their own; they take 20 GB and half an hour, and are there for the next
+run. Facts are made in bulk (`trace_decade`), of a sample it is checked that intake would have written the same rows.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
@@ -20,8 +22,9 @@ from unittest.mock import patch
 from sqlalchemy import Connection, Engine
 
 from benchmarks.gongdan_company import BenchDevice, Company, found_company
-from benchmarks.measure import Figure, Options, find_percentile
+from benchmarks.measure import Figure, Options, find_percentile, measure_on_both, read_scheduled_s
 from benchmarks.trace_decade import PARTS_PER_BATCH, STINTS, Size, check, fill, identity, machine_of
+from server.garbage import spare_the_collector
 from server.keys import new_id
 from server.reception import Reception
 from server.services import trace_lookup
@@ -29,10 +32,12 @@ from server.store.database import open_engine, reading, writing
 from server.store.fact_book import FactBook
 from server.store.trace_store import TraceStore
 from sync.changeset import Change
-from tests.postgres import running_postgres
 
 PARTS_PER_RECORD: Final = 110
+WARMING: Final = 20
+"""Look-ups that come first: they read statements and pages that every later one finds."""
 TRIES: Final = 300
+COLD_TRIES: Final = 10
 SAMPLE: Final = 20
 ROUNDS: Final = 24
 SETS: Final = 25  # of one round, with the trace or without it by turns
@@ -41,52 +46,93 @@ DAY: Final = "2024-06-01"
 Look = Callable[[Connection, str, random.Random, Size], Any]
 
 
+@dataclass(frozen=True)
+class Bench:
+    """A database with ten years of parts, and the folder of its files."""
+
+    engine: Engine
+    organisation: str
+    size: Size
+    subject: str
+    chance: random.Random
+    folder: Path
+
+
 def run(options: Options) -> list[Figure]:
-    """Measure on SQLite and PostgreSQL."""
+    """Measure on SQLite and PostgreSQL, a tenth of the size and then all of it."""
     figures: list[Figure] = []
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        figures += _measure(Path(folder) / "sqlite", "", "Gongdan SQLite", options)
-        with running_postgres() as server:
-            url = server.url_of(server.create_database())
-            figures += _measure(Path(folder) / "postgresql", url, "Gongdan PostgreSQL", options)
+    for records in (options.records // 10, options.records):
+        measure = partial(_measure, Size(records * PARTS_PER_RECORD), options.seed)
+        figures += measure_on_both(options, measure, f"part_trace-{records}")
     return figures
 
 
-def _measure(folder: Path, url: str, subject: str, options: Options) -> Iterator[Figure]:
+def _measure(size: Size, seed: int, folder: Path, url: str, subject: str) -> Iterator[Figure]:
     environment = {"GONGDAN_DATABASE": url} if url else {}
     with found_company(folder, environment) as company:
         engine = open_engine(company.settings.database_url)
         try:
-            yield from _measure_intake(company, engine, subject)
-            for records in (options.records // 10, options.records):
-                size, organisation = Size(records * PARTS_PER_RECORD), new_id()
-                chance = random.Random(options.seed)
-                with writing(engine) as connection:
-                    fill(connection, organisation, size)
-                with writing(engine) as connection:
-                    check(connection, organisation, new_id(), chance.sample(range(size.parts), SAMPLE))
-                for name, look in LOOKS.items():
-                    yield from _time(engine, organisation, size, subject, name, look, chance)
+            organisation = identity(9, size.parts)
+            chance = random.Random(seed)
+            fill(engine, organisation, size)
+            with writing(engine) as connection:
+                check(connection, organisation, new_id(), chance.sample(range(size.parts), SAMPLE))
+            spare_the_collector()
+            bench = Bench(engine, organisation, size, subject, chance, _find_files(engine, folder))
+            for name, look in LOOKS.items():
+                yield from _time(bench, name, look)
+            yield from _measure_intake(company, engine, size, subject)
         finally:
             engine.dispose()
 
 
-def _time(
-    engine: Engine, organisation: str, size: Size, subject: str, name: str, look: Look, chance: random.Random
-) -> Iterator[Figure]:
-    walls, cpus = [], []
-    for number in range(TRIES + 20):
-        with reading(engine) as connection:
-            began, began_cpu = time.perf_counter(), time.process_time()
-            look(connection, organisation, chance, size)
-            # The first ones read statements and pages that every later one finds.
-            if number >= 20:
-                walls.append((time.perf_counter() - began) * 1000)
-                cpus.append((time.process_time() - began_cpu) * 1000)
-    case = f"trace: {name}, {size.facts:,} facts"
-    yield Figure(f"{case}, p50 ms", subject, statistics.median(walls))
-    yield Figure(f"{case}, p99 ms", subject, find_percentile(walls, 0.99))
-    yield Figure(f"{case}, CPU ms", subject, statistics.mean(cpus))
+def _time(bench: Bench, case: str, look: Look) -> Iterator[Figure]:
+    """Time a look-up again and again, of another number each time; then with its pages out of memory."""
+    warm = [_look(bench, look) for _ in range(WARMING + TRIES)][WARMING:]
+    cold = []
+    for _ in range(COLD_TRIES):
+        bench.engine.dispose()
+        _forget_pages(bench.folder)
+        cold.append(_look(bench, look))
+    what = f"trace: {case}, {bench.size.facts:,} facts"
+    for name, share in (("p50", 0.5), ("p99", 0.99)):
+        yield Figure(f"{what}, {name} ms", bench.subject, find_percentile([wall for wall, _ in warm], share))
+        yield Figure(f"{what}, CPU {name} ms", bench.subject, find_percentile([cpu for _, cpu in warm], share))
+    yield Figure(f"{what}, from disk, p50 ms", bench.subject, statistics.median(wall for wall, _ in cold))
+
+
+def _look(bench: Bench, look: Look) -> tuple[float, float]:
+    """Return the milliseconds of one look-up: by the clock, and of the CPU, that of PostgreSQL's process included."""
+    with reading(bench.engine) as connection:
+        backend = _backend_of(connection)
+        began, began_cpu = time.perf_counter(), time.process_time() + read_scheduled_s(backend)
+        look(connection, bench.organisation, bench.chance, bench.size)
+        wall = time.perf_counter() - began
+        return wall * 1000, (time.process_time() + read_scheduled_s(backend) - began_cpu) * 1000
+
+
+def _backend_of(connection: Connection) -> int | None:
+    """Return the process in which PostgreSQL serves a connection; None on SQLite, which is in ours."""
+    if connection.dialect.name == "sqlite":
+        return None
+    return int(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+
+
+def _find_files(engine: Engine, folder: Path) -> Path:
+    """Return where the database has its files."""
+    if engine.dialect.name == "sqlite":
+        return folder
+    with reading(engine) as connection:
+        return Path(str(connection.exec_driver_sql("SHOW data_directory").scalar_one()))
+
+
+def _forget_pages(folder: Path) -> None:
+    """Let the system give up what it keeps in memory of all files in a folder."""
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _serial(connection: Connection, organisation: str, chance: random.Random, size: Size) -> None:
@@ -107,6 +153,11 @@ def _batch_named(connection: Connection, organisation: str, chance: random.Rando
     _expect(len(named) >= 300)
 
 
+def _batch_then(connection: Connection, organisation: str, chance: random.Random, size: Size) -> None:
+    number, known_at = f"B-{chance.randrange(size.batches)}", chance.randrange(size.facts)
+    trace_lookup.places_of_batch(connection, organisation, number, known_at, only_in=True)
+
+
 def _maintained(connection: Connection, organisation: str, chance: random.Random, size: Size) -> None:
     machine = identity(2, machine_of(size, chance.randrange(size.parts), 2))
     known_at = chance.randrange(size.facts)
@@ -124,6 +175,7 @@ LOOKS: Final[dict[str, Look]] = {
     "a serial number": _serial,
     "a batch, in 400 machines and 5 vans": _batch,
     "the same with machines and customers named": _batch_named,
+    "a batch, as known then": _batch_then,
     "a machine on a day": _maintained_today,
     "a machine on a day, as known then": _maintained,
 }
@@ -134,7 +186,7 @@ def _expect(holds: bool) -> None:
         raise RuntimeError("a look-up did not find what there is")
 
 
-def _measure_intake(company: Company, engine: Engine, subject: str) -> Iterator[Figure]:
+def _measure_intake(company: Company, engine: Engine, size: Size, subject: str) -> Iterator[Figure]:
     """Hand in parts fitted and removed one set at a time, with the trace and without it by turns."""
     person = company.hire("Wei", "engineer")
     device = company.enrol(person)
@@ -153,9 +205,10 @@ def _measure_intake(company: Company, engine: Engine, subject: str) -> Iterator[
                 _expect('"verdict":"applied"' in answer)
             spent[with_trace].append((time.process_time() - began) * 1000 / SETS)
     kept, bare = (statistics.median(spent[with_trace][1:]) for with_trace in (True, False))
-    yield Figure("intake of a part removed and one fitted, CPU ms", subject, kept)
-    yield Figure("the same without the trace, CPU ms", subject, bare)
-    yield Figure("intake with the trace / without", subject, kept / bare)
+    among = f"among {size.facts:,} facts"
+    yield Figure(f"intake of a part removed and one fitted, {among}, CPU ms", subject, kept)
+    yield Figure(f"the same without the trace, {among}, CPU ms", subject, bare)
+    yield Figure(f"intake with the trace / without, {among}", subject, kept / bare)
 
 
 @contextmanager

@@ -14,13 +14,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 from sqlalchemy import Engine, Table, text
 
-from benchmarks.measure import Figure, Options
+from benchmarks.measure import Figure, Options, measure_on_both
 from schemas.base import WHOLE_NUMBER_MAX
 from server.keys import OfficeKey, new_id, open_office_key
 from server.services.blobs import BlobDesk
@@ -42,7 +43,6 @@ from sync.chain import Sealed
 from sync.changeset import Change
 from sync.receipt import ChangeVerdict, Receipt
 from sync.transparency import Frontier, leaf_hash, log_entry
-from tests.postgres import running_postgres
 from tests.server.builders import GTIN, Firm, open_firm
 
 SETS: Final = 100_000
@@ -51,8 +51,8 @@ SETS_AT_ONCE: Final = 500
 TRIES: Final = 15
 AT: Final = "2026-05-01T08:00:00.000Z"
 
-DOSSIER: Final = "dossier of a serial number, ms"
-PROOF: Final = "inclusion proof, ms"
+DOSSIER: Final = "dossier of a serial number"
+PROOF: Final = "inclusion proof"
 VERIFIER: Final = "gongdan-verify, 100,000 sets of one fact, CPU s"
 
 _LOG: Table = LogEntry.__table__  # type: ignore[assignment]
@@ -72,26 +72,14 @@ class Grown:
 
 def run(options: Options, sets: int = SETS) -> list[Figure]:
     """Measure on SQLite and PostgreSQL, and the verifier once."""
-    figures: list[Figure] = []
+    figures = measure_on_both(options, partial(_measure, sets))
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        place = Path(folder)
-        with running_postgres() as server:
-            urls = {
-                "SQLite": f"sqlite:///{place / 'bench.sqlite'}",
-                "PostgreSQL": server.url_of(server.create_database()),
-            }
-            for name, url in urls.items():
-                engine = open_engine(url)
-                grown = _grow(engine, place, sets, FACTS_PER_SET)
-                figures += _measure(grown, f"gongdan {name}", f"{sets * FACTS_PER_SET:,} facts in {sets:,} sets")
-                engine.dispose()
-        engine = open_engine(f"sqlite:///{place / 'verifier.sqlite'}")
-        figures.append(_measure_verifier(_grow(engine, place, sets, 1), place, sets))
-        engine.dispose()
+        figures.append(_measure_verifier(Path(folder), sets))
     return figures
 
 
-def _measure(grown: Grown, subject: str, note: str) -> Iterator[Figure]:
+def _measure(sets: int, folder: Path, url: str, subject: str) -> Iterator[Figure]:
+    grown = _grow(folder, url, sets, FACTS_PER_SET)
     firm, serials = grown.firm, [f"S-{number:08d}" for number in range(7, 7 + TRIES)]
 
     def dossier(serial: str) -> None:
@@ -99,16 +87,21 @@ def _measure(grown: Grown, subject: str, note: str) -> Iterator[Figure]:
 
     def prove(serial: str) -> None:
         with reading(firm.engine) as connection:
-            prove_entry(connection, firm.id, 1000 + int(serial[2:]), None)
+            prove_entry(connection, firm.id, sets // 100 + int(serial[2:]), None)
 
-    yield Figure(DOSSIER, subject, _time(dossier, serials), note)
-    yield Figure(PROOF, subject, _time(prove, serials))
+    note = f"{sets * FACTS_PER_SET:,} facts in {sets:,} sets"
+    for measure, work in ((DOSSIER, dossier), (PROOF, prove)):
+        wall_ms, cpu_ms = _time(work, serials)
+        yield Figure(f"{measure}, ms", subject, wall_ms, note)
+        yield Figure(f"{measure}, CPU ms", subject, cpu_ms)
+    firm.engine.dispose()
 
 
-def _measure_verifier(grown: Grown, place: Path, sets: int) -> Figure:
-    log = place / "log.jsonl"
+def _measure_verifier(folder: Path, sets: int) -> Figure:
+    grown, log = _grow(folder, "", sets, 1), folder / "log.jsonl"
     with reading(grown.firm.engine) as connection, log.open("wb") as file:
         file.writelines(export_log(connection, grown.key, grown.firm.id))
+    grown.firm.engine.dispose()
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     words = [sys.executable, "-m", "verifier", str(log), "--key", grown.key.public_key]
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
@@ -116,18 +109,23 @@ def _measure_verifier(grown: Grown, place: Path, sets: int) -> Figure:
     return Figure(VERIFIER, "gongdan", spent * 100_000 / sets, f"of {sets:,} sets")
 
 
-def _time(work: Callable[[str], None], serials: list[str]) -> float:
-    spent = []
+def _time(work: Callable[[str], None], serials: list[str]) -> tuple[float, float]:
+    """Return the median milliseconds by the clock and of the CPU."""
+    walls, cpus = [], []
     for serial in serials:
-        begun = time.perf_counter()
+        began, began_cpu = time.perf_counter(), time.process_time()
         work(serial)
-        spent.append((time.perf_counter() - begun) * 1000)
-    return median(spent)
+        walls.append((time.perf_counter() - began) * 1000)
+        cpus.append((time.process_time() - began_cpu) * 1000)
+    return median(walls), median(cpus)
 
 
-def _grow(engine: Engine, place: Path, sets: int, facts: int) -> Grown:
+def _grow(folder: Path, url: str, sets: int, facts: int) -> Grown:
+    """Found a company in a folder and write its log."""
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = read_settings({"GONGDAN_DATA": str(folder), "GONGDAN_DATABASE": url})
+    engine = open_engine(settings.database_url)
     upgrade(engine)
-    settings = read_settings({"GONGDAN_DATA": str(place)})
     key = open_office_key(settings)
     firm = open_firm(engine, Office(engine, key))
     end = firm.log()

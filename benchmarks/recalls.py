@@ -8,7 +8,6 @@ A tenth of the parts was removed and sent back. The floor is reading the same sp
 from __future__ import annotations
 
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, Table, text
 
-from benchmarks.measure import FLOOR, Figure, Options
+from benchmarks.measure import FLOOR, Figure, Options, measure_on_both
 from schemas.recall import Extent
 from server.keys import new_id, open_office_key
 from server.services import recalls, recalls_read
@@ -34,7 +33,6 @@ from server.store.review_tables import MachineSerial
 from server.store.tables import BoardRow, RecordRow
 from server.store.trace_tables import PartSpan
 from sync.changeset import Change
-from tests.postgres import running_postgres
 
 MACHINES: Final = 100_000
 PARTS: Final = 3
@@ -67,13 +65,7 @@ class Fleet:
 
 def run(options: Options) -> list[Figure]:
     """Measure on SQLite and PostgreSQL."""
-    figures: list[Figure] = []
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        figures += _measure(Path(folder) / "sqlite", "", "gongdan SQLite")
-        with running_postgres() as server:
-            url = server.url_of(server.create_database())
-            figures += _measure(Path(folder) / "postgresql", url, "gongdan PostgreSQL")
-    return figures
+    return measure_on_both(options, _measure)
 
 
 def _measure(folder: Path, url: str, subject: str) -> Iterator[Figure]:
@@ -156,7 +148,7 @@ def _write_machines(
         machine, customer = new_id(), customers[number % CUSTOMERS]
         body = json_text.dump({"serial": f"M{number:06d}", "model_id": part, "customer_id": customer})
         machines.append((organisation, machine, "machine", body, "{}", 1, False))
-        serials.append((organisation, machine, f"m{number:06d}", part, customer, None))
+        serials.append((organisation, machine, f"m{number:06d}", part, customer, None, f"M{number:06d}"))
         for kind in range(PARTS):
             fact, serial, batch = new_id(), f"SN{number:06d}", f"B{number // BATCH:05d}"
             removal = new_id() if number % 10 == 0 else None

@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from benchmarks.desk_pages import PAGE, PAGE_CPU, PASSWORD, time_page, write_records
-from benchmarks.measure import Figure, Options, print_table
+from benchmarks.measure import Figure, Options, measure_on_both, print_table
 from server.app import create_app
 from server.keys import new_id
 from server.services import accounts
@@ -28,7 +28,6 @@ from server.store.stock_tables import BatchRow, LevelRow
 from server.store.tables import StockBalance
 from server.web.wiring import EXTENSION, Wiring
 from sync.changeset import Change
-from tests.postgres import running_postgres
 
 PARTS: Final = 2000
 PLACES: Final = 50
@@ -54,13 +53,7 @@ PAGES: Final = (
 
 def run(options: Options) -> list[Figure]:
     """Measure the pages on SQLite and PostgreSQL."""
-    figures: list[Figure] = []
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        figures += _measure(Path(folder) / "sqlite", "", "gongdan SQLite")
-        with running_postgres() as server:
-            url = server.url_of(server.create_database())
-            figures += _measure(Path(folder) / "postgresql", url, "gongdan PostgreSQL")
-    return figures
+    return measure_on_both(options, _measure)
 
 
 def _measure(folder: Path, url: str, subject: str) -> Iterator[Figure]:

@@ -10,16 +10,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, select, text
+from sqlalchemy import Connection, Engine, Table, select, text
 
 from server.domain.trace import Fact
 from server.store import json_text
 from server.store.bulk import upsert
 from server.store.catalogue_tables import CatalogueTerm
+from server.store.database import writing
 from server.store.fact_book import FACT_COLUMNS
+from server.store.review_tables import MachineSerial
 from server.store.stored_record import Record
 from server.store.tables import PartSpan, RecordRow, StockBalance, TraceFact
 from server.store.trace_store import TraceStore
+from server.store.watermarks import keep_mark, read_mark
 
 STINTS: Final = 5
 PARTS_PER_BATCH: Final = 500
@@ -28,9 +31,14 @@ PARTS_PER_MACHINE: Final = 10
 CUSTOMERS: Final = 5_000
 STILL_IN: Final = 10
 """One part in so many was removed at last, the others are in."""
+PARTS_AT_ONCE: Final = 50_000
+
+_FILLED: Final = "a decade"
+"""The watermark of an organisation that has everything."""
 
 _FACTS: Table = TraceFact.__table__  # type: ignore[assignment]
 _SPANS: Table = PartSpan.__table__  # type: ignore[assignment]
+_MACHINES: Table = MachineSerial.__table__  # type: ignore[assignment]
 _RECORDS: Table = RecordRow.__table__  # type: ignore[assignment]
 _TERMS: Table = CatalogueTerm.__table__  # type: ignore[assignment]
 _STOCK: Table = StockBalance.__table__  # type: ignore[assignment]
@@ -69,19 +77,29 @@ def machine_of(size: Size, part: int, stint: int) -> int:
     return (batch * MACHINES_PER_BATCH + place % MACHINES_PER_BATCH + stint * 131) % size.machines
 
 
-def fill(connection: Connection, organisation: str, size: Size) -> None:
-    """Write everything; the indexes of the trace are made afterwards, as one does with so many rows."""
-    is_sqlite = connection.dialect.name == "sqlite"
-    indexes = [index for table in (_FACTS, _SPANS) for index in table.indexes]
-    for index in indexes:
-        index.drop(connection)
+def fill(engine: Engine, organisation: str, size: Size) -> None:
+    """Write everything unless it is there; the indexes of the trace are made last, as one does with so many rows."""
+    with writing(engine) as connection:
+        if read_mark(connection, organisation, _FILLED) is not None:
+            return
+        indexes = [index for table in (_FACTS, _SPANS) for index in table.indexes]
+        for index in indexes:
+            index.drop(connection, checkfirst=True)
+    is_sqlite = engine.dialect.name == "sqlite"
     for statement in (_FITTED, _REMOVED, _SPELT):
-        spelled = _spell(statement, is_sqlite)
-        connection.execute(text(spelled), {"o": organisation, "parts": size.parts, **_figures(size)})
-    for index in indexes:
-        index.create(connection)
-    _fill_records(connection, organisation, size)
-    connection.exec_driver_sql("ANALYZE")
+        spelled = text(_spell(statement, is_sqlite))
+        for first in range(0, size.parts, PARTS_AT_ONCE):
+            last = min(size.parts, first + PARTS_AT_ONCE)
+            with writing(engine) as connection:
+                connection.execute(
+                    spelled, {"o": organisation, "first": first * STINTS, "last": last * STINTS, **_figures(size)}
+                )
+    with writing(engine) as connection:
+        for index in indexes:
+            index.create(connection, checkfirst=True)
+        _fill_records(connection, organisation, size)
+        connection.exec_driver_sql("ANALYZE")
+        keep_mark(connection, organisation, _FILLED, size.facts)
 
 
 def check(connection: Connection, organisation: str, scratch: str, parts: Sequence[int]) -> int:
@@ -127,6 +145,7 @@ def _fill_records(connection: Connection, organisation: str, size: Size) -> None
     for start in range(0, size.machines, 10_000):
         numbers = range(start, min(start + 10_000, size.machines))
         upsert(connection, _RECORDS, [_spell_machine(organisation, number) for number in numbers])
+        upsert(connection, _MACHINES, [_spell_serial(organisation, number) for number in numbers])
     customers = [_spell_customer(organisation, number) for number in range(CUSTOMERS)]
     upsert(connection, _RECORDS, customers)
     terms, stock, batches = [], [], []
@@ -149,6 +168,12 @@ def _spell_machine(organisation: str, number: int) -> tuple[Any, ...]:
         "state": "running",
     }
     return (organisation, identity(2, number), "machine", json_text.dump(body), "{}", 1, False)
+
+
+def _spell_serial(organisation: str, number: int) -> tuple[Any, ...]:
+    owner = identity(7, number % CUSTOMERS)
+    serial = f"MC12-{number:07d}"
+    return (organisation, identity(2, number), serial.lower(), identity(4, 0), owner, None, serial)
 
 
 def _spell_customer(organisation: str, number: int) -> tuple[Any, ...]:
@@ -190,9 +215,9 @@ def _spell_day(days: str, is_sqlite: bool) -> str:
 
 
 _NUMBERS_SQLITE: Final = (
-    "(WITH RECURSIVE c(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM c WHERE n + 1 < :parts * :stints) SELECT n FROM c)"
+    "(WITH RECURSIVE c(n) AS (SELECT :first UNION ALL SELECT n + 1 FROM c WHERE n + 1 < :last) SELECT n FROM c)"
 )
-_NUMBERS_POSTGRESQL: Final = "(SELECT n FROM generate_series(0, CAST(:parts AS bigint) * :stints - 1) AS g(n))"
+_NUMBERS_POSTGRESQL: Final = "(SELECT n FROM generate_series(CAST(:first AS bigint), :last - 1) AS g(n))"
 _MACHINE: Final = (
     "((n / :stints % :batches) * :width + n / :stints / :batches % :width + n % :stints * 131) % :machines"
 )
@@ -205,15 +230,16 @@ _IDS: Final = (
 )
 _FITTED: Final = (
     "INSERT INTO trace_facts SELECT :o, {fitted}, 'fitted', '晟远', {serial}, {batch}, {machine}, {order}, {fitted_at},"
-    " 2 * n + 1, NULL, NULL FROM {numbers} AS given"
+    " 2 * n + 1, NULL, NULL FROM {numbers} AS given WHERE true ON CONFLICT DO NOTHING"
 )
 _REMOVED: Final = (
     "INSERT INTO trace_facts SELECT :o, {removed}, 'removed', '晟远', {serial}, {batch}, {machine}, {order},"
-    " {removed_at}, 2 * n + 2, NULL, NULL FROM {numbers} AS given WHERE {is_removed}"
+    " {removed_at}, 2 * n + 2, NULL, NULL FROM {numbers} AS given WHERE {is_removed} ON CONFLICT DO NOTHING"
 )
 _SPELT: Final = (
     "INSERT INTO part_spans SELECT :o, {fitted}, 2 * n + 1, NULL, '晟远', {serial}, {folded}, {batch}, {batch_folded},"
     " {part}, NULL, NULL, 1, {machine}, {order}, {fitted_at}, CASE WHEN {is_removed} THEN {removed_at} END,"
     " CASE WHEN {is_removed} THEN {removed} END, CASE WHEN {is_removed} THEN {order} END,"
     " CASE WHEN {is_removed} THEN 2 * n + 2 END, NULL, 0 FROM {numbers} AS given"
+    " WHERE true ON CONFLICT DO NOTHING"
 )
