@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -42,6 +43,7 @@ SAMPLE: Final = 20
 ROUNDS: Final = 24
 SETS: Final = 25  # of one round, with the trace or without it by turns
 DAY: Final = "2024-06-01"
+ZONE: Final = UTC
 
 Look = Callable[[Connection, str, random.Random, Size], Any]
 
@@ -161,14 +163,14 @@ def _batch_then(connection: Connection, organisation: str, chance: random.Random
 def _maintained(connection: Connection, organisation: str, chance: random.Random, size: Size) -> None:
     machine = identity(2, machine_of(size, chance.randrange(size.parts), 2))
     known_at = chance.randrange(size.facts)
-    trace_lookup.spans_in_machine(connection, organisation, machine, DAY, known_at)
+    trace_lookup.spans_in_machine(connection, organisation, machine, DAY, ZONE, known_at)
 
 
 def _maintained_today(connection: Connection, organisation: str, chance: random.Random, size: Size) -> None:
     # The first of each ten parts of a batch was removed at last.
     part = chance.randrange(size.batches) + (1 + 10 * chance.randrange(PARTS_PER_BATCH // 10)) * size.batches
     machine = identity(2, machine_of(size, part, STINTS - 1))
-    _expect(bool(trace_lookup.spans_in_machine(connection, organisation, machine, DAY)))
+    _expect(bool(trace_lookup.spans_in_machine(connection, organisation, machine, DAY, ZONE)))
 
 
 LOOKS: Final[dict[str, Look]] = {

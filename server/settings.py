@@ -36,7 +36,7 @@ OPTIONS: Final = (
     Option("GONGDAN_BLOB_BYTES_MAX", "67108864", "Largest file a device may upload, in bytes."),
     Option("GONGDAN_SILENCE_S", "90", "Seconds after which a line on which nothing moves is hung up on."),
     Option("GONGDAN_UPLOAD_HOURS", "168", "Hours after which an unfinished upload may be removed."),
-    Option("GONGDAN_TIMEZONE", "Asia/Shanghai", "Time zone in which the office's pages tell times."),
+    Option("GONGDAN_TIMEZONE", "Asia/Shanghai", "Time zone in which the office's pages and commands tell times."),
     Option("GONGDAN_LOG_LEVEL", "info", "What the event log holds: debug, info, warning or error."),
     Option("GONGDAN_LOG_FORMAT", "json", "How the event log is written: json or text."),
     Option("GONGDAN_METRICS_BIND", "127.0.0.1:9464", "Address and port of `gongdan-server metrics`."),

@@ -89,9 +89,10 @@ class Desk:
 def open_desk(language: str, organisation: str | None) -> Desk:
     """Return the desk the environment describes. Raises NotReady when a setting cannot be read."""
     try:
-        return Desk(read_settings(), Voice(language), organisation)
+        settings = read_settings()
     except ValueError as error:
         raise NotReady(str(error)) from None
+    return Desk(settings, Voice(language, settings.zone), organisation)
 
 
 def at_desk(command: Callable[..., None]) -> Callable[..., None]:

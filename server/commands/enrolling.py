@@ -9,7 +9,7 @@ import click
 
 from printing.labels import draw_code, spell_code
 from server.commands.desk import BY, JSON, Desk, at_desk
-from server.commands.voice import local_time, print_json
+from server.commands.voice import print_json
 from server.services import devices as device_service
 from server.services.bridging import bridge as bridge_gap
 from server.services.enrolment import issue_code
@@ -37,7 +37,7 @@ def enrol(desk: Desk, person: str, png: Path | None, no_code: bool) -> None:
     if png is not None:
         png.write_bytes(draw_code(invitation.text))
     click.echo(invitation.text)
-    until = local_time(invitation.expires_at)
+    until = desk.voice.local_time(invitation.expires_at)
     desk.voice.say(
         f"在终端上运行：gongdan-field enrol '{invitation.text}'（一次有效，{until} 前）",
         f"On the device: gongdan-field enrol '{invitation.text}' (once, until {until})",

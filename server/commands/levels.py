@@ -13,7 +13,7 @@ from schemas.order import GRADE_LABELS
 from server.clock import utc_now
 from server.commands.desk import BY, JSON, Desk, at_desk
 from server.commands.orders import say_receipt
-from server.commands.voice import Voice, local_time, print_json
+from server.commands.voice import Voice, print_json
 from server.services import clock_acts
 from server.services.service_levels import ClockView, Level, OrderLevels, describe, list_pressing
 from server.store import records
@@ -69,7 +69,7 @@ def list_all(desk: Desk, as_json: bool) -> None:
             level.number,
             voice.choose(*GRADE_LABELS[level.grade]),
             voice.choose(*CLOCK_LABELS[level.clock or "solved"]),
-            local_time(level.due_at),
+            voice.local_time(level.due_at),
             _span(voice, timedelta(seconds=level.left_s or 0)),
         ]
         for level in found
@@ -96,7 +96,7 @@ def show(desk: Desk, number: str) -> None:
     if found.duty is not None:
         name = voice.name_of(bodies[found.duty.person][1]) if found.duty.person in bodies else ""
         who = f"{voice.choose(*ROLES[found.duty.role])} {name}".strip()
-        until = local_time(found.duty.until.isoformat()) if found.duty.until else "—"
+        until = voice.local_time(found.duty.until.isoformat()) if found.duty.until else "—"
         standard = voice.choose(*found.duty.standard)
         voice.say(f"责任人：{who}，至 {until}：{standard}", f"Responsible: {who}, until {until}: {standard}")
 

@@ -8,7 +8,7 @@ import click
 
 from schemas.order import GRADES, SERVICES
 from server.commands.desk import BY, JSON, Desk, at_desk
-from server.commands.voice import Voice, local_time, print_json
+from server.commands.voice import Voice, print_json
 from server.services import orders as order_service
 from server.services.names import find_one
 from server.services.orders_read import PAGE_ORDERS_MAX, list_orders, read_order
@@ -61,7 +61,7 @@ def list_all(desk: Desk, status: str | None, as_json: bool) -> None:
             voice.value("status", row["status"]),
             voice.value("grade", row["grade"]),
             *(name(row[column]) for column in ("engineer", "customer", "machine")),
-            local_time(row["due_at"]),
+            voice.local_time(row["due_at"]),
         ]
         for row in rows
     ]
@@ -172,9 +172,9 @@ def _describe(voice: Voice, kind: str, body: Body) -> str:
     if kind in ("part_fitted", "part_removed"):
         return f"{body.get('part_name')} {body.get('serial') or ''} {body.get('batch') or ''}"
     if kind == "photo":
-        return f"{body['purpose']} {local_time(body.get('taken_at'))} {body['original_sha256'][:12]}"
+        return f"{body['purpose']} {voice.local_time(body.get('taken_at'))} {body['original_sha256'][:12]}"
     if kind == "signature":
-        return f"{body['outcome']} {body.get('signer_name') or ''} {local_time(body['signed_at'])}"
+        return f"{body['outcome']} {body.get('signer_name') or ''} {voice.local_time(body['signed_at'])}"
     if kind == "conflict":
         return f"{body['field']} {body['state']}"
     if kind == "exception":

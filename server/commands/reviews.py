@@ -12,7 +12,7 @@ from schemas import kind_of
 from schemas.problems import Refused
 from server.commands.desk import BY, JSON, Desk, at_desk
 from server.commands.orders import say_receipt
-from server.commands.voice import Voice, local_time, pad, print_json
+from server.commands.voice import Voice, pad, print_json
 from server.services.reviews import Question, list_questions, settle
 from server.store.database import reading
 from sync.receipt import Receipt
@@ -55,7 +55,7 @@ def _list_exceptions(desk: Desk, state: str, number: str | None, as_json: bool) 
     for question in _list(desk, "exception", state, number, as_json):
         body = question.body
         click.echo(f"{question.id}  {body['code']}  {question.order or ''}  {question.subject}")
-        click.echo(f"    {body.get('detail') or ''}  {local_time(body.get('raised_at'))}")
+        click.echo(f"    {body.get('detail') or ''}  {desk.voice.local_time(body.get('raised_at'))}")
         if body["state"] == "settled":
             click.echo(f"    → {body.get('decision') or ''} {_person(desk.voice, question, body.get('settled_by'))}")
 
@@ -158,7 +158,7 @@ def _origin(voice: Voice, question: Question, origin: dict[str, Any]) -> str:
         ("校正", "corrected", "corrected_at"),
         ("接收", "received", "received_at"),
     )
-    told = ", ".join(f"{voice.choose(zh, en)} {local_time(origin.get(name))}" for zh, en, name in times)
+    told = ", ".join(f"{voice.choose(zh, en)} {voice.local_time(origin.get(name))}" for zh, en, name in times)
     return f"{who} ({device}) {told}"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from server.commands.desk import JSON, Desk, at_desk
-from server.commands.voice import Voice, local_time, pad, print_json
+from server.commands.voice import Voice, pad, print_json
 from server.services import audit, audit_export
 from server.services.trace import find_machine, trace_machine, trace_number
 from server.services.trace_lookup import position_at
@@ -38,9 +38,9 @@ def trace(
     """追溯序列号、批号或设备。 / Trace a serial number, a batch, or a machine."""
     with reading(desk.engine) as connection:
         if as_known_on:
-            as_known_at = position_at(connection, desk.organisation, as_known_on)
+            as_known_at = position_at(connection, desk.organisation, as_known_on, desk.settings.zone)
         if on_day:
-            found = trace_machine(connection, desk.organisation, number, on_day, as_known_at)
+            found = trace_machine(connection, desk.organisation, number, on_day, desk.settings.zone, as_known_at)
         else:
             found = trace_number(connection, desk.organisation, number, as_known_at)
     if as_json:
@@ -114,7 +114,8 @@ def _print_span(voice: Voice, span: Group) -> None:
     line("客户", "customer", f"{voice.name_of(machine['customer'])}  {voice.name_of(machine['site'])}")
     if span["withdrawn"]:
         struck = span["withdrawn"]
-        text = f"{struck['reason']}  {voice.name_of(struck['by'])}  {local_time(struck['at'])}  #{struck['position']}"
+        when = voice.local_time(struck["at"])
+        text = f"{struck['reason']}  {voice.name_of(struck['by'])}  {when}  #{struck['position']}"
         line("已撤回", "WITHDRAWN", text)
     if span["elsewhere"]:
         line("注意", "attention", voice.choose("同一序列号也记录在另一台设备上", "also recorded in another machine"))
@@ -130,10 +131,10 @@ def _print_act(voice: Voice, title: tuple[str, str], act: Group | None) -> None:
     if act is None:
         line(*title, voice.choose("早于记录", "before records began"))
         return
-    line(*title, f"{local_time(act['at'])}  {act.get('place') or ''}")
+    line(*title, f"{voice.local_time(act['at'])}  {act.get('place') or ''}")
     line("工单", "order", act["order"].get("number"))
     line("工程师", "engineer", voice.name_of(act["engineer"]))
-    times = (local_time(act[name]) for name in ("captured_at", "corrected_at", "received_at"))
+    times = (voice.local_time(act[name]) for name in ("captured_at", "corrected_at", "received_at"))
     titles = voice.choose("记录 {}，校正 {}，接收 {}", "captured {}, corrected {}, received {}").format(*times)
     line("时间", "times", f"{titles}  #{act['position']}")
     for photo in act["photos"]:
@@ -143,7 +144,7 @@ def _print_act(voice: Voice, title: tuple[str, str], act: Group | None) -> None:
     signature = act["signature"]
     if signature:
         who = f"{signature.get('signer_name') or ''} {signature.get('signer_role') or ''}"
-        line("签字", "signature", f"{signature['outcome']}  {who}  {local_time(signature['signed_at'])}")
+        line("签字", "signature", f"{signature['outcome']}  {who}  {voice.local_time(signature['signed_at'])}")
 
 
 def _line(voice: Voice) -> Any:

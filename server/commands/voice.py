@@ -6,7 +6,7 @@ import json
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any, Final
 
 import click
@@ -16,7 +16,6 @@ from schemas.lifecycle import STATE_LABELS
 from schemas.order import GRADE_LABELS
 from schemas.problems import Fault
 from schemas.shown_text import show_text
-from server.services.office_days import OFFICE_ZONE
 
 CELL_WIDTH_MAX: Final = 40
 """Five columns of this width still fit a wide terminal."""
@@ -26,9 +25,10 @@ _VALUE_LABELS: Final = {"status": STATE_LABELS, "grade": GRADE_LABELS}
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """Speaks Chinese (``zh``) or English (``en``) on standard output."""
+    """Speaks Chinese (``zh``) or English (``en``) on standard output, and tells times by the office's clock."""
 
     language: str
+    zone: tzinfo
 
     def choose(self, chinese: str, english: str) -> str:
         """Return the sentence in the language spoken."""
@@ -61,8 +61,14 @@ class Voice:
         if labels:
             return f"{self.choose(*labels)} ({value})"
         if isinstance(value, str) and name.endswith("_at"):
-            return local_time(value)
+            return self.local_time(value)
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+    def local_time(self, instant: str | None) -> str:
+        """Return an instant as the office's clock shows it, to the second."""
+        if not instant:
+            return "—"
+        return datetime.fromisoformat(instant).astimezone(self.zone).strftime("%Y-%m-%d %H:%M:%S")
 
     def table(self, titles: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]]) -> None:
         """Print rows under their titles, each column as wide as its widest cell."""
@@ -77,13 +83,6 @@ class Voice:
 def print_json(value: Any) -> None:
     """Print a value for another program."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def local_time(instant: str | None) -> str:
-    """Return an instant as the office's clock shows it, to the second."""
-    if not instant:
-        return "—"
-    return datetime.fromisoformat(instant).astimezone(OFFICE_ZONE).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def width_of(text: str) -> int:

@@ -8,7 +8,7 @@ from prometheus_client import generate_latest
 from schemas.fleet import STATE_LABELS
 from server.clock import unix_ms
 from server.commands.desk import JSON, Desk, NotReady, at_desk
-from server.commands.voice import Voice, local_time, pad, print_json
+from server.commands.voice import Voice, pad, print_json
 from server.exposition import collect_everything, open_exposition
 from server.services.fleet import PAGE_DEVICES_MAX, FleetDevice, list_fleet
 from server.services.log_entry import Story, read_entry, read_set
@@ -83,8 +83,8 @@ def _cells(desk: Desk, device: FleetDevice) -> list[str]:
         row["name"] or row["device"],
         desk.voice.name_of(person),
         desk.voice.choose(*STATE_LABELS[row["state"]]),
-        local_time(row["contacted_at"]),
-        local_time(row["synced_at"]),
+        desk.voice.local_time(row["contacted_at"]),
+        desk.voice.local_time(row["synced_at"]),
         *counts,
     ]
 
@@ -120,8 +120,8 @@ def _print_story(voice: Voice, story: Story) -> None:
     line("终端", "device", f"{story['device_name'] or ''} {story['device']} #{story['seq']}".strip())
     line("作者", "author", story["actor_name"])
     line("意图", "intent", story["intent"])
-    line("记录时间", "captured", local_time(story["captured_at"]))
-    line("接收时间", "received", local_time(story["received_at"]))
+    line("记录时间", "captured", voice.local_time(story["captured_at"]))
+    line("接收时间", "received", voice.local_time(story["received_at"]))
     line("追踪号", "trace", story["trace"])
     line("结果", "verdict", story["verdict"])
     for change in story["changes"]:

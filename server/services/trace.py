@@ -9,6 +9,7 @@ Rule 3: what is told with all evidence is a page; `server.services.trace_lookup`
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import tzinfo
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -61,14 +62,14 @@ def trace_number(
 
 
 def trace_machine(
-    connection: Connection, organisation: str, serial: str, on_day: str, as_known_at: int | None = None
+    connection: Connection, organisation: str, serial: str, on_day: str, zone: tzinfo, as_known_at: int | None = None
 ) -> dict[str, Any]:
-    """Return, in the form of `trace_number`, the parts that were in a machine on a calendar day.
+    """Return, in the form of `trace_number`, the parts that were in a machine on a calendar day in `zone`.
 
     Raises Refused with `not_found`, or `value_invalid` when the day is none.
     """
     machine = find_machine(connection, organisation, serial)
-    rows = _rows_in(connection, organisation, machine, as_known_at, between=read_day(on_day))
+    rows = _rows_in(connection, organisation, machine, as_known_at, between=read_day(on_day, zone))
     told = _tell(connection, organisation, rows, as_known_at)
     return {"number": serial, "found_as": ["machine"], "on_day": on_day, "as_known_at": as_known_at, "spans": told}
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
@@ -50,14 +50,15 @@ class MachineName(NamedTuple):
     site: str
 
 
-def position_at(connection: Connection, organisation: str, moment: str) -> int:
+def position_at(connection: Connection, organisation: str, moment: str, zone: tzinfo) -> int:
     """Return how far the log was at an instant: the greatest position received by then; 0 before the first.
 
-    `moment` is a day (``YYYY-MM-DD``: its end at the office) or an instant. Raises Refused with `value_invalid`.
+    `moment` is a day (``YYYY-MM-DD``: its end in `zone`) or an instant. Raises Refused with `value_invalid`.
     """
     try:
         is_day = len(moment) == len("2026-11-21")
-        until = datetime.fromisoformat(read_day(moment)[1]) - _AT_ONCE if is_day else datetime.fromisoformat(moment)
+        until = datetime.fromisoformat(read_day(moment, zone)[1] if is_day else moment)
+        until -= _AT_ONCE if is_day else timedelta()
         if until.tzinfo is None:
             raise ValueError("an instant names its zone, as in 2026-11-21T08:00:00Z")
         instant = spell(until)
@@ -74,13 +75,18 @@ def spans_of_serial(
 
 
 def spans_in_machine(
-    connection: Connection, organisation: str, machine: str, on_day: str | None = None, known_at: int | None = None
+    connection: Connection,
+    organisation: str,
+    machine: str,
+    on_day: str | None,
+    zone: tzinfo,
+    known_at: int | None = None,
 ) -> list[SpanRow]:
-    """Return what a machine held on a day at the office, or ever: the as-maintained parts, as known at a position.
+    """Return what a machine held on a day in `zone`, or ever: the as-maintained parts, as known at a position.
 
     `machine` is its id. Raises Refused with `value_invalid` when the day is none.
     """
-    between = read_day(on_day) if on_day is not None else None
+    between = read_day(on_day, zone) if on_day is not None else None
     return find_spans(connection, organisation, "machine", [machine], known_at, between=between)
 
 

@@ -146,13 +146,13 @@ def settle(body: dict[str, Any], review_id: str) -> Response:
 @office.alt_response(200, schema=shapes.Trace)
 def trace_number(query: dict[str, Any]) -> dict[str, Any]:
     """Trace a part by serial or batch number, or a machine by its serial number, perhaps on one day."""
-    who = require_person()
+    who, zone = require_person(), wired().settings.zone
     number, known_at = query["number"], query.get("as_known_at")
     with reading(wired().engine) as connection:
         if "as_known_on" in query:
-            known_at = trace_lookup.position_at(connection, who.organisation, query["as_known_on"])
+            known_at = trace_lookup.position_at(connection, who.organisation, query["as_known_on"], zone)
         if "on_day" in query:
-            return trace.trace_machine(connection, who.organisation, number, query["on_day"], known_at)
+            return trace.trace_machine(connection, who.organisation, number, query["on_day"], zone, known_at)
         return trace.trace_number(connection, who.organisation, number, known_at, query["after"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import UTC
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ ESCAPES = ["\x1b]0;pwned\x07", "\x1b[2J", "\x9b31m", "a\rb", "\x08", "\u202etxt.
 
 @pytest.mark.parametrize("text", ESCAPES)
 def test_what_a_terminal_would_obey_is_shown_and_not_obeyed(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    voice = Voice("en")
+    voice = Voice("en", UTC)
 
     voice.say(text, text)
     voice.table((("名称", "Name"),), [[text]])

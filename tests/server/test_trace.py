@@ -4,12 +4,14 @@ import hashlib
 from datetime import UTC, timedelta, timezone
 from itertools import permutations
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.problems import Refused
+from server.domain.timetable import PLACE_TIME
 from server.domain.trace import (
     FOLDED_CHARACTERS_MAX,
     Fact,
@@ -308,10 +310,12 @@ def test_a_machine_tells_what_was_in_it_on_a_day(firm: Firm) -> None:
 
     with reading(firm.engine) as connection:
         counts = {
-            day: len(trace_machine(connection, firm.id, "mc12-0007", day)["spans"])
+            day: len(trace_machine(connection, firm.id, "mc12-0007", day, PLACE_TIME)["spans"])
             for day in ("2026-03-02", "2026-03-03", "2026-03-09", "2026-03-10")
         }
+        abroad = trace_machine(connection, firm.id, "mc12-0007", "2026-03-02", ZoneInfo("America/Los_Angeles"))
 
+    assert len(abroad["spans"]) == 1, "it is still 2 March there"
     assert counts == {"2026-03-02": 0, "2026-03-03": 1, "2026-03-09": 1, "2026-03-10": 0}
     assert ask(firm, "MC12-0007")["found_as"] == ["machine"]
 

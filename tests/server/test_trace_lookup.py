@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine, Table, delete, text
 
 from schemas.problems import Refused
 from server.domain.lot_fate import Fate
+from server.domain.timetable import PLACE_TIME
 from server.keys import new_id
 from server.services import audit, trace_lookup
 from server.services.proofs import replay
@@ -123,10 +125,10 @@ def test_a_machine_is_told_as_it_was_on_a_day_as_known_on_another(stocked: Stock
     firm, machine = stocked.firm, stocked.machines[1]
     before = len(firm.log()) - 1
     with reading(firm.engine) as connection:
-        today = trace_lookup.spans_in_machine(connection, firm.id, machine, "2026-11-21")
-        then = trace_lookup.spans_in_machine(connection, firm.id, machine, "2026-11-21", before)
+        today = trace_lookup.spans_in_machine(connection, firm.id, machine, "2026-11-21", PLACE_TIME)
+        then = trace_lookup.spans_in_machine(connection, firm.id, machine, "2026-11-21", PLACE_TIME, before)
         with pytest.raises(Refused, match="value_invalid"):
-            trace_lookup.spans_in_machine(connection, firm.id, machine, "9999-12-31")
+            trace_lookup.spans_in_machine(connection, firm.id, machine, "9999-12-31", PLACE_TIME)
 
     assert [row.serial for row in today] == []
     assert [(row.serial, row.ends_at, row.removal) for row in then] == [("SN-0102", None, None)]
@@ -145,10 +147,12 @@ def test_the_log_position_of_a_moment_is_the_last_one_received_by_then(firm: Fir
             text("UPDATE organisations SET position = :p WHERE organisation = :o"), {"p": len(times), "o": organisation}
         )
         asked = ["2026-03-01", "2026-03-02", "2026-03-03", "2026-03-04", "2026-03-05", "2026-03-05T07:59:59Z"]
-        found = [trace_lookup.position_at(connection, organisation, moment) for moment in asked]
+        found = [trace_lookup.position_at(connection, organisation, moment, PLACE_TIME) for moment in asked]
+        west = ZoneInfo("America/Anchorage")
+        assert trace_lookup.position_at(connection, organisation, "2026-03-02", west) == 3, "its day ends at 09:00 UTC"
         for moment in ("yesterday", "2026-03-05T07:59:59", "2026-02-30"):
             with pytest.raises(Refused, match="value_invalid"):
-                trace_lookup.position_at(connection, organisation, moment)
+                trace_lookup.position_at(connection, organisation, moment, PLACE_TIME)
 
     assert found == [0, 1, 3, 3, 4, 3]
 
