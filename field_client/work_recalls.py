@@ -39,6 +39,8 @@ def find_recalls(store: Store, part_id: str | None, batch: str | None, serial: s
         return []
     by_recall: dict[str, list[Extent]] = {}
     for named in store.find_by("recalled_part", "part_id", part_id):
+        if next(store.find_by("recall_correction", "named_id", named.id), None) is not None:
+            continue
         by_recall.setdefault(named.values["recall_id"], []).append(Extent.read(named.values))
     hits = []
     for recall_id, extents in by_recall.items():

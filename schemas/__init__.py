@@ -147,6 +147,7 @@ _SCHEMAS: Final[tuple[type[RecordSchema], ...]] = (
     part.Batch,
     recall.Recall,
     recall.RecalledPart,
+    recall.RecallCorrection,
     part.PartChoice,
     part.PartFitted,
     part.PartRemoved,

@@ -143,6 +143,8 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     # Recalls.
     Problem("serial_range_invalid", 422, "ask_person", "“{first}”至“{last}”不是一段序列号：两端须等长、开头相同、以数字结尾且先小后大。", "'{first}' to '{last}' is no range of serial numbers: both ends have one length and one beginning, end in digits, and the smaller comes first."),
     Problem("recall_ended", 409, "after_pull", "召回 {number} 的状态已是“{state}”，请重新查看。", "The recall {number} is '{state}' already; look again."),
+    Problem("recall_names_it", 409, "never", "召回 {number} 已包含所填的全部范围。", "The recall {number} names all of that already."),
+    Problem("recall_names_nothing", 409, "never", "这是该召回仅剩的范围；如整个召回都是误开，请撤销召回。", "This is all that the recall still names; where all of it was a mistake, withdraw the recall."),
     # Files.
     Problem("blob_hash_differs", 460, "later", "文件内容与其摘要不符，请重新上传。", "The file's bytes do not match its hash; upload it again."),
     Problem("blob_too_large", 413, "never", "文件超过 {limit} 字节。", "The file is larger than {limit} bytes."),

@@ -10,6 +10,8 @@ Rule 2: where the batch or serial number asked for is not known, or is like the 
         spaces, the part cannot be excluded: somebody looks.
 Rule 3: a recall that was withdrawn, because it was opened by mistake, covers nothing. One that is closed goes on: what
         turns up later is as faulty as the rest.
+Rule 4: what a recall names is added to by further facts, and struck out by a further fact when it was named by mistake;
+        what was struck out covers nothing.
 Source: handbook P1, P2, F7.
 """
 
@@ -81,6 +83,26 @@ class RecalledPart(RecordSchema):
     batch = text("批号", "Batch number", most=SERIAL_MOST, least=1, merge=FROZEN)
     first_serial = text("起始序列号", "First serial number", most=SERIAL_MOST, least=1, merge=FROZEN)
     last_serial = text("截止序列号", "Last serial number", most=SERIAL_MOST, least=1, merge=FROZEN)
+    # Of what was added after the recall was opened; what it named from the first has none of them.
+    named_by = pattern("追加人", "Added by", UUID_PATTERN, merge=FROZEN)
+    named_at = instant("追加时间", "Added at", merge=FROZEN)
+    named_reason = text("追加原因", "Why it was added", most=1000, merge=FROZEN)
+
+
+class RecallCorrection(RecordSchema):
+    """Something that a recall names was named by mistake and covers nothing, for good; both are kept."""
+
+    kind = "recall_correction"
+    label = ("召回更正", "Recall correction")
+    nature = Nature.FACT
+    audience = Audience.EVERYBODY
+    writers = STOCK_WRITERS
+
+    recall_id = reference("召回", "Recall", "recall", required=True, merge=FROZEN)
+    named_id = reference("更正的范围", "What was named", "recalled_part", required=True, merge=FROZEN, indexed=True)
+    corrected_by = pattern("更正人", "Struck out by", UUID_PATTERN, merge=FROZEN)
+    corrected_at = instant("更正时间", "Struck out at", required=True, merge=FROZEN)
+    correction_reason = text("更正原因", "Why it was named by mistake", most=1000, least=1, required=True, merge=FROZEN)
 
 
 Cover = Literal["hit", "unclear", "miss"]
@@ -104,13 +126,15 @@ class Extent:
     batch: str | None = None
     first: str | None = None
     last: str | None = None
+    named_at: str | None = None
+    """When it was added; None for what the recall named when it was opened."""
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Extent:
         """Return the extent that a record of kind ``recalled_part`` says."""
         first = values.get("first_serial")
         last = values.get("last_serial")
-        return cls(values["part_id"], values.get("batch"), first or last, last or first)
+        return cls(values["part_id"], values.get("batch"), first or last, last or first, values.get("named_at"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -274,10 +274,18 @@ def _take_note(store: Workspace, record: Record) -> None:
     elif record.kind == "machine":
         store.findings.add_machine(body["serial"], record.id)
     elif record.kind == "recalled_part":
-        part = store.record(body["part_id"])
-        store.findings.add_recalled(record.id, (body["part_id"], part.body.get("gtin") if part else None))
+        store.findings.add_recalled(record.id, _names_of_part(store, body))
+    elif record.kind == "recall_correction":
+        if named := store.record(body["named_id"]):
+            store.findings.drop_recalled(named.id, _names_of_part(store, named.body))
     elif record.kind == "erasure":
         _take_out(store, body.get("fields") or ())
+
+
+def _names_of_part(store: Workspace, named: dict[str, Any]) -> tuple[str, str | None]:
+    """Return id and GTIN of the part that a record names."""
+    part = store.record(named["part_id"])
+    return named["part_id"], part.body.get("gtin") if part else None
 
 
 def _take_out(store: Workspace, places: Iterable[dict[str, Any]]) -> None:

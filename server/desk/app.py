@@ -15,7 +15,7 @@ from pages.wording import spell_bytes, spell_price, spell_span
 from schemas.shown_text import show_text
 from server.desk.live import Listeners
 from server.desk.pages import BLUEPRINTS, NAVIGATION
-from server.desk.trace_view import FILTERS, may_export
+from server.desk.trace_view import FILTERS, may_export, may_recall
 from server.desk.visit import answer_refusals, note_log_end, send_policy, speech, take_words
 from server.desk.wording import name_urgency, spell_ago, spell_left, spell_moment
 from server.services.order_page import find_marks
@@ -68,6 +68,7 @@ def _speak(app: Flask) -> None:
         words=take_words,
         say=speech,
         may_export=may_export,
+        may_recall=may_recall,
     )
 
 

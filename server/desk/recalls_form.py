@@ -43,6 +43,16 @@ def read_recall_values(form: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
+def read_reason(form: Mapping[str, str], kind: str, name: str) -> str:
+    """Return a reason as it was typed. Raises Refused with `field_missing` or `value_invalid`."""
+    typed = form.get(name, "").replace("\r\n", "\n").strip()
+    if not typed:
+        raise Refused("field_missing", field=_label(name, kind))
+    if faults := faults_of(KINDS[kind].fields[name], typed):
+        raise Refused("value_invalid", field=_label(name, kind), detail="; ".join(faults))
+    return typed
+
+
 def read_extents(connection: Connection, organisation: str, form: Mapping[str, str]) -> list[Extent]:
     """Return what the form names, each once. A part is named by its id, its number or its name.
 

@@ -18,7 +18,7 @@ from server.domain.life import Step
 from server.services import audit
 from server.services.audit import Asked
 from server.services.audit_search import Hit
-from server.web.access import PAGE_EXPORTERS
+from server.web.access import PAGE_EXPORTERS, PAGE_STOCK
 from server.web.auth import find_person
 from server.web.wiring import wired
 
@@ -137,6 +137,12 @@ def may_export() -> bool:
     """Tell whether whoever is asking may take answers away."""
     who = find_person()
     return who is not None and bool(who.roles & PAGE_EXPORTERS.roles)
+
+
+def may_recall() -> bool:
+    """Tell whether whoever is asking may open a recall."""
+    who = find_person()
+    return who is not None and bool(who.roles & PAGE_STOCK.roles)
 
 
 FILTERS: Final = {

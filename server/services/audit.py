@@ -22,6 +22,7 @@ from server.domain.trace import comparable, day_bounds, fold, in_machine
 from server.services.audit_life import mark_verified, read_lives, read_machines, steps_of_spans
 from server.services.audit_log import KnownOn, find_known_on
 from server.services.lot_fates import read_fates
+from server.services.stock_recalls import find_recalls_of_lots
 from server.services.trace import spans_in
 from server.services.trace_facts import read_spans
 from server.services.trace_story import tell
@@ -248,8 +249,12 @@ def _tell_lots(connection: Connection, organisation: str, ids: Sequence[str]) ->
     around = records.bodies_of(
         connection, organisation, {body[name] for body in bodies.values() for name in ("part_id", "supplier_id")}
     )
+    named = find_recalls_of_lots(
+        connection, organisation, {(body["part_id"], body["number"]) for body in bodies.values()}
+    )
     return [
         {"id": key, **bodies[key]}
+        | {"recalls": named[bodies[key]["part_id"], bodies[key]["number"]]}
         | {"part": around.get(bodies[key]["part_id"], ("", {}))[1]}
         | {"supplier": around.get(bodies[key]["supplier_id"], ("", {}))[1]}
         for key in ids

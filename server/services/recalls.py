@@ -1,9 +1,11 @@
-"""Opening and ending recalls, raising their orders.
+"""Opening recalls, adding to them, striking out what they named by mistake, and ending them.
 
 Rule 1: what a recall does is one change-set each: it is open with all that it names, or not at all.
-Rule 2: a machine gets one order for a recall, however many recalled parts are in it and whoever asks how often.
-Rule 3: a recall that is closed while something waits says why; it is opened again by whoever closed it too early.
-Rule 4: a batch that is recalled whole says so itself too, for devices of a release that knows no recalls.
+Rule 2: a recall that is closed while something waits says why; it is opened again by whoever closed it too early, and
+        by what is added to it.
+Rule 3: a batch that is recalled whole says so itself too, for devices of a release that knows no recalls.
+Rule 4: what was named is never deleted: a further fact strikes it out. The last thing that stands is not struck out,
+        the recall is withdrawn.
 """
 
 from __future__ import annotations
@@ -13,21 +15,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
 from sqlalchemy import Connection, Engine
 
 from schemas.problems import Refused
-from schemas.recall import ACTION_LABELS, Extent
+from schemas.recall import Extent
 from schemas.serials import fault_of_range
 from server.clock import utc_now
-from server.domain.recall import CANCELLED
 from server.keys import new_id
 from server.services.office import Office
-from server.services.orders import find_checklist, propose_number
-from server.services.recalls_read import Affected, KnownRecall, Line, find_recall, read_affected
+from server.services.recalls_read import Affected, KnownRecall, find_recall, read_affected
 from server.services.verdicts import expect_taken_in
-from server.store import recalls, records
-from server.store.database import reading, transact
+from server.store import records
+from server.store.database import transact
 from server.store.workspace import Workspace, open_workspace
 from sync.changeset import CHANGES_MAX, Change
 
@@ -35,13 +34,7 @@ NUMBER_PREFIX: Final = "RC"
 NAMED_MOST: Final = CHANGES_MAX // 2 - 1
 """What one recall names: each may mark a batch too, and all of it is one change-set."""
 
-SET_BYTES: Final = 160 * 1024
-"""Of the values of orders alone; a change-set of 256 KiB has room for what stands around them."""
-
-ORDERS_AT_ONCE: Final = 1000
-"""By one act: some seconds. Who has more asks again, and is told how many are left."""
-
-SERVICES: Final = {"replace": "repair", "stop_use": "repair", "inspect": "maintenance"}
+ENDED_BY: Final = ("closed_by", "closed_at", "close_reason")
 
 Body = dict[str, Any]
 
@@ -52,15 +45,6 @@ class Author:
 
     organisation: str
     person: str
-
-
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """What one act of raising orders did: the numbers it gave, and how many machines had an order or are left."""
-
-    numbers: list[str]
-    had: int
-    left: int
 
 
 def open_recall(
@@ -90,6 +74,72 @@ def open_recall(
     return recall, transact(engine, work)
 
 
+def extend_recall(office: Office, author: Author, recall: str, extents: Sequence[Extent], reason: str) -> int:
+    """Add to what a recall names; return how much of `extents` it did not name yet. A closed one is open again.
+
+    Raises Refused with `not_found`, `recall_ended` for one that was withdrawn, `field_missing` without a reason,
+    `recall_names_it` when it names all of that, what `expect_extents` says of them, or what forbids it.
+    """
+    expect_extents(extents)
+    added: list[Extent] = []
+
+    def plan(store: Workspace) -> list[Change]:
+        known = find_recall(store.connection, store.organisation, recall)
+        before, now = known.body, utc_now()
+        if before["state"] == "withdrawn":
+            raise Refused("recall_ended", number=before["number"], state=before["state"])
+        if not reason.strip():
+            raise Refused("field_missing", field="named_reason")
+        standing = {(one.part, one.batch, one.first, one.last) for one in known.extents}
+        added[:] = [one for one in extents if (one.part, one.batch, one.first, one.last) not in standing]
+        if not added:
+            raise Refused("recall_names_it", number=before["number"])
+        by = {"named_by": author.person, "named_at": now, "named_reason": reason.strip()}
+        changes = [Change("recalled_part", new_id(), "create", _spell_extent(recall, one) | by, {}) for one in added]
+        if before["state"] == "closed":
+            new: Body = {"state": "open"} | dict.fromkeys(ENDED_BY)
+            changes.append(Change("recall", recall, "update", new, {name: before.get(name) for name in new}))
+        note = f"{before['number']} {before.get('reason') or ''}".strip()[:1000]
+        return [*changes, *_mark_batches(store.connection, store.organisation, added, now[:10], note)]
+
+    expect_taken_in(office.write_planned(author.organisation, author.person, "recall.extend", plan))
+    return len(added)
+
+
+def correct_recall(office: Office, author: Author, recall: str, named: str, reason: str) -> Extent:
+    """Strike out what a recall named by mistake, and return what it was. Orders and letters stay as they are.
+
+    Raises Refused with `not_found`, `recall_ended` for a recall that was withdrawn, `already_withdrawn` for what is
+    struck out, `field_missing` without a reason, `recall_names_nothing` for the last thing that stands, or what
+    forbids it.
+    """
+    struck: list[Extent] = []
+
+    def plan(store: Workspace) -> list[Change]:
+        known = find_recall(store.connection, store.organisation, recall)
+        one = next((one for one in known.named if one.id == named), None)
+        if one is None:
+            raise Refused("not_found", what=f"recalled_part {named[:60]}")
+        if known.body["state"] == "withdrawn":
+            raise Refused("recall_ended", number=known.body["number"], state=known.body["state"])
+        if one.correction is not None:
+            raise Refused("already_withdrawn")
+        if not reason.strip():
+            raise Refused("field_missing", field="correction_reason")
+        left = [other.extent for other in known.standing if other.id != named]
+        if not left:
+            raise Refused("recall_names_nothing")
+        struck[:] = [one.extent]
+        values = {"recall_id": recall, "named_id": named, "corrected_by": author.person, "corrected_at": utc_now()}
+        said = values | {"correction_reason": reason.strip()}
+        still = {(extent.part, extent.batch) for extent in left if extent.first is None}
+        marks = _unmark_batches(store, known, {(one.extent.part, one.extent.batch)} - still)
+        return [Change("recall_correction", new_id(), "create", said, {}), *marks]
+
+    expect_taken_in(office.write_planned(author.organisation, author.person, "recall.correct", plan))
+    return struck[0]
+
+
 def end_recall(office: Office, author: Author, recall: str, state: str, reason: str) -> None:
     """Close a recall, withdraw it because it was opened by mistake, or open it again.
 
@@ -105,10 +155,11 @@ def end_recall(office: Office, author: Author, recall: str, state: str, reason: 
         waits = state == "closed" and is_waiting(read_affected(store.connection, store.organisation, known))
         if not reason.strip() and (waits or state == "withdrawn"):
             raise Refused("field_missing", field="close_reason")
-        ended = {"closed_by": author.person, "closed_at": utc_now(), "close_reason": reason.strip() or None}
-        new = {"state": state} | (ended if state != "open" else dict.fromkeys(ended))
+        ended = dict(zip(ENDED_BY, (author.person, utc_now(), reason.strip() or None), strict=True))
+        new = {"state": state} | (ended if state != "open" else dict.fromkeys(ENDED_BY))
         changes = [Change("recall", recall, "update", new, {name: before.get(name) for name in new})]
-        return changes + (_unmark_batches(store, known) if state == "withdrawn" else [])
+        named = {(one.part, one.batch) for one in known.extents if one.first is None}
+        return changes + (_unmark_batches(store, known, named) if state == "withdrawn" else [])
 
     expect_taken_in(office.write_planned(author.organisation, author.person, f"recall.{state}", plan))
 
@@ -116,32 +167,6 @@ def end_recall(office: Office, author: Author, recall: str, state: str, reason: 
 def is_waiting(affected: Affected) -> bool:
     """Tell whether closing a recall would leave something behind."""
     return affected.progress.waiting > 0 or affected.progress.stock > 0
-
-
-def raise_orders(
-    engine: Engine, office: Office, author: Author, recall: str, machines: Iterable[str] | None = None
-) -> Raised:
-    """Raise an order for each machine that has none yet: those named, or all with a part that is recalled.
-
-    A machine of which a part only cannot be excluded gets one where it is named. Raises Refused with `not_found`,
-    `recall_ended` when the recall is not open, or what forbids it; orders written before that stay.
-    """
-    with reading(engine) as connection:
-        known = find_recall(connection, author.organisation, recall)
-        affected = read_affected(connection, author.organisation, known)
-    if known.body["state"] != "open":
-        raise Refused("recall_ended", number=known.body["number"], state=known.body["state"])
-    wanted = set(machines) if machines is not None else None
-    by_machine: dict[str, list[Line]] = {}
-    for line in affected.lines:
-        is_meant = line.covered.cover == "hit" if wanted is None else line.fitting.machine in wanted
-        if line.fitting.removed_at is None and is_meant:
-            by_machine.setdefault(line.fitting.machine, []).append(line)
-    have = {line.fitting.machine for line in affected.lines if line.order is not None}
-    asked = [(machine, lines) for machine, lines in sorted(by_machine.items()) if machine not in have]
-    writer = _OrderWriter(engine, office, author, known)
-    numbers = [number for cut in _cut(known, asked[:ORDERS_AT_ONCE]) for number in writer.write(cut)]
-    return Raised(numbers, len(by_machine) - len(asked), max(0, len(asked) - ORDERS_AT_ONCE))
 
 
 def propose_recall_number(connection: Connection, organisation: str, now: str) -> str:
@@ -163,91 +188,6 @@ def expect_extents(extents: Sequence[Extent]) -> None:
             raise Refused("serial_range_invalid", first=one.first, last=one.last, detail=fault)
 
 
-@dataclass(slots=True)
-class _OrderWriter:
-    """Writes the orders of one act, a change-set at a time, so that others wait for a fraction of a second."""
-
-    engine: Engine
-    office: Office
-    author: Author
-    known: KnownRecall
-
-    def write(self, cut: Sequence[tuple[str, Sequence[Line]]]) -> list[str]:
-        """Write the orders of some machines in one transaction; return their numbers."""
-
-        def work(connection: Connection) -> list[str]:
-            store = open_workspace(connection, self.author.organisation)
-            rows = recalls.list_orders(connection, self.author.organisation, self.known.id)
-            have = {row.machine for row in rows if row.status != CANCELLED}
-            changes = list(self._spell(connection, [pair for pair in cut if pair[0] not in have]))
-            if not changes:
-                return []
-            expect_taken_in(self.office.write_in(store, self.author.person, "recall.order", changes))
-            store.flush()
-            return [change.set["number"] for change in changes]
-
-        return transact(self.engine, work)
-
-    def _spell(self, connection: Connection, cut: Sequence[tuple[str, Sequence[Line]]]) -> Iterator[Change]:
-        organisation, now = self.author.organisation, utc_now()
-        first = propose_number(connection, organisation, now)
-        bodies = records.bodies_of(connection, organisation, [machine for machine, _ in cut])
-        checklists: dict[str, str | None] = {}
-        service = SERVICES[self.known.body["action"]]
-        for number, (machine, lines) in enumerate(cut, start=int(first[4:])):
-            body = bodies[machine][1] if machine in bodies else {}
-            model = body.get("model_id") or ""
-            if model and model not in checklists:
-                checklists[model] = find_checklist(connection, organisation, model, service)
-            values = spell_order(self.known, body, lines) | {
-                "number": f"{first[:4]}{number:04d}",
-                "status": "received",
-                "service": service,
-                "machine_id": machine,
-                "checklist_id": checklists.get(model),
-                "reported_at": now,
-            }
-            given = {name: value for name, value in values.items() if value}
-            yield Change("work_order", new_id(), "create", given, {})
-
-
-def spell_order(known: KnownRecall, machine: Mapping[str, Any], lines: Sequence[Line]) -> Body:
-    """Return what an order says of a recall: which parts of the machine, why, what to do, what to bring."""
-    body = known.body
-    shown = [" ".join(filter(None, (line.fitting.serial, line.fitting.batch))) or "?" for line in lines]
-    counts: dict[str, int] = {}
-    for line in lines:
-        counts[line.fitting.part] = counts.get(line.fitting.part, 0) + line.fitting.quantity
-    brings = body["action"] != "inspect"
-    said = "\n".join((f"召回 / Recall {body['number']}: {body['name']}", "; ".join(shown[:40]), body["reason"]))
-    return {
-        "recall_id": known.id,
-        "grade": body["urgency"],
-        "customer_id": machine.get("customer_id"),
-        "site_id": machine.get("site_id"),
-        "symptom": said[:4000],
-        "instructions": (body.get("instructions") or " / ".join(ACTION_LABELS[body["action"]]))[:4000],
-        "needed_parts": [{"part_id": part, "quantity": min(count, 10_000)} for part, count in counts.items()]
-        if brings
-        else None,
-    }
-
-
-def _cut(known: KnownRecall, asked: Sequence[tuple[str, Sequence[Line]]]) -> Iterator[list[tuple[str, Sequence[Line]]]]:
-    """Yield machines for one change-set each: at most CHANGES_MAX, and fewer where the orders say much."""
-    cut: list[tuple[str, Sequence[Line]]] = []
-    size = 0
-    for pair in asked:
-        weight = 500 + len(orjson.dumps(spell_order(known, {}, pair[1])))
-        if cut and (len(cut) == CHANGES_MAX or size + weight > SET_BYTES):
-            yield cut
-            cut, size = [], 0
-        cut.append(pair)
-        size += weight
-    if cut:
-        yield cut
-
-
 def _spell_extent(recall: str, extent: Extent) -> Body:
     named = {"batch": extent.batch, "first_serial": extent.first, "last_serial": extent.last}
     return {"recall_id": recall, "part_id": extent.part} | {name: value for name, value in named.items() if value}
@@ -265,14 +205,14 @@ def _mark_batches(
                 yield Change("batch", batch, "update", new, {name: body.get(name) for name in new})
 
 
-def _unmark_batches(store: Workspace, known: KnownRecall) -> list[Change]:
-    """Return the taking away of the marks that a recall made and nobody has changed since."""
-    number = f"{known.body['number']} "
+def _unmark_batches(store: Workspace, known: KnownRecall, named: Iterable[tuple[str, str | None]]) -> list[Change]:
+    """Return the taking away of the marks that a recall made on batches and nobody has changed since."""
+    number, wanted = f"{known.body['number']} ", set(named)
     found = [
         (batch, body)
-        for part in sorted({one.part for one in known.extents})
+        for part in sorted({part for part, _ in wanted})
         for batch, body in records.bodies_holding(store.connection, store.organisation, "batch", "part_id", part)
-        if (body.get("recall_reason") or "").startswith(number)
+        if (part, body["number"]) in wanted and (body.get("recall_reason") or "").startswith(number)
     ]
     unmarked: Body = {"recalled_on": None, "recall_reason": None}
     return [

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from schemas.problems import Refused
-from schemas.recall import HIT, Covered, Extent, judge_all
+from schemas.recall import HIT, Covered, Extent, judge, judge_all
 from server.domain.catalogue import title_of
 from server.domain.recall import (
     CANCELLED,
@@ -28,6 +28,7 @@ from server.domain.recall import (
 )
 from server.services.recall_fittings import find_fittings
 from server.store import recalls, records
+from server.store.workspace import Workspace
 
 LINES_SHOWN: Final = 100
 NOWHERE: Final = Whereabouts()
@@ -45,12 +46,17 @@ class RaisedOrder:
 
 
 class Line(NamedTuple):
-    """One part that a recall covers or may cover, in a machine or removed from it."""
+    """One part that a recall covers or may cover, in a machine or removed from it.
+
+    `order` is the one that counts for it: one that had ended before the recall came to name the part does not.
+    """
 
     fitting: Fitting
     covered: Covered
     state: LineState
     order: RaisedOrder | None
+    named_at: str | None
+    """When the recall came to name it, by what was added; None where it did from the first."""
 
     @property
     def customer(self) -> str:
@@ -95,18 +101,42 @@ class Affected:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownRecall:
-    """A recall with what it names; `end` is the log position up to which a device that holds it has pulled."""
+class Named:
+    """One thing that a recall names, and the correction that strikes it out because it was named by mistake."""
 
     id: str
     body: Body
-    named: list[Body]
+    correction: Body | None
+
+    @property
+    def extent(self) -> Extent:
+        """What it names."""
+        return Extent.read(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRecall:
+    """A recall with all it named; `end` is the log position up to which a device that holds it has pulled."""
+
+    id: str
+    body: Body
+    named: list[Named]
     end: int
 
     @property
+    def standing(self) -> list[Named]:
+        """What it names, without what was struck out."""
+        return [one for one in self.named if one.correction is None]
+
+    @property
     def extents(self) -> list[Extent]:
-        """What it names."""
-        return [Extent.read(body) for body in self.named]
+        """What it covers."""
+        return [one.extent for one in self.standing]
+
+    @property
+    def added_at(self) -> str | None:
+        """When something was last added to it, None where it names what it named from the first."""
+        return max((one.named_at for one in self.extents if one.named_at), default=None)
 
 
 def find_recall(connection: Connection, organisation: str, recall: str) -> KnownRecall:
@@ -114,10 +144,15 @@ def find_recall(connection: Connection, organisation: str, recall: str) -> Known
     found = records.body_of(connection, organisation, recall)
     if found is None or found[0] != "recall":
         raise Refused("not_found", what=f"recall {recall}")
-    ids = recalls.list_named(connection, organisation, recall)
-    bodies = records.bodies_of(connection, organisation, ids)
-    named = [bodies[key][1] for key in ids if key in bodies]
-    return KnownRecall(recall, found[1], named, recalls.read_end(connection, organisation, recall))
+    rows = recalls.list_named(connection, organisation, recall)
+    bodies = records.bodies_of(connection, organisation, [row.id for row in rows])
+    named = [
+        Named(row.id, bodies[row.id][1], _find_correction(connection, organisation, row) if row.corrected else None)
+        for row in rows
+        if row.id in bodies
+    ]
+    end = max((row.position for row in rows if row.corrected is None), default=0)
+    return KnownRecall(recall, found[1], named, end)
 
 
 def find_affected(
@@ -132,11 +167,15 @@ def find_affected(
     hits = list(_judge(fittings, by_part))
     orders = _choose_orders(connection, organisation, recall) if recall else {}
     gone = _find_whereabouts(connection, organisation, fittings, stock, [one for one, _ in hits])
+    since = _find_since(by_part, hits)
+    late = _list_late(connection, organisation, orders, since)
     lines = []
     for one, covered in hits:
-        order = orders.get(one.machine)
+        order, named_at = orders.get(one.machine), since.get(one.id)
+        if order is not None and named_at is not None and late.get(order.id, named_at) < named_at:
+            order = None
         state = tell_state(one, covered, action, order.status if order else None, gone.get(one.id, NOWHERE))
-        lines.append(Line(one, covered, state, order))
+        lines.append(Line(one, covered, state, order, named_at))
     return Affected(lines, stock)
 
 
@@ -172,6 +211,84 @@ def list_recalls(connection: Connection, organisation: str) -> list[tuple[KnownR
     ranked.sort(key=lambda item: item[1]["state"] != "open")
     known = [find_recall(connection, organisation, key) for key, _ in ranked]
     return [(one, read_affected(connection, organisation, one).progress) for one in known]
+
+
+def find_added(
+    connection: Connection, organisation: str, known: KnownRecall, extents: Iterable[Extent]
+) -> tuple[Affected, Affected]:
+    """Return what extents would add to a recall: all that they cover and it does not, and what it covers by now."""
+    standing = read_affected(connection, organisation, known)
+    new = find_affected(connection, organisation, extents, known.body["action"])
+    covered = {(line.fitting.id, line.covered.cover) for line in standing.lines}
+    covered |= {(key, "unclear") for key, cover in covered if cover == "hit"}
+    stocked = {(hit.place, hit.part, hit.batch, hit.serial) for hit in standing.stock if hit.covered.cover == "hit"}
+    return (
+        Affected(
+            [line for line in new.lines if (line.fitting.id, line.covered.cover) not in covered],
+            [hit for hit in new.stock if (hit.place, hit.part, hit.batch, hit.serial) not in stocked],
+        ),
+        standing,
+    )
+
+
+def list_stranded(
+    connection: Connection, organisation: str, recall: str, affected: Affected
+) -> list[tuple[RaisedOrder, str | None]]:
+    """Return the orders of a recall, each with its machine, whose machines hold and held nothing that it covers.
+
+    They were raised for what was named by mistake, or for a part whose entry was struck out since.
+    """
+    machines = {line.fitting.machine for line in affected.lines}
+    rows = recalls.list_orders(connection, organisation, recall)
+    return [(RaisedOrder(row.id, row.number, row.status), row.machine) for row in rows if row.machine not in machines]
+
+
+def find_recall_of(store: Workspace, fitted: Mapping[str, Any]) -> str | None:
+    """Return the id of the recall that covers a part fitted, an open one before one that is closed; None where none."""
+    batch = store.record(fitted["batch_id"]) if fitted.get("batch_id") else None
+    known = batch.body if batch else {}
+    part, number = fitted.get("part_id") or known.get("part_id"), fitted.get("batch") or known.get("number")
+    named = [store.record(key) for key in store.findings.recalled_parts((part, fitted.get("gtin")))]
+    covering = {
+        one.body["recall_id"]
+        for one in named
+        if one and judge(Extent.read(one.body), number, fitted.get("serial")).cover == "hit"
+    }
+    states = {key: recall.body["state"] for key in sorted(covering) if (recall := store.record(key))}
+    return next((key for wanted in ("open", "closed") for key, state in states.items() if state == wanted), None)
+
+
+def _find_correction(connection: Connection, organisation: str, row: Row[Any]) -> Body:
+    found = records.bodies_holding(connection, organisation, "recall_correction", "named_id", row.id)
+    return next((body for _, body in found), {})
+
+
+def _find_since(
+    by_part: Mapping[str, Sequence[Extent]], hits: Iterable[tuple[Fitting, Covered]]
+) -> dict[str, str | None]:
+    """Return when the recall came to name the parts that only what was added to it covers, by the fact of fitting."""
+    grown = {part for part, extents in by_part.items() if any(extent.named_at for extent in extents)}
+    found: dict[str, str | None] = {}
+    for one, covered in hits:
+        if one.part in grown:
+            covering = [
+                extent.named_at or ""
+                for extent in by_part[one.part]
+                if judge(extent, one.batch, one.serial).cover == covered.cover
+            ]
+            found[one.id] = min(covering, default="") or None
+    return found
+
+
+def _list_late(
+    connection: Connection, organisation: str, orders: Mapping[str, RaisedOrder], since: Mapping[str, str | None]
+) -> dict[str, str]:
+    """Return when each order that has ended was raised, where that can matter: the recall has grown."""
+    if not any(since.values()):
+        return {}
+    ended = [order.id for order in orders.values() if order.status in WORK_DONE]
+    bodies = records.bodies_of(connection, organisation, ended)
+    return {key: body.get("reported_at") or "" for key, (_, body) in bodies.items()}
 
 
 def _judge(fittings: Iterable[Fitting], by_part: Mapping[str, Sequence[Extent]]) -> Iterator[tuple[Fitting, Covered]]:

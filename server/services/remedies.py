@@ -19,6 +19,7 @@ from server.keys import new_id
 from server.services.decisions import Desk, close_inquiries, spell_postponement
 from server.services.inquiries import spell_inquiry
 from server.services.orders import propose_number
+from server.services.recalls_read import find_recall_of
 from server.services.reviews import find_open, find_review, settle_exception, settling
 from server.services.trace import spans_of_serial
 from server.store.stored_record import Record
@@ -172,6 +173,8 @@ def _follow_up(case: _Case) -> list[Change]:
         "symptom": f"{case.review.body.get('detail') or ''}\n{case.note}".strip(),
         "reported_at": now,
     }
+    if case.review.body["code"] == "recalled_batch" and (recall := find_recall_of(case.store, case.subject.body)):
+        values["recall_id"] = recall
     return [Change("work_order", new_id(), "create", values, {})]
 
 

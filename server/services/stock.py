@@ -16,7 +16,7 @@ from server.domain.catalogue import fold, spell_name, wanted_words
 from server.domain.ids import is_id
 from server.domain.stock import EXPIRES_SOON_DAYS
 from server.services.provenance import read_origins
-from server.services.stock_recalls import StockRecalls
+from server.services.stock_recalls import StockRecalls, list_recalled
 from server.store import catalogue, records, stock_read
 from server.store.stock_read import STATES, Wanted
 
@@ -147,14 +147,16 @@ def list_balances(
         begins = query.strip().lower()
         words = wanted_words(query)
         parts = tuple(key for _, key in catalogue.search(connection, organisation, "part", words, [])) if words else ()
-    wanted = Wanted(today, soon_after(today), state, place, begins, parts)
+    recalled = list_recalled(connection, organisation) if state == "recalled" else ()
+    wanted = Wanted(today, soon_after(today), state, place, begins, parts, recalled)
     rows = stock_read.list_balances(connection, organisation, wanted, limit + 1, (max(1, number) - 1) * limit)
     return Page(_describe(connection, organisation, rows[:limit]), max(1, number), len(rows) > limit)
 
 
 def count_states(connection: Connection, organisation: str, today: str) -> dict[str, int]:
     """Return how many balances there are of each state that needs somebody."""
-    return stock_read.count_states(connection, organisation, today, soon_after(today))
+    counts = stock_read.count_states(connection, organisation, today, soon_after(today))
+    return counts | {"recalled": len(list_recalled(connection, organisation))}
 
 
 def read_history(connection: Connection, organisation: str, part: str, place: str | None) -> list[Step]:

@@ -104,6 +104,13 @@ class FindingsStore:
         for name in known:
             self._recalled[name].add(record)
 
+    def drop_recalled(self, record: str, names: Iterable[str | None]) -> None:
+        """Forget what a recall named by mistake, which is not in the database yet."""
+        known = {name for name in names if name}
+        self._load_recalled(known)
+        for name in known:
+            self._recalled[name].discard(record)
+
     def balance(self, key: StockKey) -> int:
         """Return how many are where the key says."""
         if (key.place, key.part) not in self._counted:

@@ -67,6 +67,9 @@ def write(connection: Connection, organisation: str, records: Iterable[Record], 
             if sha256 := record.body.get(name):
                 size_bytes = record.body.get("size_bytes") if name == "original_sha256" else None
                 rows["blobs"].append((organisation, sha256, "expected", size_bytes, None, record.position))
+    # What is named and struck out by one commit is struck out, whichever record was read first.
+    recalled = sorted(rows["recalled"], key=lambda row: row[-1] is not None)
+    rows["recalled"] = list({row[:2]: row for row in recalled}.values())
     rows["signed"] = list({row[:2]: row for row in rows["signed"]}.values())
     rows["blobs"] = list({row[:2]: row for row in rows["blobs"]}.values())
     for name, table in _TABLES.items():
@@ -84,9 +87,10 @@ def _rows_of(organisation: str, record: Record, find: Find) -> Iterator[tuple[st
         owner = (body.get("customer_id"), body.get("site_id"))
         yield "machines", (organisation, record.id, fold(body["serial"]), body["model_id"], *owner, body["serial"])
     elif record.kind == "recalled_part":
-        part = find(body["part_id"])
-        gtin = part.body.get("gtin") if part else None
-        yield "recalled", (organisation, record.id, body["recall_id"], body["part_id"], gtin, record.position)
+        yield "recalled", _recalled_row(organisation, record, None, find)
+    elif record.kind == "recall_correction":
+        if named := find(body["named_id"]):
+            yield "recalled", _recalled_row(organisation, named, record.position, find)
     elif record.kind == "request":
         yield "requests", _request_row(organisation, record)
     elif record.kind in ("conflict", "exception"):
@@ -113,6 +117,13 @@ def _board_row(organisation: str, record: Record) -> Row:
         words_of_order(body),
         body.get("recall_id"),
     )
+
+
+def _recalled_row(organisation: str, named: Record, corrected: int | None, find: Find) -> Row:
+    body = named.body
+    part = find(body["part_id"])
+    gtin = part.body.get("gtin") if part else None
+    return (organisation, named.id, body["recall_id"], body["part_id"], gtin, named.position, corrected)
 
 
 def _next_clock(body: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:

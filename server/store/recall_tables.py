@@ -13,7 +13,10 @@ from server.store.base import key as _key
 
 
 class RecalledPartRow(db.Model):  # type: ignore[name-defined]
-    """What a recall names of a part; the record of the same id has the rest. `gtin` is that of the part."""
+    """What a recall names of a part; the record of the same id has the rest. `gtin` is that of the part.
+
+    `corrected` is the log position at which it was struck out because it was named by mistake.
+    """
 
     __tablename__ = "recalled_parts"
     organisation: Mapped[str] = _key()
@@ -22,6 +25,7 @@ class RecalledPartRow(db.Model):  # type: ignore[name-defined]
     part: Mapped[str] = mapped_column(String(UUID_LENGTH))
     gtin: Mapped[str | None] = mapped_column(String(14))
     position: Mapped[int] = mapped_column(BigInteger)
+    corrected: Mapped[int | None] = mapped_column(BigInteger)
     __table_args__ = (
         Index("recalled_parts_by_recall", "organisation", "recall"),
         Index("recalled_parts_by_part", "organisation", "part"),

@@ -23,25 +23,27 @@ _SEEN: Final = text(
 ).bindparams(bindparam("devices", expanding=True))
 
 
-def list_named(connection: Connection, organisation: str, recall: str) -> list[str]:
-    """Return the ids of the records that say what a recall names, in the order in which they were written."""
+def list_named(connection: Connection, organisation: str, recall: str) -> Sequence[Row[Any]]:
+    """Return id, position and position of the striking out of what a recall names, in the order of the log."""
+    columns = (_NAMED.c.id, _NAMED.c.position, _NAMED.c.corrected)
     where = (_NAMED.c.organisation == organisation, _NAMED.c.recall == recall)
-    return list(connection.execute(select(_NAMED.c.id).where(*where).order_by(_NAMED.c.id)).scalars())
+    return connection.execute(select(*columns).where(*where).order_by(_NAMED.c.position, _NAMED.c.id)).all()
+
+
+def list_parts(connection: Connection, organisation: str) -> list[str]:
+    """Return the parts of which recalls name something, also those of recalls that were withdrawn."""
+    where = (_NAMED.c.organisation == organisation, _NAMED.c.corrected.is_(None))
+    return list(connection.execute(select(_NAMED.c.part).where(*where).distinct()).scalars())
 
 
 def find_naming(connection: Connection, organisation: str, parts: Iterable[str]) -> Sequence[Row[Any]]:
-    """Return id and recall of what is named of some parts, each by its id or its GTIN."""
+    """Return id and recall of what is named of some parts, each by its id or its GTIN; not what was struck out."""
     wanted = set(parts)
-    columns = ("id", "recall", "part", "gtin")
-    return [
+    columns = ("id", "recall", "part", "gtin", "corrected")
+    found = (
         row for by in ("part", "gtin") for row in select_among(connection, _NAMED, columns, by, organisation, wanted)
-    ]
-
-
-def read_end(connection: Connection, organisation: str, recall: str) -> int:
-    """Return the log position up to which a device must have pulled to hold all of a recall."""
-    where = (_NAMED.c.organisation == organisation, _NAMED.c.recall == recall)
-    return connection.execute(select(func.max(_NAMED.c.position)).where(*where)).scalar() or 0
+    )
+    return [row for row in found if row.corrected is None]
 
 
 def list_orders(connection: Connection, organisation: str, recall: str) -> Sequence[Row[Any]]:

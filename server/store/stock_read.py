@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,10 +29,21 @@ _BY_BATCH: Final = (
     " AND s.organisation = l.organisation AND s.part = l.part AND s.batch = l.number AND s.quantity > 0"
     " AND c.id = s.part"
 )
+_BY_LINE: Final = (
+    "stock s JOIN catalogue c ON c.organisation = s.organisation AND c.id = s.part"
+    f" WHERE {_NAMED} AND s.organisation = :organisation AND s.part IN :recalled_parts AND s.quantity > 0"
+    " AND s.place || :sign || s.part || :sign || s.batch || :sign || s.serial IN :recalled"
+)
+SIGN: Final = "\x1f"
+"""Between what tells one line of the stock from another."""
+
+RECALLED_MOST: Final = 25_000
+"""SQLite takes 32,766 values in one statement."""
+
 SOURCES: Final = {
     "": _BY_PART,
     "below": _BELOW,
-    "recalled": f"{_BY_BATCH} AND l.recalled_on IS NOT NULL",
+    "recalled": _BY_LINE,
     "expired": f"{_BY_BATCH} AND l.expires_on < :today",
     "expiring": f"{_BY_BATCH} AND l.expires_on >= :today AND l.expires_on <= :soon",
     "uncertified": f"{_BY_BATCH} AND NOT l.is_certified",
@@ -53,6 +64,8 @@ class Wanted:
     number: str = ""
     """The beginning of a batch or serial number, folded to lower case; looked for beside `parts`."""
     parts: tuple[str, ...] | None = None
+    recalled: Collection[tuple[str, str, str, str]] = ()
+    """The lines that are recalled, as place, part, batch and serial number, where only those are asked for."""
 
 
 def list_balances(
@@ -70,9 +83,11 @@ def list_balances(
 
 
 def count_states(connection: Connection, organisation: str, today: str, soon: str) -> dict[str, int]:
-    """Return how many balances there are of each state that needs somebody."""
+    """Return how many balances there are of each state that needs somebody, but for those that are recalled."""
     counts = {}
     for state in STATES:
+        if state == "recalled":
+            continue
         statement, facts = _select(Wanted(today, soon, state), "count(*)")
         facts |= {"organisation": organisation}
         counts[state] = int(connection.execute(_bind(statement, facts), facts).scalar_one())
@@ -86,6 +101,10 @@ def _select(wanted: Wanted, columns: str) -> tuple[str, dict[str, Any]]:
         facts["today"] = wanted.today
     if ":soon" in source:
         facts["soon"] = wanted.soon
+    if wanted.state == "recalled":
+        lines = sorted(wanted.recalled)[:RECALLED_MOST]
+        facts |= {"sign": SIGN, "recalled": [SIGN.join(line) for line in lines] or [""]}
+        facts["recalled_parts"] = sorted({line[1] for line in lines}) or [""]
     where = ""
     if wanted.place:
         where += " AND s.place = :place"
@@ -102,8 +121,20 @@ def _select(wanted: Wanted, columns: str) -> tuple[str, dict[str, Any]]:
 
 
 def _bind(statement: str, facts: dict[str, Any]) -> TextClause:
-    bound = text(statement)
-    return bound.bindparams(bindparam("parts", expanding=True)) if "parts" in facts else bound
+    lists = [bindparam(name, expanding=True) for name in ("parts", "recalled", "recalled_parts") if name in facts]
+    return text(statement).bindparams(*lists)
+
+
+_MARKED: Final = text(
+    "SELECT s.place, s.part, s.batch, s.serial FROM stock_batches l CROSS JOIN stock s"
+    " WHERE l.organisation = :organisation AND l.recalled_on IS NOT NULL AND s.organisation = l.organisation"
+    " AND s.part = l.part AND s.batch = l.number AND s.quantity > 0"
+)
+
+
+def list_marked(connection: Connection, organisation: str) -> Sequence[Row[Any]]:
+    """Return place, part, batch and serial number of what there is of batches that are marked as recalled."""
+    return connection.execute(_MARKED, {"organisation": organisation}).all()
 
 
 _AT: Final = f"{_LINE} FROM stock s{_BATCH_OF} WHERE s.organisation = :organisation AND s.place = :place"

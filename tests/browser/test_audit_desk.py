@@ -53,6 +53,7 @@ def test_a_recalled_lot_is_answered_to_the_last_machine_and_proved(
     expect(auditor.locator(".figures strong").first).to_have_text("4")
     expect(auditor.locator(".tree .box.machine")).to_have_count(4)
     expect(auditor.locator(".steps tbody tr.struck")).to_have_count(1)
+    expect(auditor.get_by_role("link", name="为此批次发起召回")).to_have_count(0)
     accessible(auditor)
     picture(auditor, "audit-lot")
 

@@ -52,6 +52,7 @@ def test_a_recall_is_opened_followed_and_closed(
     rows = list(csv.reader(io.StringIO(answer.body().decode("utf-8-sig"))))
     assert [row[15][:2] for row in rows if row[11] == "B250611-0219"] == ["GD"]
 
+    let_it_grow(page, accessible)
     page.keyboard.press("e")
     expect(page.get_by_role("alert").filter(has_text="关闭说明")).to_be_visible()
     page.get_by_label("关闭说明").fill("客户已自行更换")
@@ -59,6 +60,35 @@ def test_a_recall_is_opened_followed_and_closed(
     page.keyboard.press("e")
     expect(page.locator(".word.done")).to_contain_text("召回已关闭")
     expect(page.get_by_text("客户已自行更换")).to_be_visible()
+
+
+def let_it_grow(page: Page, accessible: Callable[[Page], None]) -> None:
+    """Add a batch, looked at before; raise its orders; strike it out again, and see what was raised for it."""
+    page.keyboard.press("a")
+    page.wait_for_url("**/extend")
+    page.get_by_role("combobox", name="备件 1").fill("MC12-ROT")
+    page.get_by_label("批号 1").fill("R250902")
+    page.get_by_label("追加原因").fill("供应商补充通知")
+    page.get_by_label("追加原因").press("Escape")
+    page.keyboard.press("p")
+    expect(page.locator("#preview")).to_contain_text("将新增")
+    expect(page.locator("#preview")).to_contain_text("R250902-0104")
+    expect(page.locator("#preview")).not_to_contain_text("B250611-0219")
+    accessible(page)
+    page.get_by_label("追加原因").press("Control+Enter")
+    expect(page.locator(".word.done")).to_contain_text("已追加 1 项范围")
+    expect(page.locator(".named")).to_contain_text("供应商补充通知")
+    page.keyboard.press("r")
+    expect(page.locator(".word.done")).to_contain_text("张工单: GD")
+
+    added = page.locator(".named li").filter(has_text="R250902")
+    added.get_by_text("误列……").click()
+    added.get_by_label("更正原因").fill("批号抄错")
+    added.get_by_role("button", name="更正作废").click()
+    expect(page.locator(".word.done")).to_contain_text("已更正作废")
+    expect(page.locator(".named .corrected")).to_contain_text("批号抄错")
+    expect(page.get_by_role("region", name="为不在范围内的设备所开的工单")).to_contain_text("GD")
+    accessible(page)
 
 
 def write_recall(page: Page) -> None:
@@ -88,3 +118,16 @@ def test_a_dispatcher_reads_and_raises_but_opens_none(
     expect(devices.get_by_role("row", name="林小雨")).to_contain_text("since ")
     expect(page.get_by_role("button", name="Close the recall")).to_have_count(0)
     accessible(page)
+
+
+def test_a_lot_leads_to_its_recalls_and_to_a_recall_of_it(sign_in: Callable[..., Page], desk_office: Office) -> None:
+    page = sign_in("gao")
+    page.goto(f"{desk_office.address}/desk/trace/batch?q=SV2510")
+    expect(page.locator(".trace-head").get_by_role("link", name="RC260001")).to_be_visible()
+
+    page.get_by_role("link", name="为此批次发起召回").click()
+
+    page.wait_for_url("**/desk/recalls/new?**")
+    expect(page.get_by_role("combobox", name="备件 1")).to_have_value("VM85-SRV")
+    expect(page.get_by_label("批号 1")).to_have_value("SV2510")
+    expect(page.get_by_role("combobox", name="供应商")).not_to_have_value("")

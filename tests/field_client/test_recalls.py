@@ -97,3 +97,19 @@ def test_a_batch_that_a_recall_names_and_marks_is_told_of_once(stocked: Tablet, 
     done = fit_part(stocked.bench, PartLabel(gtin=GTIN, serial="M-3", batch="B2602"))
 
     assert codes_of(done) == {"part_recalled"}
+
+
+def test_what_is_added_is_warned_of_and_what_was_struck_out_no_more(stocked: Tablet, office: Office) -> None:
+    open_recall(office, RECALL, "RC260001", batch="B0000")
+    stocked.pull_from(office)
+    assert not any(part.recall for part in read_machine_of(stocked.bench, "GD-1").parts)
+    added = {"recall_id": RECALL, "part_id": PART, "batch": "B2604", "named_at": VALUES["opened_at"]}
+    office.write("recalled_part", uuid(195), added | {"named_reason": "同一炉次"})
+
+    stocked.pull_from(office)
+    assert [part.fitted_id for part in read_machine_of(stocked.bench, "GD-1").parts if part.is_recalled] == [FITTED]
+    said = {"recall_id": RECALL, "named_id": uuid(195), "correction_reason": "批号抄错"}
+    office.write("recall_correction", uuid(196), said | {"corrected_at": VALUES["opened_at"]})
+    stocked.pull_from(office)
+
+    assert not any(part.recall for part in read_machine_of(stocked.bench, "GD-1").parts)

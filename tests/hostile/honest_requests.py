@@ -273,6 +273,13 @@ REQUESTS: Final[dict[str, Request]] = {
     "POST /desk/recalls/new": Request("/desk/recalls/new", Form(name="x")),
     "POST /desk/recalls/preview": Request("/desk/recalls/preview", Form(action="inspect")),
     "GET /desk/recalls/<uuid:recall_id>": Request("/desk/recalls/<recall>", names_ours=True),
+    "GET /desk/recalls/<uuid:recall_id>/extend": Request("/desk/recalls/<recall>/extend", names_ours=True),
+    "POST /desk/recalls/<uuid:recall_id>/extend": Request(
+        "/desk/recalls/<recall>/extend", Form(named_reason="x"), names_ours=True
+    ),
+    "POST /desk/recalls/<uuid:recall_id>/correct": Request(
+        "/desk/recalls/<recall>/correct", Form(named="x", correction_reason="x"), names_ours=True
+    ),
     "GET /desk/recalls/<uuid:recall_id>/export": Request("/desk/recalls/<recall>/export?form=csv", names_ours=True),
     "GET /desk/recalls/<uuid:recall_id>/notice": Request("/desk/recalls/<recall>/notice", names_ours=True),
     "POST /desk/recalls/<uuid:recall_id>/orders": Request(

@@ -14,7 +14,7 @@ from schemas.people import OFFICE_ROLES, ROLES
 from sync.blobs import RANKS
 
 RULES = [(kind.name, name, rule) for kind in KINDS.values() for name, rule in kind.rules.items()]
-NOT_OF_A_VISIT = ("stock_move", "stock_count", "inquiry_answer", "recalled_part", "erasure")
+NOT_OF_A_VISIT = ("stock_move", "stock_count", "inquiry_answer", "recalled_part", "recall_correction", "erasure")
 NAMED = [f"{kind}.{name}" for kind, name, _ in RULES]
 
 

@@ -11,10 +11,18 @@ from schemas.order import GRADES
 from schemas.problems import Refused
 from schemas.recall import ACTIONS, DOUBT_LABELS, Extent
 from schemas.serials import count_between
-from server.desk.recalls_form import LISTED_MOST, ROWS, read_extents, read_recall_values
+from server.desk.recalls_form import LISTED_MOST, ROWS, read_extents, read_reason, read_recall_values
 from server.desk.visit import finish, speech
 from server.domain.recall import LINE_STATES, SETTLED
-from server.services import recall_export, recall_letters, recall_reach, recalls, recalls_read, spreadsheets
+from server.services import (
+    recall_export,
+    recall_letters,
+    recall_orders,
+    recall_reach,
+    recalls,
+    recalls_read,
+    spreadsheets,
+)
 from server.services.recalls import Author
 from server.services.request_files import keep_bytes
 from server.store import records
@@ -43,26 +51,32 @@ def list_all() -> Any:
 
 @blueprint.get("/new")
 def ask() -> Any:
-    """Ask what is recalled."""
+    """Ask what is recalled; `part`, `batch` and `supplier` of the address are filled in."""
     with reading(wired().engine) as connection:
         suppliers = records.bodies_of_kind(connection, require_person().organisation, "supplier")
         named = sorted((body["name"], key) for key, body in suppliers)
-    told = {"suppliers": named, "rows": ROWS, "listed_most": LISTED_MOST}
+    given = {name: request.args.get(name, "")[:200] for name in ("part", "batch", "supplier")}
+    told = {"suppliers": named, "rows": ROWS, "listed_most": LISTED_MOST, "given": given}
     return render_template("desk/recalls_new.html", actions=ACTIONS, grades=GRADES, **told)
 
 
 @blueprint.post("/preview")
 def preview() -> Any:
-    """Show what the form would hit; nothing is written."""
-    who = require_person()
+    """Show what the form would hit, or would add to the recall that it names; nothing is written."""
+    who, recall = require_person(), request.form.get("recall", "")
     with reading(wired().engine) as connection:
         extents = read_extents(connection, who.organisation, request.form)
         recalls.expect_extents(extents)
-        action = request.form.get("action", "")
-        affected = recalls_read.find_affected(connection, who.organisation, extents, action)
+        standing = None
+        if recall:
+            known = recalls_read.find_recall(connection, who.organisation, recall)
+            affected, standing = recalls_read.find_added(connection, who.organisation, known, extents)
+        else:
+            action = request.form.get("action", "")
+            affected = recalls_read.find_affected(connection, who.organisation, extents, action)
         lines = recalls_read.sort_lines(connection, who.organisation, affected.lines)[:PREVIEWED]
         titles = _name_lines(connection, lines) | _name_extents(connection, extents)
-    told = {"affected": affected, "lines": lines, "titles": titles, "extents": extents}
+    told = {"affected": affected, "lines": lines, "titles": titles, "extents": extents, "standing": standing}
     return render_template("desk/_recalls_preview.html", count_between=count_between, **told, **_labels())
 
 
@@ -99,7 +113,10 @@ def show(recall_id: Any) -> Any:
         lines = recalls_read.sort_lines(connection, who.organisation, chosen)
         shown = lines[(page - 1) * recalls_read.LINES_SHOWN : page * recalls_read.LINES_SHOWN]
         reach = recall_reach.read_reach(connection, who.organisation, known, affected)
-        titles = _name_lines(connection, shown) | _name_extents(connection, known.extents)
+        titles = _name_lines(connection, shown) | _name_extents(connection, [one.extent for one in known.named])
+        stranded = recalls_read.list_stranded(connection, who.organisation, recall, affected)
+        titles |= recalls_read.name_records(connection, who.organisation, {one for _, one in stranded if one})
+        titles |= recalls_read.name_records(connection, who.organisation, _name_authors(known))
         places = {key for hit in affected.stock for key in (hit.place, hit.part)}
         places |= {known.body[name] for name in ("opened_by", "closed_by", "supplier_id") if known.body.get(name)}
         titles |= recalls_read.name_records(connection, who.organisation, places)
@@ -118,6 +135,7 @@ def show(recall_id: Any) -> Any:
         customers={key: body for key, (_, body) in customers.items()},
         reach=reach,
         letters=letters,
+        stranded=stranded,
         is_waiting=recalls.is_waiting(affected),
         may_raise=_may(PAGE_JUDGES.roles),
         may_end=_may(PAGE_STOCK.roles),
@@ -125,6 +143,41 @@ def show(recall_id: Any) -> Any:
         count_between=count_between,
         **_labels(),
     )
+
+
+@blueprint.get("/<uuid:recall_id>/extend")
+def ask_more(recall_id: Any) -> Any:
+    """Ask what is added to a recall."""
+    who = require_person()
+    with reading(wired().engine) as connection:
+        known = recalls_read.find_recall(connection, who.organisation, str(recall_id))
+        titles = _name_extents(connection, known.extents)
+    told = {"known": known, "extents": known.extents, "titles": titles, "rows": ROWS, "listed_most": LISTED_MOST}
+    return render_template("desk/recalls_extend.html", count_between=count_between, given={}, **told)
+
+
+@blueprint.post("/<uuid:recall_id>/extend")
+def extend(recall_id: Any) -> Any:
+    """Add to what a recall names."""
+    who, parts, recall = require_person(), wired(), str(recall_id)
+    with reading(parts.engine) as connection:
+        extents = read_extents(connection, who.organisation, request.form)
+    reason = read_reason(request.form, "recalled_part", "named_reason")
+    added = recalls.extend_recall(parts.office, Author(who.organisation, who.person), recall, extents, reason)
+    text = ngettext("%(num)s entry was added.", "%(num)s entries were added.", added)
+    said = gettext("Devices warn of it from their next sync on; orders for what it hits are still to be raised.")
+    return finish(f"{HOME}/{recall}", f"{text} {said}")
+
+
+@blueprint.post("/<uuid:recall_id>/correct")
+def correct(recall_id: Any) -> Any:
+    """Strike out what a recall named by mistake."""
+    who, parts, recall = require_person(), wired(), str(recall_id)
+    reason = read_reason(request.form, "recall_correction", "correction_reason")
+    author = Author(who.organisation, who.person)
+    recalls.correct_recall(parts.office, author, recall, request.form.get("named", ""), reason)
+    said = gettext("It is struck out. Devices stop warning of it at their next sync; orders and letters stay.")
+    return finish(f"{HOME}/{recall}", said)
 
 
 @blueprint.get("/<uuid:recall_id>/export")
@@ -165,7 +218,7 @@ def raise_orders(recall_id: Any) -> Any:
     if machines == []:
         raise Refused("field_missing", field=gettext("Machine"))
     author = Author(who.organisation, who.person)
-    raised = recalls.raise_orders(parts.engine, parts.office, author, recall, machines)
+    raised = recall_orders.raise_orders(parts.engine, parts.office, author, recall, machines)
     return finish(f"{HOME}/{recall}", " ".join(_tell_raised(raised)))
 
 
@@ -204,7 +257,7 @@ def end(recall_id: Any) -> Any:
     return finish(f"{HOME}/{recall}", said[state])
 
 
-def _tell_raised(raised: recalls.Raised) -> list[str]:
+def _tell_raised(raised: recall_orders.Raised) -> list[str]:
     numbers = raised.numbers
     told = [ngettext("%(num)s order was raised", "%(num)s orders were raised", len(numbers))]
     if numbers:
@@ -212,6 +265,14 @@ def _tell_raised(raised: recalls.Raised) -> list[str]:
     told[0] += gettext(".")
     if raised.had:
         told.append(ngettext("%(num)s machine had one.", "%(num)s machines had one.", raised.had))
+    if raised.completed:
+        told.append(
+            ngettext(
+                "%(num)s open order was completed by what was added.",
+                "%(num)s open orders were completed by what was added.",
+                len(raised.completed),
+            )
+        )
     if raised.left:
         told.append(gettext("%(left)s machines are left: raise them again.", left=raised.left))
     return told
@@ -224,6 +285,13 @@ def _name_lines(connection: Any, lines: list[recalls_read.Line]) -> dict[str, st
 
 def _name_extents(connection: Any, extents: list[Extent]) -> dict[str, str]:
     return recalls_read.name_records(connection, require_person().organisation, {one.part for one in extents})
+
+
+def _name_authors(known: recalls_read.KnownRecall) -> set[str]:
+    """Return who added to a recall, and who struck out what it names."""
+    authors = {one.body.get("named_by") for one in known.named}
+    authors |= {one.correction.get("corrected_by") for one in known.named if one.correction}
+    return {author for author in authors if author}
 
 
 def _may(roles: frozenset[str]) -> bool:
