@@ -1,4 +1,7 @@
-"""Telling customers of a recall by mail, each address once. Source: handbook C2.4 (every change in advance)."""
+"""Telling customers of a recall by mail, each address once, and again of what was added.
+
+Source: handbook C2.4 (every change in advance).
+"""
 
 from __future__ import annotations
 
@@ -46,9 +49,10 @@ def list_letters(connection: Connection, organisation: str, recall: str) -> dict
 
 
 def write_letters(engine: Engine, organisation: str, recall: str) -> Written:
-    """Let a letter go to every customer with a part that waits and who has had none; return what was done.
+    """Let a letter go to every customer with a part that waits and of which he was not told; return what was done.
 
-    Raises Refused with `not_found`, or `recall_ended` when the recall is not open.
+    Who was told hears again only of what was added to the recall since. Raises Refused with `not_found`, or
+    `recall_ended` when the recall is not open.
     """
 
     def work(connection: Connection) -> Written:
@@ -61,9 +65,10 @@ def write_letters(engine: Engine, organisation: str, recall: str) -> Written:
         for customer, lines in _waiting_by_customer(affected).items():
             found = records.body_of(connection, organisation, customer)
             address = fold_email((found[1] if found else {}).get("email") or "")
-            if address in told:
+            untold = [line for line in lines if not _is_told(line, told.get(address))]
+            if not untold:
                 continue
-            bodies = records.bodies_of(connection, organisation, {line.fitting.machine for line in lines})
+            bodies = records.bodies_of(connection, organisation, {line.fitting.machine for line in untold})
             machines = sorted({title_of(*body) for body in bodies.values()})
             subject, text = spell_letter(known, machines)
             is_queued = bool(address) and queue_mail(
@@ -89,6 +94,11 @@ def spell_letter(known: KnownRecall, machines: Sequence[str]) -> tuple[str, str]
         f"{named}{more}\n\n原因 / Reason: {body['reason']}\n"
     )
     return subject, text + (f"\n{body['instructions']}\n" if body.get("instructions") else "")
+
+
+def _is_told(line: Line, letter: Letter | None) -> bool:
+    """Tell whether a letter that went out was written when the recall named a part already."""
+    return letter is not None and (line.named_at is None or line.named_at <= letter.created_at)
 
 
 def _waiting_by_customer(affected: Affected) -> dict[str, list[Line]]:

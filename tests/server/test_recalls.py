@@ -2,105 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from schemas.problems import Refused
 from schemas.recall import Extent
-from server.domain.recall import LineState
 from server.keys import new_id
-from server.services import recall_orders, recalls, recalls_read, stock, stock_recalls
-from server.services.decisions import Desk
+from server.services import recalls
 from server.services.proofs import replay
 from server.services.recalls import Author
-from server.services.recalls_read import Affected
-from server.services.remedies import apply_remedy
 from server.store.contacts import ContactRow, write_contacts
 from server.store.database import reading, writing
 from server.store.recalls import note_receipts, read_receipts
-from sync.changeset import Change
-from tests.server.builders import GTIN, Firm, create, fitted, handset, removed, update
+from tests.server.builders import create, handset, removed, update
+from tests.server.recall_plant import Plant, finish, plant
 from tests.server.test_intake_exceptions import at, codes
 
-Lines = dict[str, LineState]
-
-
-@dataclass
-class Plant:
-    """A firm with a part of two batches, a van, and somebody who keeps the stock."""
-
-    firm: Firm
-    part: str
-    batch: str
-    van: str
-    xu: str
-
-    @property
-    def author(self) -> Author:
-        """Who opens recalls."""
-        return Author(self.firm.id, self.xu)
-
-    @property
-    def dana(self) -> Author:
-        """Who raises orders."""
-        return Author(self.firm.id, self.firm.company.dana)
-
-    def fit(self, serial: str | None, batch: str | None, machine: str | None = None, **more: Any) -> str:
-        """Let Wei fit a part into a machine, one of its own where none is named; return the machine."""
-        machine = machine or self.firm.add_machine()
-        order = self.firm.add_order(self.firm.wei.person, machine)
-        self.firm.catch_up(self.firm.wei)
-        named = {"part_id": self.part, "gtin": None, "batch": batch, "serial": serial, **more}
-        change = fitted(order, machine, "", at(8))
-        values = {name: value for name, value in {**change.set, **named}.items() if value is not None}
-        answer = self.firm.send(self.firm.wei, Change(change.kind, change.id, "create", values, {}))
-        assert answer.verdict == "applied", answer
-        return machine
-
-    def open(self, *extents: Extent, **more: Any) -> str:
-        """Open a recall and return its id."""
-        said = {"name": "电容", "reason": "可能失效", "action": "replace", "urgency": "urgent", **more}
-        named = extents or (Extent(self.part, "B1"),)
-        return recalls.open_recall(self.firm.engine, self.firm.office, self.author, said, named)[0]
-
-    def affected(self, recall: str) -> Affected:
-        """Return what a recall is about."""
-        with reading(self.firm.engine) as connection:
-            known = recalls_read.find_recall(connection, self.firm.id, recall)
-            return recalls_read.read_affected(connection, self.firm.id, known)
-
-    def states(self, recall: str) -> Lines:
-        """Return what became of the part of each machine."""
-        return {line.fitting.machine: line.state for line in self.affected(recall).lines}
-
-    def raise_orders(self, recall: str, *machines: str) -> recall_orders.Raised:
-        """Raise the orders of some machines, or of all."""
-        return recall_orders.raise_orders(self.firm.engine, self.firm.office, self.dana, recall, machines or None)
-
-
-def finish(firm: Firm, order: str) -> None:
-    """Let Wei take an order and finish it."""
-    engineer = {"status": ("received", "assigned"), "engineer_id": (None, firm.wei.person)}
-    firm.ensure(update("work_order", order, **engineer))
-    firm.catch_up(firm.wei)
-    for before, after in (("assigned", "in_progress"), ("in_progress", "finished")):
-        firm.send(firm.wei, update("work_order", order, status=(before, after)))
-
-
-@pytest.fixture
-def plant(firm: Firm) -> Plant:
-    """A firm with a part that may be recalled."""
-    part, batch, supplier, van, xu = (new_id() for _ in range(5))
-    firm.ensure(
-        create("person", xu, name="徐库管", roles=["stock_keeper"]),
-        create("supplier", supplier, name="宏达电子"),
-        create("part", part, part_number="P-1", name="驱动器", gtin=GTIN),
-        create("batch", batch, part_id=part, supplier_id=supplier, number="B1"),
-        create("van", van, name="魏工车", person_id=firm.wei.person),
-    )
-    return Plant(firm, part, batch, van, xu)
+__all__ = ["plant"]
 
 
 def test_a_recall_tells_machines_owners_stock_and_what_cannot_be_excluded(plant: Plant) -> None:
@@ -254,130 +173,3 @@ def test_since_when_a_device_has_a_recall_is_noted_when_it_tells_so(plant: Plant
 
     with reading(firm.engine) as connection:
         assert read_receipts(connection, firm.id, recall) == {firm.wei.id: (end, "2026-11-20T10:00:00Z")}
-
-
-def test_what_is_added_is_told_first_and_raises_orders_once_more_only_where_it_must(plant: Plant) -> None:
-    firm = plant.firm
-    done, going, fresh = plant.fit("S1", "B1"), plant.fit("S2", "B1"), plant.fit("S3", "B9")
-    for machine, serial in ((done, "S4"), (going, "S5")):
-        plant.fit(serial, "B9", machine=machine)
-    recall = plant.open()
-    plant.raise_orders(recall)
-    orders = {body["machine_id"]: body for body in firm.bodies("work_order") if body.get("recall_id") == recall}
-    finish(firm, orders[done]["id"])
-    added = Extent(plant.part, "B9")
-    with reading(firm.engine) as connection:
-        known = recalls_read.find_recall(connection, firm.id, recall)
-        would_add, standing = recalls_read.find_added(connection, firm.id, known, [added, Extent(plant.part, "B1")])
-    assert {line.fitting.serial for line in would_add.lines} == {"S3", "S4", "S5"} and len(standing.lines) == 2
-
-    with pytest.raises(Refused, match="field_missing"):
-        recalls.extend_recall(firm.office, plant.author, recall, [added], " ")
-    assert recalls.extend_recall(firm.office, plant.author, recall, [added, Extent(plant.part, "B1")], "同一炉次") == 1
-    with pytest.raises(Refused, match="recall_names_it"):
-        recalls.extend_recall(firm.office, plant.author, recall, [added], "又来一次")
-
-    states = {line.fitting.serial: line.state for line in plant.affected(recall).lines}
-    assert states == {"S1": "still_in", "S2": "ordered", "S3": "open", "S4": "open", "S5": "ordered"}
-    raised, again = plant.raise_orders(recall), plant.raise_orders(recall)
-    assert (len(raised.numbers), raised.completed, again.numbers, again.completed) == (
-        2, [orders[going]["number"]], [], []
-    )  # fmt: skip
-    told = firm.body(orders[going]["id"])
-    assert "S5 B9" in told["instructions"] and told["needed_parts"] == [{"part_id": plant.part, "quantity": 2}]
-    assert {line.state for line in plant.affected(recall).lines} == {"ordered"}
-    assert fresh in plant.states(recall)
-    named = [body for body in firm.bodies("recalled_part") if body.get("named_reason")]
-    assert [(body["batch"], body["named_by"], body["named_reason"]) for body in named] == [("B9", plant.xu, "同一炉次")]
-
-
-def test_what_was_named_by_mistake_is_struck_out_and_what_was_raised_for_it_stays(plant: Plant, tmp_path: Any) -> None:
-    firm = plant.firm
-    right, wrong = plant.fit("S1", "B1"), plant.fit("S2", "B9")
-    recall = plant.open(Extent(plant.part, "B1"), Extent(plant.part, "B9"))
-    lin = handset(firm, firm.lin.person)
-    lin.sync()
-    plant.raise_orders(recall)
-    with reading(firm.engine) as connection:
-        named = {one.extent.batch: one for one in recalls_read.find_recall(connection, firm.id, recall).named}
-
-    with pytest.raises(Refused, match="field_missing"):
-        recalls.correct_recall(firm.office, plant.author, recall, named["B9"].id, "")
-    recalls.correct_recall(firm.office, plant.author, recall, named["B9"].id, "供应商更正批号")
-    with pytest.raises(Refused, match="already_withdrawn"):
-        recalls.correct_recall(firm.office, plant.author, recall, named["B9"].id, "x")
-    with pytest.raises(Refused, match="recall_names_nothing"):
-        recalls.correct_recall(firm.office, plant.author, recall, named["B1"].id, "x")
-
-    assert set(plant.states(recall)) == {right} and firm.body(plant.batch)["recalled_on"]
-    before = codes(firm)
-    plant.fit("S3", "B9")
-    assert codes(firm) == before, "what is struck out covers nothing"
-    with reading(firm.engine) as connection:
-        known = recalls_read.find_recall(connection, firm.id, recall)
-        (stranded,) = recalls_read.list_stranded(connection, firm.id, recall, plant.affected(recall))
-    struck = [one.correction for one in known.named if one.correction]
-    assert [(one["corrected_by"], one["correction_reason"]) for one in struck] == [(plant.xu, "供应商更正批号")]
-    assert (stranded[0].status, stranded[1]) == ("received", wrong)
-    lin.sync()
-    assert [body["named_id"] for kind, body in lin.held.values() if kind == "recall_correction"] == [named["B9"].id]
-    assert replay(firm.engine, firm.id, f"sqlite:///{tmp_path / 'scratch.sqlite'}").holds
-
-
-def test_a_closed_recall_that_is_added_to_is_open_again_and_devices_have_it_when_they_have_all_of_it(
-    plant: Plant,
-) -> None:
-    firm = plant.firm
-    recall = plant.open()
-    with reading(firm.engine) as connection:
-        before = recalls_read.find_recall(connection, firm.id, recall)
-    recalls.end_recall(firm.office, plant.author, recall, "closed", "")
-    recalls.extend_recall(firm.office, plant.author, recall, [Extent(plant.part, None, "SN1", "SN5")], "补充通知")
-
-    with reading(firm.engine) as connection:
-        known = recalls_read.find_recall(connection, firm.id, recall)
-    assert (known.body["state"], known.body["closed_at"], known.added_at is not None) == ("open", None, True)
-    assert before.end < known.end <= len(firm.log())
-    recalls.end_recall(firm.office, plant.author, recall, "withdrawn", "误开")
-    with pytest.raises(Refused, match="recall_ended"):
-        recalls.extend_recall(firm.office, plant.author, recall, [Extent(plant.part)], "x")
-    with pytest.raises(Refused, match="recall_ended"):
-        recalls.correct_recall(firm.office, plant.author, recall, known.named[0].id, "x")
-
-
-def test_an_order_made_from_the_inbox_for_a_recalled_part_is_one_of_the_recall(plant: Plant) -> None:
-    firm = plant.firm
-    recall = plant.open()
-    machine = plant.fit("S1", "B1")
-    (entry,) = [body for body in firm.bodies("exception") if body["code"] == "recalled_batch"]
-    assert plant.states(recall) == {machine: "open"}
-
-    apply_remedy(Desk(firm.office, firm.id, firm.company.dana), entry["id"], "follow_up", "换下", {})
-
-    assert plant.states(recall) == {machine: "ordered"}
-    assert plant.raise_orders(recall).had == 1
-
-
-def test_what_lies_in_stock_and_the_lot_itself_tell_which_recalls_name_them(plant: Plant) -> None:
-    firm = plant.firm
-    move = {"part_id": plant.part, "quantity": 1, "moved_at": at(7), "from_place": "supplier", "to_place": "van"}
-    for serial in ("SN01", "SN05", "SN09"):
-        firm.ensure(create("stock_move", new_id(), **move, batch="B7", serial=serial, to_van_id=plant.van))
-    firm.ensure(create("stock_move", new_id(), **move, batch="B1", to_van_id=plant.van))
-    ranged = plant.open(Extent(plant.part, None, "SN04", "SN09"), name="序列号")
-    whole = plant.open(Extent(plant.part, "B1"), name="批次")
-
-    def listed() -> tuple[set[str], int]:
-        with reading(firm.engine) as connection:
-            page = stock.list_balances(connection, firm.id, "2026-11-21", state="recalled")
-            count = stock.count_states(connection, firm.id, "2026-11-21")["recalled"]
-        return {line.serial or line.batch for line in page.lines}, count
-
-    assert listed() == ({"SN05", "SN09", "B1"}, 3)
-    with reading(firm.engine) as connection:
-        lots = {(plant.part, "B1"), (plant.part, "B7")}
-        named = stock_recalls.find_recalls_of_lots(connection, firm.id, lots)
-    assert [(one.id, one.is_whole) for one in named[plant.part, "B1"]] == [(whole, True)]
-    assert named[plant.part, "B7"] == [], "serial numbers alone name no lot"
-    recalls.end_recall(firm.office, plant.author, ranged, "withdrawn", "误开")
-    assert listed() == ({"B1"}, 1)
