@@ -67,10 +67,10 @@ TWO_AT_A_TIME: Final = ("zheng", 2)
 Not the first day: the visits told one by one are so many hours from the seeding, and may reach into it."""
 
 HEARD_MINUTES_AGO: Final = {
-    "lin": 4, "zhao": 320, "qian": 35, "sun": 2, "zhou": 410, "wu": 11, "zheng": 290, "feng": 18, "chu": 7, "jiang": 25,
-    "shen": 265, "han": 1,
+    "lin": 4, "zhao": 320, "qian": 35, "sun": 2, "zhou": 1700, "wu": 11, "zheng": 290, "feng": 18, "chu": 7,
+    "jiang": 25, "shen": 265, "han": 1,
 }  # fmt: skip
-"""When each engineer's device last called; some have been silent since morning. Wei's device is yet to be enrolled."""
+"""When each engineer's device last called; one has been silent since yesterday. Wei's device is yet to be enrolled."""
 
 
 def orders(now: datetime) -> list[DemoRecord]:

@@ -21,6 +21,7 @@ from typing import Final
 
 from schemas.people import LEVEL_LABELS, LEVELS
 from server.domain.dispatch_reasons import Reason
+from server.domain.fleet import SILENT_HOURS
 from server.domain.timetable import (
     OFFICE_SHIFTS,
     Shift,
@@ -34,9 +35,6 @@ from server.domain.timetable import (
 
 NEW_UNTIL_ORDERS: Final = 30
 """Source: handbook H2."""
-
-SILENT_HOURS: Final = 4
-"""Half a working day: an engineer who was at a plant without a network this morning calls by noon."""
 
 EARTH_KM: Final = 6371.0
 TRAVEL_KM_PER_HOUR: Final = 40

@@ -14,7 +14,10 @@ from server.domain.times import milliseconds
 HOUR_MS: Final = 3_600_000
 
 SILENT_HOURS: Final = 24
-"""An engineer without a network in the morning has one in the evening; after a day somebody should ask."""
+"""An engineer without a network in the morning has one in the evening; after a day somebody should ask.
+
+One meaning for all that tells of silence: the fleet, the strip over the orders, the board and the ranking.
+"""
 
 CLOCK_OFF_MS: Final = 5 * 60_000
 """Further off, the first request of each run is refused and asked once more (`sync.request_signature.AGE_MAX_S`)."""

@@ -15,7 +15,13 @@
       form.onsubmit = async (event) => {
         event.preventDefault();
         const body = new URLSearchParams({ pin: form.elements.pin.value });
-        const answer = await fetch("/unlock", { method: "POST", body, headers: { "X-Gongdan-Script": "1" } });
+        const headers = { "X-Gongdan-Script": "1" };
+        const answer = await fetch("/unlock", { method: "POST", body, headers }).catch(() => null);
+        if (answer === null) {
+          // The device's program was stopped: the PIN stays, for when it is back.
+          wrong.textContent = form.dataset.stopped;
+          return;
+        }
         form.elements.pin.value = "";
         if (answer.ok) {
           wrong.textContent = "";

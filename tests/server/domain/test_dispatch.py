@@ -22,6 +22,7 @@ from server.domain.dispatch import (
     rank,
 )
 from server.domain.dispatch_reasons import EXCLUDING, SENTENCES
+from server.domain.fleet import SILENT_HOURS
 from server.domain.timetable import OFFICE_SHIFTS, PLACE_TIME, Shift, Window, Workdays
 
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=PLACE_TIME)
@@ -120,7 +121,7 @@ def test_parts_on_the_van_and_a_device_that_calls_count() -> None:
     stocked = replace(WEI, stock={"motor": 1, "belt": 2})
 
     assert first(job, LIN, stocked, replace(LIN, id="sun", stock={"motor": 1, "belt": 1})) == "wei"
-    silent = replace(WEI, contacted_at=MONDAY - timedelta(hours=4))
+    silent = replace(WEI, contacted_at=MONDAY - timedelta(hours=SILENT_HOURS))
     assert "silent" in codes(judge(JOB, silent, MONDAY)) and first(JOB, silent, LIN) == "lin"
     assert "no_device" in codes(judge(JOB, replace(WEI, contacted_at=None), MONDAY))
 
