@@ -161,6 +161,7 @@ def extend(recall_id: Any) -> Any:
     """Add to what a recall names."""
     who, parts, recall = require_person(), wired(), str(recall_id)
     with reading(parts.engine) as connection:
+        recalls_read.find_recall(connection, who.organisation, recall)
         extents = read_extents(connection, who.organisation, request.form)
     reason = read_reason(request.form, "recalled_part", "named_reason")
     added = recalls.extend_recall(parts.office, Author(who.organisation, who.person), recall, extents, reason)
