@@ -331,8 +331,10 @@ def _find_whereabouts(
     if not removed:
         return {}
     facts = records.bodies_of(connection, organisation, {one.removal for one in removed if one.removal})
-    found = {(hit.part, hit.serial) for hit in stock if hit.serial and hit.quantity > 0}
-    found |= {(one.part, one.serial) for one in fittings if one.removed_at is None and one.serial}
+    # Those that are in machines may be a hundred times as many as those that were removed.
+    gone = {one.serial for one in removed if one.serial}
+    found = {(hit.part, hit.serial) for hit in stock if hit.serial in gone and hit.quantity > 0}
+    found |= {(one.part, one.serial) for one in fittings if one.serial in gone and one.removed_at is None}
     return {
         one.id: Whereabouts(
             facts[one.removal][1].get("destination") if one.removal in facts else None,

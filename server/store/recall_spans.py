@@ -6,13 +6,14 @@ that a recall may cover; whether it does, `schemas.recall` says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 from schemas.recall import Extent
 from schemas.serials import fault_of_range, fold
+from server.store.bulk import fetch
 
 _COLUMNS: Final = (
     "s.fact, s.machine, CAST(:part AS varchar(36)), s.batch, s.serial, s.begins_at, s.ends_at, s.removal, s.quantity,"
@@ -26,7 +27,7 @@ _FROM: Final = (
 
 def list_fittings(
     connection: Connection, organisation: str, part: str, gtin: str | None, extents: Iterable[Extent]
-) -> Sequence[Row[Any]]:
+) -> list[tuple[Any, ...]]:
     """Return the spans of one part that some extents of it may cover, in the order of `domain.recall.Fitting`."""
     given: dict[str, Any] = {"organisation": organisation, "part": part}
     asked = list(dict.fromkeys(_spell(extent, number, given) for number, extent in enumerate(extents)))
@@ -37,10 +38,10 @@ def list_fittings(
     return found
 
 
-def _select(connection: Connection, which: str, where: str, given: dict[str, Any]) -> list[Row[Any]]:
+def _select(connection: Connection, which: str, where: str, given: dict[str, Any]) -> list[tuple[Any, ...]]:
     # Conditions and names of parameters alone are put together here; every value is bound.
     statement = text(f"SELECT {_COLUMNS} {_FROM} AND {which}{where}")
-    return list(connection.execute(statement, given).all())
+    return fetch(connection, statement, given)
 
 
 def _spell(extent: Extent, number: int, given: dict[str, Any]) -> str:
