@@ -48,9 +48,10 @@ _ORDER_FIELDS: Final = frozenset({
 })  # fmt: skip
 """What a warranty stands on. The status counts when it becomes, or was, one of a done order."""
 
-_ORDERS_OF: Final = text(
-    "SELECT r.id, r.body FROM links l JOIN records r ON r.organisation = l.organisation AND r.id = l.id"
-    " WHERE l.organisation = :organisation AND l.parent = :machine AND r.kind = 'work_order' AND NOT r.deleted"
+ORDERS_OF: Final = text(
+    # CROSS JOIN tells SQLite where to begin: of its own it would read all orders there are.
+    "SELECT r.id, r.body FROM links l CROSS JOIN records r WHERE r.organisation = l.organisation AND r.id = l.id"
+    " AND l.organisation = :organisation AND l.parent = :machine AND r.kind = 'work_order' AND NOT r.deleted"
 )
 
 Body = dict[str, Any]
@@ -97,7 +98,7 @@ def renew_machines(engine: Engine, office: Office, organisation: str, machines: 
 def read_basis(connection: Connection, organisation: str, machine_id: str, machine: Mapping[str, Any]) -> Basis:
     """Return what a machine's warranty stands on."""
     model = records.bodies_of(connection, organisation, [machine["model_id"]]).get(machine["model_id"], ("", {}))[1]
-    rows = connection.execute(_ORDERS_OF, {"organisation": organisation, "machine": machine_id}).all()
+    rows = connection.execute(ORDERS_OF, {"organisation": organisation, "machine": machine_id}).all()
     accepted_on = machine.get("accepted_on")
     return Basis(
         accepted_on=date.fromisoformat(accepted_on) if accepted_on else None,

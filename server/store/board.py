@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Select, Table, and_, select, tuple_, update
+from sqlalchemy import Connection, Table, select, text, tuple_, update
 
 from server.store import json_text
 from server.store.projections import words_of_order
@@ -14,6 +14,13 @@ _BOARD: Table = BoardRow.__table__  # type: ignore[assignment]
 _RECORDS: Table = RecordRow.__table__  # type: ignore[assignment]
 _LINKS: Table = Link.__table__  # type: ignore[assignment]
 _REVIEWS: Table = ReviewRow.__table__  # type: ignore[assignment]
+
+_FOLLOWERS: Final = text(
+    # CROSS JOIN tells SQLite where to begin: of its own it would read all there are of the kind.
+    "SELECT r.body FROM links l CROSS JOIN records r WHERE l.organisation = :o AND l.parent = :parent"
+    " AND r.organisation = l.organisation AND r.id = l.id AND r.kind = :kind AND NOT r.deleted ORDER BY l.id"
+)
+_NEWEST_FOLLOWER: Final = text(f"{_FOLLOWERS} DESC LIMIT 1")
 
 _COLUMNS = ("id", "number", "status", "grade", "engineer", "customer", "machine", "due_at")
 
@@ -50,24 +57,15 @@ def list_followers_of_kind(
     connection: Connection, organisation: str, record_id: str, kind: str
 ) -> list[dict[str, Any]]:
     """Return the values of the records of a kind that follow a record, oldest id first."""
-    bodies = _followers_of_kind(organisation, record_id, kind).order_by(_LINKS.c.id)
-    return [json_text.load(body) for body in connection.execute(bodies).scalars()]
+    given = {"o": organisation, "parent": record_id, "kind": kind}
+    return [json_text.load(body) for body in connection.execute(_FOLLOWERS, given).scalars()]
 
 
 def find_newest_follower(connection: Connection, organisation: str, record_id: str, kind: str) -> dict[str, Any] | None:
     """Return the values of the newest record of a kind that follows a record, or None."""
-    bodies = _followers_of_kind(organisation, record_id, kind).order_by(_LINKS.c.id.desc()).limit(1)
-    body = connection.execute(bodies).scalar()
+    given = {"o": organisation, "parent": record_id, "kind": kind}
+    body = connection.execute(_NEWEST_FOLLOWER, given).scalar()
     return None if body is None else json_text.load(body)
-
-
-def _followers_of_kind(organisation: str, record_id: str, kind: str) -> Select[tuple[str]]:
-    return (
-        select(_RECORDS.c.body)
-        .join(_LINKS, and_(_LINKS.c.organisation == _RECORDS.c.organisation, _LINKS.c.id == _RECORDS.c.id))
-        .where(_LINKS.c.organisation == organisation, _LINKS.c.parent == record_id)
-        .where(_RECORDS.c.kind == kind, _RECORDS.c.deleted.is_(False))
-    )
 
 
 def list_reviews(

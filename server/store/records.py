@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Table, and_, select
+from sqlalchemy import Connection, Table, select, text
 
 from server.store import json_text
 from server.store.bulk import fetch_among, select_among
 from server.store.stored_record import Record
-from server.store.tables import Link, RecordRow
+from server.store.tables import RecordRow
+
+_FOLLOWING_OF: Final = (
+    "SELECT l.parent, r.id, r.kind, r.body, r.stamps, r.position, r.deleted"
+    " FROM {given} CROSS JOIN links l CROSS JOIN records r WHERE l.organisation = :o AND l.parent = w.value"
+    " AND r.organisation = l.organisation AND r.id = l.id AND NOT r.deleted ORDER BY l.id"
+)
+_FOLLOWING: Final = {
+    "sqlite": text(_FOLLOWING_OF.format(given="json_each(:parents) w")),
+    "postgresql": text(_FOLLOWING_OF.format(given="unnest(CAST(:parents AS text[])) AS w(value)")),
+}
+"""CROSS JOIN tells SQLite where to begin: of its own it would read all there are of a kind."""
 
 Body = dict[str, Any]
 _TABLE: Table = RecordRow.__table__  # type: ignore[assignment]
-_LINKS: Table = Link.__table__  # type: ignore[assignment]
 
 
 def body_of(connection: Connection, organisation: str, record_id: str) -> tuple[str, Body] | None:
@@ -60,13 +71,12 @@ def stamped_followers(
     connection: Connection, organisation: str, parents: Iterable[str], kinds: Iterable[str]
 ) -> dict[str, list[Record]]:
     """Return the records of some kinds that follow records, by whom they follow, oldest id first."""
-    columns = (_LINKS.c.parent, *(_TABLE.c[name] for name in ("id", "kind", "body", "stamps", "position", "deleted")))
-    joined = and_(_LINKS.c.organisation == _TABLE.c.organisation, _LINKS.c.id == _TABLE.c.id)
-    statement = select(*columns).join(_TABLE, joined).where(_LINKS.c.organisation == organisation)
-    statement = statement.where(_LINKS.c.parent.in_(list(parents)), _TABLE.c.kind.in_(list(kinds)))
+    wanted, among, dialect = set(kinds), sorted(set(parents)), connection.dialect.name
+    given = {"o": organisation, "parents": json.dumps(among) if dialect == "sqlite" else among}
     found: dict[str, list[Record]] = {}
-    for row in connection.execute(statement.where(_TABLE.c.deleted.is_(False)).order_by(_LINKS.c.id)):
-        found.setdefault(row.parent, []).append(Record.read(row))
+    for row in connection.execute(_FOLLOWING[dialect], given):
+        if row.kind in wanted:
+            found.setdefault(row.parent, []).append(Record.read(row))
     return found
 
 
