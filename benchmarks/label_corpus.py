@@ -5,7 +5,8 @@ person can read the letters printed below the code on each. "From a photo" is on
 "live" is one that is held before the camera for two seconds, twelve frames of 1280 pixels.
 
 Beside the ways, labels are photographed anyhow: far or near, skewed, turned, blurred, dim, noisy and round a pipe, all
-at once and as it comes. Of these count those that a person can read (`is_legible`), however fine the modules are.
+at once and as it comes. Of these count those that a person can read (`is_legible`), however fine the modules are; those
+whose modules he can tell apart as well (`is_told_apart`); and those that hold the code at all (`label_oracle`).
 """
 
 import math
@@ -17,6 +18,7 @@ from typing import Final
 from PIL import Image
 from zxingcpp import BarcodeFormat
 
+from benchmarks.label_oracle import find_box, is_readable
 from benchmarks.measure import Figure, Options
 from field_client.codes import Code, read_frame, read_photo
 from tests.pictures import (
@@ -97,7 +99,16 @@ ANYHOW: Final = Way(
 SHOTS_ANYHOW: Final = 25
 """Photographs of each code whose letters a person can read."""
 
-ANYHOW_MEASURE: Final = "labels read from a photo taken anyhow, %, where a person can {what}"
+LETTERS: Final = "a person can read the letters"
+MODULES: Final = "he can tell the modules apart too"
+TOLD: Final = "a reader told all about the photo reads it"
+ANYHOW_MEASURE: Final = "labels read from a photo taken anyhow, % of those where {of}"
+
+FALSE_MEASURE: Final = "codes read where there is none"
+NO_CODES: Final = ("letters", "bars", "modules")
+SHOTS_FALSE: Final = 10
+
+PRINTED: Final = ("GONGDAN FIELD SERVICE", "SN00417  LOT B2024-07")
 
 CAPITAL_EM: Final = 0.7 * 48 / LABEL_EDGE
 """The height of a capital of the printed letters, as a share of the label's edge."""
@@ -145,9 +156,8 @@ def run(options: Options) -> list[Figure]:
             figures.append(Figure(MEASURE.format(how="from a photo"), f"{name}, {way.name}", from_photo))
             figures.append(Figure(MEASURE.format(how="live"), f"{name}, {way.name}", live))
     for name in CODES:
-        of_letters, of_modules = read_anyhow(name, options.seed)
-        figures.append(Figure(ANYHOW_MEASURE.format(what="read the letters"), name, of_letters))
-        figures.append(Figure(ANYHOW_MEASURE.format(what="tell the modules apart too"), name, of_modules))
+        figures += [Figure(ANYHOW_MEASURE.format(of=of), name, share) for of, share in read_anyhow(name, options.seed)]
+    figures.append(Figure(FALSE_MEASURE, "labels without a code", count_false(options.seed), f"of {3 * SHOTS_FALSE}"))
     return figures
 
 
@@ -161,8 +171,7 @@ def is_legible(shot: Shot) -> bool:
 
 def is_told_apart(shot: Shot, code: Image.Image) -> bool:
     """Tell whether a person can tell the finest modules of a code apart: what the blur leaves of them stands out."""
-    room = (LABEL_EDGE - 120, LABEL_EDGE - 320)
-    module_px = SYMBOL_MODULE_PX * min(room[0] / code.width, room[1] / code.height) * shot.label_px / LABEL_EDGE
+    module_px = find_box(code)[2] * shot.label_px * SYMBOL_MODULE_PX / code.width
     # A slant shortens the far edge by all of it, the middle by half; round a pipe the code's own ends turn away.
     module_px *= (1 - shot.slant / 2) * math.cos(math.radians(shot.curve_degrees) * LETTERS_END)
     # What a Gaussian blur leaves of a pattern whose period is two modules.
@@ -175,29 +184,56 @@ def _stands_out(shot: Shot, left: float) -> bool:
     return contrast >= max(CONTRAST_MIN, CONTRAST_IN_NOISE_MIN * 2 * shot.noise / math.sqrt(12))
 
 
-def read_anyhow(name: str, seed: int, shots: int = SHOTS_ANYHOW) -> tuple[float, float]:
-    """Return how many percent of the photographs of one code, taken anyhow, are read.
+def read_anyhow(name: str, seed: int, shots: int = SHOTS_ANYHOW) -> list[tuple[str, float]]:
+    """Return how many percent of the photographs of one code, taken anyhow, are read: of which, and the share.
 
-    First of those whose letters a person can read, then of those whose modules he can tell apart as well.
+    Of those whose letters a person can read; of those whose modules he can tell apart as well; and of those that a
+    reader reads that is told how each was taken. What is read without being told counts as readable.
     """
     draw, raw, scale = CODES[name]
-    label = draw_label(draw(), ("GONGDAN FIELD SERVICE", "SN00417  LOT B2024-07"))
-    outcomes: list[tuple[bool, bool]] = []
+    code = draw()
+    label = draw_label(code, PRINTED)
+    read: dict[str, list[bool]] = {LETTERS: [], MODULES: [], TOLD: []}
     number = 0
-    while len(outcomes) < shots:
+    while len(read[LETTERS]) < shots:
         shot = ANYHOW.draw(random.Random(f"{seed} {name} anyhow {number}"), scale, seed=number)
         number += 1
         if is_legible(shot):
-            found = is_read(read_photo(encode_jpeg(photograph(label, shot))), raw)
-            outcomes.append((found, is_told_apart(shot, draw())))
-    told_apart = [found for found, is_apart in outcomes if is_apart]
-    return 100 * sum(found for found, _ in outcomes) / shots, 100 * sum(told_apart) / max(1, len(told_apart))
+            photo = encode_jpeg(photograph(label, shot))
+            found = is_read(read_photo(photo), raw)
+            read[LETTERS].append(found)
+            if is_told_apart(shot, code):
+                read[MODULES].append(found)
+            if found or is_readable(photo, shot, code, raw):
+                read[TOLD].append(found)
+    return [(of, 100 * sum(found) / max(1, len(found))) for of, found in read.items()]
+
+
+def count_false(seed: int, shots: int = SHOTS_FALSE) -> int:
+    """Return on how many labels without a code one was read: letters alone, bars and modules of no meaning."""
+    count = 0
+    for kind in NO_CODES:
+        for number in range(shots):
+            chance = random.Random(f"{seed} {kind} {number}")
+            label = draw_label(draw_no_code(kind, chance), PRINTED)
+            shot = ANYHOW.draw(chance, 1.5 if kind == "bars" else 1.0, seed=number)
+            count += bool(read_photo(encode_jpeg(photograph(label, shot))))
+    return count
+
+
+def draw_no_code(kind: str, chance: random.Random) -> Image.Image:
+    """Draw what looks like a code and is none: `bars` as wide as those of a linear one, or square `modules`."""
+    columns, rows = {"letters": (24, 0), "bars": (220, 1), "modules": (24, 24)}[kind]
+    small = Image.new("L", (columns, max(1, rows)), 255)
+    small.putdata([255 * chance.randrange(2) for _ in range(columns * rows)] or [255] * columns)
+    edge = 8 * columns
+    return small.resize((edge, edge // 5 if kind == "bars" else edge), Image.Resampling.NEAREST)
 
 
 def read_shots(name: str, way: Way, seed: int, shots: int = SHOTS) -> tuple[float, float]:
     """Return how many percent of the shots of one code in one way are read, from a photo and live."""
     draw, raw, scale = CODES[name]
-    label = draw_label(draw(), ("GONGDAN FIELD SERVICE", "SN00417  LOT B2024-07"))
+    label = draw_label(draw(), PRINTED)
     from_photo = live = 0
     for number in range(shots):
         # Named by its place, so that one way left out changes nothing of the others.

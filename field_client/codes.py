@@ -15,13 +15,35 @@ from typing import Final, Literal
 import zxingcpp
 from zxingcpp import BarcodeFormat, BarcodeFormats, Binarizer
 
-from field_client.imaging import Raster, load_grey, measure, sharpen, shrink, smooth, stretch_contrast, turn
+from field_client.imaging import Raster, load_grey, measure, shrink, smooth, stretch_contrast, turn
+from field_client.imaging_views import (
+    average_rows,
+    cut_out,
+    even_out,
+    lay_flat,
+    map_contrast,
+    repeat_rows,
+    restore_rows,
+)
+from field_client.label_views import (
+    CELL_PX,
+    Lines,
+    Patch,
+    View,
+    fan_out,
+    find_lines,
+    find_patches,
+    join_bars,
+    view_linear,
+    view_matrix,
+)
 
 Corners = tuple[tuple[int, int], ...]
 
 Advice = Literal["too_dark", "too_bright", "blurred", "come_closer"]
 """What the person may change when nothing is read; the nearest cause that can be measured."""
 
+MATRIX: Final = BarcodeFormats([BarcodeFormat.QRCode, BarcodeFormat.MicroQRCode, BarcodeFormat.DataMatrix])
 LINEAR: Final = BarcodeFormats([BarcodeFormat.Code128, BarcodeFormat.Code39, BarcodeFormat.EANUPC])
 FORMATS: Final = BarcodeFormats([BarcodeFormat.QRCode, BarcodeFormat.MicroQRCode, BarcodeFormat.DataMatrix, *LINEAR])
 """What name plates and spare parts carry. Codes without a check digit would be found in any striped surface."""
@@ -41,20 +63,11 @@ class Try:
     is_even: bool = False
 
 
-CASCADE: Final = (
-    Try(2),
-    Try(4),
-    Try(4, is_even=True),
-    Try(2, smooth),
-    # A linear code is found only within some 8 degrees of level or plumb, so the picture is turned under it.
-    *(Try(2, degrees=degrees) for degrees in (10, -10, 20, -20, 30, -30, 40, -40)),
-    Try(2, stretch_contrast),
-    Try(1),
-    Try(1, is_even=True),
-    Try(1, smooth),
-    Try(1, sharpen),
-)
-"""The readable photo first, then the cheap tries; the last four, at full size, take half a second and more each."""
+GLANCES: Final = (Try(2), Try(4), Try(4, is_even=True))
+"""The whole photo, which shows a readable code at once."""
+
+LAST: Final = Try(1)
+"""Codes too small for any other look; it takes half a second."""
 
 
 ROUND: Final = (
@@ -73,6 +86,28 @@ DARK: Final = 80
 BAR_PX_MIN: Final = 1.5
 """The width of a linear code's narrowest bar below which a reading is not trusted: the check digit lets one misreading
 in a hundred pass, and finer bars are misread. The label is near enough when a bar has two pixels."""
+
+PATCHES_MOST: Final = 4
+"""A photo of a label shows one code or two; each further patch costs a tenth of a second."""
+
+MODULES_STAND_OUT: Final = 0.3
+BARS_STAND_OUT: Final = 0.2
+"""Of the strongest contrast of the photo; in the shade and the blur bars lose more of it."""
+
+PATCH_PX: Final = 200
+SPOT_PX: Final = 130
+"""Enough to tell how lines lie, and gone through by Python in 10 ms."""
+
+FAN_PLACES: Final = (-0.6, 0.6)
+BARS_FULL_PX: Final = 1800
+"""A linear code that is shorter in the photo needs its whole size: a bar would have two pixels at half of it."""
+
+BANDS: Final = 16
+BAND_PX: Final = 8
+"""A linear code is read from so many rows, each the mean of its share of the bars' height, drawn so high."""
+
+BLURS_PX: Final = (0.0, 2.0, 3.5, 4.5)
+"""In pixels of a linear code's view, where a bar has some five."""
 
 _DIGITS: Final = re.compile(rb"(?:[0-9]{2})+")
 _BARS_A_CHARACTER: Final = 11
@@ -129,24 +164,108 @@ def read_photo(original: bytes) -> list[Code]:
     Raises MediaProblem as `imaging.load_grey` does.
     """
     rasters: dict[int, Raster] = {}
-    for look in CASCADE:
-        if look.reduction not in rasters:
-            rasters[look.reduction] = load_grey(original, look.reduction)
-        if found := _look(rasters[look.reduction], look):
+
+    def load(reduction: int) -> Raster:
+        if reduction not in rasters:
+            rasters[reduction] = load_grey(original, reduction)
+        return rasters[reduction]
+
+    for look in GLANCES:
+        if found := _look(load(look.reduction), look):
+            return found
+    return look_closer(load(2), lambda: load(1)) or _look(load(1), LAST)
+
+
+def read_codes(
+    raster: Raster, formats: BarcodeFormats = FORMATS, is_even: bool = False, is_fine_too: bool = False
+) -> list[Code]:
+    """Read the codes in grey pixels, once; each different code is given once, too fine a linear one only if wanted."""
+    pixels = memoryview(raster.grey).cast("B", (raster.height, raster.width))
+    binarizer = Binarizer.GlobalHistogram if is_even else Binarizer.LocalAverage
+    found = zxingcpp.read_barcodes(pixels, formats=formats, binarizer=binarizer)
+    codes = {}
+    for code in found:
+        corners = _find_corners(code, raster.reduction)
+        if code.valid and (is_fine_too or not _is_too_fine(str(code.format), code.bytes, corners, raster.reduction)):
+            codes[code.bytes, code.symbology_identifier] = Code(
+                code.bytes, code.symbology_identifier, str(code.format), corners
+            )
+    return list(codes.values())
+
+
+def look_closer(half: Raster, load_full: Callable[[], Raster]) -> list[Code]:
+    """Read the codes on the patches of a photo that may hold one: laid flat, lit evenly, bars brought into focus.
+
+    `half` is the photo at half its size; `load_full` gives it whole, which small linear codes need.
+    """
+    small = shrink(half, 4)
+    for patch in find_patches(*map_contrast(small, 3, CELL_PX // small.reduction), MODULES_STAND_OUT, PATCHES_MOST):
+        box = [round(edge / half.reduction) for edge in patch.box]
+        lines = find_lines(cut_out(half, (box[0], box[1], box[2], box[3]), PATCH_PX))
+        if lines and not lines.is_linear and (found := _read_matrix(half, patch, lines)):
+            return found
+    linear = []
+    for patch in find_patches(*map_contrast(half, 2, CELL_PX // half.reduction), BARS_STAND_OUT, PATCHES_MOST):
+        lines = _find_lines_at(half, patch.middle, SPOT_PX)
+        if lines and lines.is_linear:
+            linear.append((patch, lines))
+    for patch, lines in join_bars(linear)[:3]:
+        if found := _read_linear(half, load_full, patch, lines):
             return found
     return []
 
 
-def read_codes(raster: Raster, formats: BarcodeFormats = FORMATS, is_even: bool = False) -> list[Code]:
-    """Read the codes in grey pixels, once; each different code is given once."""
-    pixels = memoryview(raster.grey).cast("B", (raster.height, raster.width))
-    binarizer = Binarizer.GlobalHistogram if is_even else Binarizer.LocalAverage
-    found = zxingcpp.read_barcodes(pixels, formats=formats, binarizer=binarizer)
-    codes = {(code.bytes, code.symbology_identifier): code for code in found if code.valid and not _is_too_fine(code)}
-    return [
-        Code(raw, symbology, str(code.format), _find_corners(code, raster.reduction))
-        for (raw, symbology), code in codes.items()
-    ]
+def _read_matrix(half: Raster, patch: Patch, lines: Lines) -> list[Code]:
+    for view in view_matrix(patch, lines):
+        flat = _lay_flat(half, view)
+        for raster in (flat, even_out(flat)):
+            if found := read_codes(raster, MATRIX):
+                return [_put_back(code, view) for code in found]
+    return []
+
+
+def _read_linear(half: Raster, load_full: Callable[[], Raster], patch: Patch, lines: Lines) -> list[Code]:
+    view = view_linear(patch, lines)
+    spot_px = round(min(SPOT_PX, view.length / half.reduction / 4))
+    ends = []
+    for place in FAN_PLACES:
+        found = _find_lines_at(half, view.place((place + 1) / 2 * view.width, view.height / 2), spot_px)
+        if found and found.is_linear:
+            ends.append((place, found.first))
+    view = fan_out(view, ends)
+    source = load_full() if view.length < BARS_FULL_PX else half
+    flat = _lay_flat(source, view)
+    rows = average_rows(flat, BANDS)
+    for blur_px in BLURS_PX:
+        if read := _read_bands(restore_rows(rows, blur_px), view, source.reduction):
+            return read
+    return []
+
+
+def _read_bands(rows: Raster, view: View, reduction: int) -> list[Code]:
+    """Read what two separate halves of the rows show alike: their noise differs, so that it is no part of it."""
+    found = read_codes(repeat_rows(rows, BAND_PX), LINEAR, is_fine_too=True)
+    if not found:
+        return []
+    for first in (0, 1):
+        again = {code.raw for code in read_codes(repeat_rows(rows, BAND_PX, first, 2), LINEAR, is_fine_too=True)}
+        found = [code for code in found if code.raw in again]
+    placed = [_put_back(code, view) for code in found]
+    return [code for code in placed if not _is_too_fine(code.format, code.raw, code.corners, reduction)]
+
+
+def _find_lines_at(raster: Raster, at: tuple[float, float], edge_px: int) -> Lines | None:
+    left, upper = (max(0, round(value / raster.reduction - edge_px / 2)) for value in at)
+    return find_lines(cut_out(raster, (left, upper, left + edge_px, upper + edge_px)))
+
+
+def _lay_flat(raster: Raster, view: View) -> Raster:
+    return lay_flat(raster, view.strips(raster.reduction), view.width, view.height)
+
+
+def _put_back(code: Code, view: View) -> Code:
+    places = [view.place(*corner) for corner in code.corners]
+    return replace(code, corners=tuple((round(x), round(y)) for x, y in places))
 
 
 def _advise(raster: Raster) -> Advice:
@@ -170,14 +289,13 @@ def _look(raster: Raster, look: Try) -> list[Code]:
     return [replace(code, corners=_turn_back(code.corners, centre, look.degrees)) for code in found]
 
 
-def _is_too_fine(code: zxingcpp.Barcode) -> bool:
+def _is_too_fine(kind: str, raw: bytes, corners: Corners, reduction: int) -> bool:
     """Tell whether a Code 128 was seen so small that it may well be another one."""
-    if code.format != BarcodeFormat.Code128:
+    if kind != str(BarcodeFormat.Code128):
         return False
-    digits = sum(len(run) // 2 for run in _DIGITS.findall(code.bytes))
-    characters = len(_DIGITS.sub(b"", code.bytes)) + digits
-    place = code.position
-    width = math.dist((place.top_left.x, place.top_left.y), (place.top_right.x, place.top_right.y))
+    digits = sum(len(run) // 2 for run in _DIGITS.findall(raw))
+    characters = len(_DIGITS.sub(b"", raw)) + digits
+    width = math.dist(corners[0], corners[1]) / reduction
     return width < BAR_PX_MIN * (_BARS_A_CHARACTER * characters + 35)
 
 

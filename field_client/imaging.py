@@ -187,12 +187,6 @@ def stretch_contrast(raster: Raster) -> Raster:
     return _to_raster(ImageOps.autocontrast(_from_raster(raster), cutoff=1), raster.reduction)
 
 
-def sharpen(raster: Raster) -> Raster:
-    """Bring back edges that a little blur has softened."""
-    sharper = _from_raster(raster).filter(ImageFilter.UnsharpMask(radius=3, percent=220, threshold=2))
-    return _to_raster(sharper, raster.reduction)
-
-
 def smooth(raster: Raster) -> Raster:
     """Average the noise of a dim picture away; bars and dots wider than some five pixels stay."""
     return _to_raster(_from_raster(raster).filter(ImageFilter.GaussianBlur(2)), raster.reduction)

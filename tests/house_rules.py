@@ -73,7 +73,7 @@ PURE_MODULES |= {"sys", "compression", "backports", "marshmallow"}
 IMPURE_CALL = re.compile(r"\b(now|utcnow|today|uuid1|uuid4)$|^(open|print|input|exec|eval|__import__)$")
 
 NATIVE_PORTS = {
-    "PIL": "field_client/imaging.py",
+    "PIL": "field_client/imaging*.py",
     "zxingcpp": "field_client/codes.py",
     "nacl": "field_client/keys.py",
     "argon2": "field_client/keys.py",

@@ -86,6 +86,24 @@ def photograph(label: Image.Image, shot: Shot = READABLE) -> Image.Image:
     return Image.merge("RGB", warm)
 
 
+def find_place(shot: Shot, x: float, y: float) -> tuple[float, float]:
+    """Return where in the photograph a point of the label lies; `x` and `y` are shares of its edge, 0 to 1."""
+    width = height = edge = shot.label_px
+    seen_x = x * edge
+    if wrapped := math.radians(shot.curve_degrees):
+        radius = edge / wrapped
+        width = round(2 * radius * math.sin(wrapped / 2))
+        seen_x = radius * math.sin(seen_x / radius - wrapped / 2) + width / 2
+    sine, cosine = math.sin(math.radians(shot.turn_degrees)), math.cos(math.radians(shot.turn_degrees))
+    right, down = seen_x - width / 2, y * edge - height / 2
+    turned = _find_turned_size(width, height, shot.turn_degrees)
+    u, v = turned[0] / 2 + right * cosine + down * sine, turned[1] / 2 - right * sine + down * cosine
+    k = _find_view(turned, shot.slant)
+    depth = k[6] * u + k[7] * v + 1
+    left, upper = (PHOTO_SIZE[0] - turned[0]) // 2, (PHOTO_SIZE[1] - turned[1]) // 2
+    return (k[0] * u + k[1] * v + k[2]) / depth + left, (k[3] * u + k[4] * v + k[5]) / depth + upper
+
+
 def encode_jpeg(image: Image.Image, *, orientation: int = 1, located: bool = True, quality: int = 90) -> bytes:
     """Write a JPEG with the EXIF of a phone: orientation, time with zone, and a place unless not `located`."""
     exif = Image.Exif()
@@ -152,6 +170,19 @@ def _bend(flat: Image.Image, wrapped: float) -> Image.Image:
         for left, right, begin, end in zip(edges, edges[1:], places, places[1:], strict=False)
     ]
     return flat.transform((width, flat.height), Image.Transform.MESH, strips, Image.Resampling.BICUBIC)
+
+
+@functools.cache
+def _find_turned_size(width: int, height: int, degrees: float) -> tuple[int, int]:
+    return Image.new("1", (width, height)).rotate(degrees, expand=True).size
+
+
+@functools.cache
+def _find_view(turned: tuple[int, int], slant: float) -> list[float]:
+    """Solve for the eight numbers that take a point of the turned label to where it is seen at a slant."""
+    width, height, inset = float(turned[0]), float(turned[1]), turned[0] * slant / 2
+    flat = [(0.0, 0.0), (0.0, height), (width, height), (width, 0.0)]
+    return _find_perspective(flat, [(inset, 0.0), flat[1], flat[2], (width - inset, 0.0)])
 
 
 def _find_perspective(seen: list[tuple[float, float]], flat: list[tuple[float, float]]) -> list[float]:

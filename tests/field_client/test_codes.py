@@ -1,15 +1,19 @@
 """Codes are read from photographs of 12 megapixels, as bytes, with the symbology they came in."""
 
+import random
+
 import pytest
 from zxingcpp import BarcodeFormat
 
 from field_client import codes, imaging
+from field_client.label_views import View
 from field_client.problems import MediaProblem
 from tests import pictures
 from tests.pictures import Shot
 
 PART_BYTES = b"010952123454321310B2024-07\x1d1728063021SN00417"
 SHORT_PART = "(01)09521234543213(21)SN00417"
+SHORT_BYTES = b"010952123454321321SN00417"
 
 
 def photograph_code(drawing: pictures.Image.Image, **shot: float) -> bytes:
@@ -79,6 +83,56 @@ def test_a_datamatrix_is_read_through_the_noise_of_a_dim_photo(label_px: int) ->
     photo = photograph_code(drawing, label_px=label_px, shade=0.23, noise=25)
 
     assert [code.raw for code in codes.read_photo(photo)] == [PART_BYTES]
+
+
+@pytest.mark.parametrize(
+    ("content", "shot"),
+    [
+        (
+            pictures.PART_LABEL,
+            Shot(label_px=1187, turn_degrees=-114, blur_px=3.8, shade=0.13, noise=17, curve_degrees=137),
+        ),
+        (SHORT_PART, Shot(label_px=2649, slant=0.44, turn_degrees=-147, blur_px=4.5, shade=0.6, noise=18)),
+        (
+            SHORT_PART,
+            Shot(label_px=1686, slant=0.15, turn_degrees=-153, blur_px=4, shade=0.98, noise=19, curve_degrees=85),
+        ),
+    ],
+    ids=["DataMatrix in the shadow of a hand round a pipe", "Code 128 askew", "Code 128 out of focus round a pipe"],
+)
+def test_a_label_that_is_taken_badly_in_several_ways_at_once_is_read(content: str, shot: Shot) -> None:
+    is_matrix = content == pictures.PART_LABEL
+    drawing = pictures.draw_symbol(content, BarcodeFormat.DataMatrix if is_matrix else BarcodeFormat.Code128)
+
+    (found,) = codes.read_photo(
+        pictures.encode_jpeg(pictures.photograph(pictures.draw_label(drawing, ("PART",)), shot))
+    )
+
+    assert found.raw == (PART_BYTES if is_matrix else SHORT_BYTES)
+    assert all(abs(x - 2016) < 1400 and abs(y - 1512) < 1400 for x, y in found.corners)
+
+
+def test_bars_of_no_meaning_are_no_code() -> None:
+    chance = random.Random(5)
+    bars = pictures.Image.new("L", (220, 1))
+    bars.putdata([255 * chance.randrange(2) for _ in range(220)])
+    drawing = bars.resize((1760, 300), pictures.Image.Resampling.NEAREST)
+
+    assert codes.read_photo(photograph_code(drawing, label_px=1600, turn_degrees=30.0)) == []
+
+
+def test_bars_that_only_half_the_rows_show_are_not_believed() -> None:
+    drawing = pictures.draw_symbol(SHORT_PART, BarcodeFormat.Code128).crop((0, 100, 1936, 101))
+    view = View((968.0, 8.0), (968.0, 0.0), (0.0, 8.0), (0.0, 8.0), 1936, 16)
+    whole = drawing.resize((1936, 16), pictures.Image.Resampling.NEAREST)
+    half = whole.copy()
+    for row in range(0, 16, 2):
+        half.paste(255, (0, row, 1936, row + 1))
+
+    read, doubted = (codes._read_bands(imaging.Raster(1936, 16, rows.tobytes()), view, 1) for rows in (whole, half))
+
+    assert [code.raw for code in read] == [SHORT_BYTES]
+    assert doubted == []
 
 
 def test_a_readable_photo_is_decoded_once_and_at_half_size(monkeypatch: pytest.MonkeyPatch) -> None:
