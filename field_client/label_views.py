@@ -46,8 +46,9 @@ BARS_LENGTH: Final = 1.08
 """How much larger than its patch a code is shown: a matrix with its quiet zone, bars without what lies above them."""
 
 ELONGATED: Final = 1.6
-AXIS_SINE_MIN: Final = 0.4
-"""How long a patch must be, and how far from its bars' direction its axis, to be taken for the axis of the code."""
+AXIS_SINE_MIN: Final = 0.5
+"""How long a patch must be, and how far from its bars' direction its axis, to be taken for the axis of the code; more
+than `FAN_DEGREES_MAX`, so that bars never lie along it."""
 
 STRIP_PX: Final = 12
 
@@ -267,6 +268,7 @@ def fan_out(view: View, ends: Sequence[tuple[float, float]]) -> View:
     if not offs:
         return view
     steep = sum(place * off for place, off in offs) / sum(place * place for place, _ in offs)
+    steep = max(-FAN_DEGREES_MAX, min(FAN_DEGREES_MAX, steep))
     return replace(view, left=_lean(view, middle - steep), right=_lean(view, middle + steep))
 
 
