@@ -3,7 +3,6 @@
 Rule 1: a decision says what it saw; where that has moved, it is refused and told what moved.
 Rule 2: a real disagreement takes a note; a safe one (server/domain/disagreement.py) needs none and says why it is safe.
 Rule 3: each decision is one change-set; it is undone by a further one, while nothing was built on it.
-Rule 4: the questions put to engineers about something end with its decision.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from server.services.office import Office
 from server.services.reviews import (
     CHOICE_LABELS,
     Choice,
+    close_inquiries,
     find_open,
     find_review,
     settle_conflict,
@@ -33,7 +33,6 @@ from server.services.reviews import (
 from server.services.verdicts import expect_taken_in
 from server.store import json_text
 from server.store.logged_sets import read_logged
-from server.store.review_tables import InquiryRow
 from server.store.stored_record import Record
 from server.store.tables import SignedOrder
 from server.store.workspace import Workspace
@@ -43,7 +42,6 @@ from sync.changeset import Change
 from sync.merge import WHOLE_RECORD
 from sync.receipt import Receipt
 
-_INQUIRIES: Table = InquiryRow.__table__  # type: ignore[assignment]
 _SIGNED: Table = SignedOrder.__table__  # type: ignore[assignment]
 
 Body = dict[str, Any]
@@ -178,16 +176,6 @@ def spell_postponement(by: str, now: str, until: str | None, person: str | None,
         return dict.fromkeys(("later_until", "later_person", "later_why", "later_by", "later_at"))
     told = why.strip() or None
     return {"later_until": until, "later_person": person, "later_why": told, "later_by": by, "later_at": now}
-
-
-def close_inquiries(store: Workspace, review_id: str) -> list[Change]:
-    """Return the changes that close the questions put to engineers about a review."""
-    where = (_INQUIRIES.c.organisation == store.organisation, _INQUIRIES.c.review == review_id)
-    found = store.connection.execute(select(_INQUIRIES.c.id).where(*where, _INQUIRIES.c.state == "open"))
-    closed = [
-        Change("inquiry", found_id, "update", {"state": "closed"}, {"state": "open"}) for found_id in found.scalars()
-    ]
-    return sorted(closed, key=lambda change: change.id)
 
 
 def _find_conflict(store: Workspace, review_id: str) -> Record:

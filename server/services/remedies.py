@@ -16,11 +16,11 @@ from server.domain import remedies
 from server.domain.remedies import REOPENS_TO, SIGNS_AGAIN_FROM, Removal
 from server.domain.trace import fold
 from server.keys import new_id
-from server.services.decisions import Desk, close_inquiries, spell_postponement
+from server.services.decisions import Desk, spell_postponement
 from server.services.inquiries import spell_inquiry
 from server.services.orders import propose_number
 from server.services.recalls_read import find_recall_of
-from server.services.reviews import find_open, find_review, settle_exception, settling
+from server.services.reviews import close_inquiries, find_open, find_review, settle_exception, settling
 from server.services.trace import spans_of_serial
 from server.store.stored_record import Record
 from server.store.tables import BoardRow

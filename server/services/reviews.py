@@ -3,6 +3,7 @@
 Rule 1: whoever settles says which value stands: the office's, the incoming one, what was there before, or
         another. What lost stays in the conflict's record.
 Rule 2: of two people who settle the same question, the second is told so and changes nothing.
+Rule 3: the questions put to engineers about something end with its decision.
 """
 
 from __future__ import annotations
@@ -11,18 +12,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table, select
 
 from schemas.problems import Refused
 from server.services.office import Office
 from server.services.reviews_read import PAGE_REVIEWS_MAX, list_reviews
 from server.services.verdicts import expect_taken_in
 from server.store import records
+from server.store.review_tables import InquiryRow
 from server.store.stored_record import Record
 from server.store.workspace import Workspace
 from sync.changeset import Change
 from sync.merge import WHOLE_RECORD
 from sync.receipt import Receipt
+
+_INQUIRIES: Table = InquiryRow.__table__  # type: ignore[assignment]
 
 Choice = Literal["office", "incoming", "base", "other"]
 CHOICE_LABELS: Final[dict[str, tuple[str, str]]] = {
@@ -77,8 +81,10 @@ def settle(
     def plan(store: Workspace) -> list[Change]:
         review = find_open(store, review_id)
         if review.kind == "exception":
-            return [settle_exception(review, actor, note)]
-        return settle_conflict(store, review, choice, value, actor, note)
+            settled = [settle_exception(review, actor, note)]
+        else:
+            settled = settle_conflict(store, review, choice, value, actor, note)
+        return [*settled, *close_inquiries(store, review_id)]
 
     return expect_taken_in(office.write_planned(organisation, actor, "review.settle", plan))
 
@@ -123,6 +129,16 @@ def settle_conflict(
     # The incoming value is named as it was seen: intake refuses to settle what has moved on unseen.
     settled = {"state": "settled", "settled_as": choice, "settled_value": chosen, "incoming": conflict["incoming"]}
     return [*changes, settling(review, settled | {"note": note or None, "settled_by": actor})]
+
+
+def close_inquiries(store: Workspace, review_id: str) -> list[Change]:
+    """Return the changes that close the questions put to engineers about a review."""
+    where = (_INQUIRIES.c.organisation == store.organisation, _INQUIRIES.c.review == review_id)
+    found = store.connection.execute(select(_INQUIRIES.c.id).where(*where, _INQUIRIES.c.state == "open"))
+    closed = [
+        Change("inquiry", found_id, "update", {"state": "closed"}, {"state": "open"}) for found_id in found.scalars()
+    ]
+    return sorted(closed, key=lambda change: change.id)
 
 
 def standing_of(store: Workspace, review: Body) -> Body | None:

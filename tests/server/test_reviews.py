@@ -6,6 +6,8 @@ import pytest
 
 from schemas.problems import Refused
 from server.keys import new_id
+from server.services.decisions import Desk
+from server.services.inquiries import ask, list_asked
 from server.services.reviews import CHOICES, Choice, Question, list_questions, settle
 from server.services.thawing import thaw
 from server.store.database import reading
@@ -69,6 +71,17 @@ def test_the_value_chosen_stands(firm: Firm, choice: Choice, value: object, stan
     assert (conflict["note"], conflict["settled_by"]) == ("电话核实", firm.company.dana)
     assert (conflict["base"], conflict["office"], conflict["incoming"]) == ("important", "urgent", "general")
     assert questions_of(firm) == [] and len(questions_of(firm, "settled")) == 1
+
+
+def test_a_question_to_an_engineer_ends_with_the_decision(firm: Firm) -> None:
+    question = disagree(firm)
+    ask(Desk(firm.office, firm.id, firm.company.dana), question.id, firm.wei.person, "急不急？")
+
+    decide(firm, question.id, "office", note="电话核实")
+
+    with reading(firm.engine) as connection:
+        (asked,) = list_asked(connection, firm.id, [question.id])[question.id]
+    assert asked.body["state"] == "closed"
 
 
 def test_a_state_is_settled_though_no_move_leads_there(firm: Firm) -> None:
