@@ -13,12 +13,12 @@ from server.domain import findings
 from server.domain.arrival import Arrival
 from server.domain.erasure import put_at
 from server.domain.findings import Finding, PartEvent, order_of
-from server.domain.times import correct, milliseconds, move, shift_of
+from server.domain.times import correct, milliseconds, shift_of
 from server.domain.trace import comparable
 from server.intake_judge import settled_fields
 from server.store import json_text
 from server.store.stored_record import ALL_FIELDS, Record
-from server.store.trace_store import identify, read_fact
+from server.store.trace_store import identify, put_right, read_fact
 from server.store.workspace import DeviceState, Workspace
 from sync import codec
 from sync.chain import FIRST_PREV, Sealed
@@ -249,7 +249,8 @@ def _part_event(store: Workspace, arrival: Arrival, change: Change) -> PartEvent
     if serial is None:
         return None
     act, name = ("fitted", "fitted_at") if change.kind == "part_fitted" else ("removed", "removed_at")
-    at = comparable(move(values[name], _shift_of(store, arrival)) or values[name])
+    subject = store.trace.book.find(values["replaces_id"]) if values.get("replaces_id") else None
+    at = comparable(put_right(values[name], _shift_of(store, arrival), subject) or values[name])
     return PartEvent(act, maker, serial, values["machine_id"], at, store.position, change.id)
 
 

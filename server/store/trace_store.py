@@ -164,8 +164,7 @@ class _Spans:
 def read_fact(record: Record, find: Callable[[str], Record | None], subject: Fact | None, shift: timedelta) -> Fact:
     """Return the fact that a record of a part fitted or removed, or the withdrawal of one, tells.
 
-    `subject` is the fact that it corrects or withdraws; `shift` puts its times right. A correction that repeats the
-    time of what it corrects means the same moment, whatever clock says so.
+    `subject` is the fact that it corrects or withdraws; `shift` puts its times right.
     """
     body = record.body
     if record.kind == "withdrawal":
@@ -175,12 +174,18 @@ def read_fact(record: Record, find: Callable[[str], Record | None], subject: Fac
         return Fact(record.id, "struck", *bears, at, record.position, subject.id, move(at, shift))
     fitted = record.kind == "part_fitted"
     at = body["fitted_at" if fitted else "removed_at"]
-    corrected_at = move(at, shift)
-    if subject is not None and subject.at == at:
-        corrected_at = subject.corrected_at
+    corrected_at = put_right(at, shift, subject)
     maker, serial = identify(body, find)
     where = (body["machine_id"], body["order_id"], at, record.position, body.get("replaces_id"), corrected_at)
     return Fact(record.id, "fitted" if fitted else "removed", maker, serial, batch_of(body, find), *where)
+
+
+def put_right(at: str, shift: timedelta, subject: Fact | None) -> str | None:
+    """Return when something was done by the server's clock, None where that is `at`.
+
+    A correction that repeats the time of what it corrects, `subject`, means the same moment, whatever clock says so.
+    """
+    return subject.corrected_at if subject is not None and subject.at == at else move(at, shift)
 
 
 def identify(body: Mapping[str, Any], find: Callable[[str], Record | None]) -> tuple[str, str | None]:

@@ -1,7 +1,8 @@
 """Who should hold what, worked out naively from all records at once: what the scope book is held to.
 
 Rule 1: the catalogue is held by everybody.
-Rule 2: a live order is held by its engineer, with everything it carries, and what that carries.
+Rule 2: a live order is held by its engineer, an open question by whom it is put to, with everything it carries, and
+        what that carries.
 Rule 3: what follows a record that somebody holds by rule 2 is held by him as well.
 """
 
@@ -20,7 +21,9 @@ def held_by(records: Records, person: str) -> set[str]:
     """Return the ids of the records that a person's devices should hold."""
     carried: set[str] = set()
     for record_id, (kind, body) in records.items():
-        if kind == "work_order" and body.get("engineer_id") == person and body["status"] not in ENDED_STATES:
+        is_his_order = kind == "work_order" and body.get("engineer_id") == person and body["status"] not in ENDED_STATES
+        is_asked = kind == "inquiry" and body["person_id"] == person and body["state"] == "open"
+        if is_his_order or is_asked:
             _carry(records, record_id, carried)
     catalogue = {record_id for record_id, (kind, _) in records.items() if KINDS[kind].audience is Audience.EVERYBODY}
     following = {record_id for record_id, (kind, body) in records.items() if _follows(kind, body) & carried}

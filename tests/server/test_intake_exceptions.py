@@ -169,6 +169,20 @@ def test_a_correction_of_the_wrong_machine_is_no_second_place(firm: Firm) -> Non
     assert codes(firm) == []
 
 
+def test_a_correction_by_a_wrong_clock_is_of_the_moment_that_it_corrects(firm: Firm) -> None:
+    first_order, first, second_order, second = two_machines(firm)
+    wrong = fitted(first_order, first, "S2", at(8))
+    firm.send(firm.wei, wrong)
+    firm.send(firm.wei, fitted(second_order, second, "S1", at(10)))
+    firm.send(firm.wei, removed(second_order, second, "S1", at(11)))
+
+    right = fitted(first_order, first, "S1", at(8), replaces_id=wrong.id)
+    witness = f"{len(firm.log())} {'0' * 64}"
+    firm.send(firm.wei, right, captured_at="2000-01-01T00:00:00Z", witness=witness)
+
+    assert codes(firm) == ["serial_in_two_places"]
+
+
 def test_an_exception_is_raised_once_however_often_its_set_is_sent(firm: Firm) -> None:
     firm.ensure(update("work_order", firm.order, status=("assigned", "cancelled")))
     line = firm.wei.seal("photo.take", photo(firm.order))
