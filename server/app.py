@@ -18,6 +18,7 @@ from server.garbage import spare_the_collector
 from server.jobs import Correspondence, Followers, Rounds
 from server.keys import OfficeKey, open_office_key
 from server.metrics import Metrics, share_counts
+from server.orphans import end_with_starter
 from server.portal.app import register_portal
 from server.reception import Reception
 from server.scribe_line import find_scribe
@@ -124,6 +125,7 @@ def wsgi() -> Flask:
     settings = read_settings()
     open_event_log(settings.log_level, settings.log_format)
     share_counts(settings.data)
+    end_with_starter()
     watch_lines(settings.port, settings.silence_s, settings.threads)
     app = create_app(settings)
     parts: Wiring = app.extensions[EXTENSION]

@@ -51,6 +51,7 @@ SERVER_MAY_IMPORT = {
     "intake": {"domain", "store", "intake_judge", "intake_apply"},
     "reception": {"domain", "clock", "keys", "request_trace", "store", "intake"},
     "garbage": set(),
+    "orphans": {"event_log"},
     "scribe_line": {"domain", "intake", "reception"},
     "scribe": UP_TO_INTAKE | {"metrics"},
     "services": UP_TO_INTAKE,
@@ -59,8 +60,8 @@ SERVER_MAY_IMPORT = {
     "desk": UP_TO_SERVICES | {"web"},
     "portal": UP_TO_SERVICES | {"web"},
     "demo": UP_TO_SERVICES,
-    "app": UP_TO_SERVICES | {"jobs", "web", "desk", "portal"},
-    "commands": UP_TO_SERVICES | {"jobs", "web", "desk", "demo", "app", "exposition"},
+    "app": UP_TO_SERVICES | {"jobs", "web", "desk", "portal", "orphans"},
+    "commands": UP_TO_SERVICES | {"jobs", "web", "desk", "demo", "app", "exposition", "orphans"},
     "__main__": UP_TO_SERVICES | {"jobs", "web", "demo", "app", "commands"},
 }
 

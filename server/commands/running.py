@@ -19,6 +19,7 @@ from server.desk.live import STREAMS_MAX
 from server.event_log import WEB_SERVER_LOG, open_event_log
 from server.jobs import tidy
 from server.metrics import forget_ended
+from server.orphans import STOP_S
 from server.services.office import organisations
 from server.store import migrate as migrations
 from server.store.database import reading
@@ -28,9 +29,6 @@ LINES_EACH = 16
 
 Beyond that the listener lets the network hold callers back.
 """
-
-STOP_S = 30
-"""A transaction is over within ten seconds; who still waits then for a client's next bytes is not waited for."""
 
 
 @click.command()

@@ -38,6 +38,13 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
     raise AssertionError(f"waited in vain: {what}")
 
 
+def is_running(process: int) -> bool:
+    """Tell whether a process runs; one that has ended may wait to be noticed."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return not Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].startswith(" Z")
+    return False
+
+
 @dataclass
 class Serving:
     """One `gongdan-server serve` with its workers; a process group of its own."""
@@ -59,6 +66,13 @@ class Serving:
             for child in (task / "children").read_text().split():
                 with suppress(FileNotFoundError):
                     yield int(child), Path(f"/proc/{child}/cmdline").read_text()
+
+    def orphan(self) -> None:
+        """Kill the process that started the others alone, and return once these have ended by themselves."""
+        others = [child for child, _ in self._children()]
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait(PATIENCE_S)
+        wait_until(lambda: not any(map(is_running, others)), "processes whose starter was killed to end")
 
     def stop(self, how: signal.Signals = signal.SIGKILL) -> None:
         """End all of it and return when it has ended."""

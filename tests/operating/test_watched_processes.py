@@ -95,7 +95,8 @@ def test_figures_and_lines_are_those_of_all_processes_and_contacts_outlive_them(
 
     with running_metrics(site) as url:
         before = scrape(url)
-        site.running[0].stop()
+        # The first process alone is killed; its worker and scribe are told by nobody, and end.
+        site.running[0].orphan()
         after = scrape(url)
     pull(site, wei, LAST)
     # The other one is not killed but told to end, and writes first what it heard.
