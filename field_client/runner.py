@@ -18,6 +18,7 @@ from field_client.log_watch import watch
 from field_client.outbox import Outbox, parse_instant, spell_instant
 from field_client.patience import Pace
 from field_client.store import Store
+from field_client.store_erasing import drop_files
 from field_client.store_feed import Feed
 from field_client.transport import Traffic, Transport
 from field_client.upload_lanes import Lanes, Turn
@@ -47,7 +48,7 @@ RESTARTS_MAX: Final = 3
 
 Key = TypeVar("Key", int, str)
 
-NOT_TO_BE_HAD: Final = ("blob_unknown", "blob_too_large", "blob_hash_differs")
+NOT_TO_BE_HAD: Final = ("blob_unknown", "file_erased", "blob_too_large", "blob_hash_differs")
 """What concerns one file alone. One that the server does not have yet is asked for again at the next sync."""
 
 Step = Literal["push", "pull", "repair", "files", "fetch"]
@@ -114,6 +115,7 @@ class SyncRun:
         try:
             self.push()
             self.pull()
+            drop_files(self._store, self._files)
             watch(self._store, self._transport.prove_prefix, started_at)
             self._store.remember(synced_at=spell_instant(self._outbox.now()), revoked=None)
             if self._sends_files:
@@ -196,6 +198,7 @@ class SyncRun:
                 self.report.files += lanes.brought
             if planned:
                 uploads.plan()
+            drop_files(self._store, self._files)
             if self._frees_files:
                 self._free_files()
         if lanes.unwanted is not None:
@@ -213,7 +216,7 @@ class SyncRun:
                 if refusal.code not in NOT_TO_BE_HAD:
                     raise
                 unwanted = unwanted or refusal
-        if unwanted is not None and unwanted.code != "blob_unknown":
+        if unwanted is not None and unwanted.code not in ("blob_unknown", "file_erased"):
             raise unwanted
 
     def _count_fetched(self, size: int) -> None:

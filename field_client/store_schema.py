@@ -7,6 +7,7 @@ Rule 3: rows of `outbox` are never altered but for their state, position and rec
         has erased (sync/openings.py): what was signed stays as it is.
 Rule 4: `incoming` holds the pages of one pull until the last has come.
 Rule 5: `drafts` are what a person has typed and not yet done; they never leave the device.
+Rule 6: `erased_files` names the files that the office has erased; what it names is dropped and never sent again.
 """
 
 from typing import Final
@@ -46,6 +47,8 @@ CREATE TABLE IF NOT EXISTS incoming (
 CREATE TABLE IF NOT EXISTS blobs (
     sha256 TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, rank INTEGER NOT NULL, state TEXT NOT NULL,
     upload_url TEXT, offset INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS erased_files (sha256 TEXT PRIMARY KEY, erased_at TEXT NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS drafts (
     key TEXT PRIMARY KEY, body TEXT NOT NULL, changed_at TEXT NOT NULL, discarded_at TEXT) WITHOUT ROWID;

@@ -19,6 +19,7 @@ from typing import Final
 from field_client.evidence import CHUNK_BYTES, EvidenceFolder
 from field_client.patience import Pace
 from field_client.store import Store
+from field_client.store_erasing import note_erased
 from field_client.transport import BLOCK_BYTES, Transport
 from field_client.upload_lanes import Turn, is_strained
 from schemas.problems import Refused
@@ -108,6 +109,7 @@ class Uploads:
             names = [blob.sha256 for blob in local[start : start + STATES_AT_ONCE]]
             states |= self._transport.ask("/blobs/states", {"sha256": names}, {"states": dict})["states"]
         self._note_verified([name for name, state in states.items() if state == "verified"])
+        note_erased(self._store, {name: "" for name, state in states.items() if state == "erased"})
         return plan_uploads(local, states)
 
     def send(self, blob: LocalBlob) -> None:

@@ -13,13 +13,14 @@ from typing import Any, Literal
 
 from field_client.outbox import Edit
 from field_client.store import Record, Store, Values
+from field_client.store_erasing import find_erased
 from field_client.work import Workbench, find_order
 from field_client.work_facts import find_withdrawals
 from schemas.problems import Refused
 from sync.blobs import blobs_named
 
-SafeState = Literal["on_device", "sending", "received", "verified", "elsewhere"]
-"""Only here; on its way; all bytes sent; proven by the server; taken by another device."""
+SafeState = Literal["on_device", "sending", "received", "verified", "elsewhere", "erased"]
+"""Only here; on its way; all bytes sent; proven by the server; taken by another device; gone for good."""
 
 SAID = ("purpose", "caption", "marks")
 """What a remark may say of a photo."""
@@ -42,6 +43,7 @@ class AlbumPhoto:
     state: SafeState
     percent: int
     withdrawal: Values | None = None
+    erased_at: str = ""
 
 
 def list_photos(bench: Workbench, order: str | None = None) -> list[AlbumPhoto]:
@@ -148,11 +150,19 @@ def _describe(store: Store, photo: Record, remarks: list[Values], withdrawal: Re
         state=state,
         percent=percent,
         withdrawal=withdrawal.values if withdrawal else None,
+        erased_at=max(find_erased(store, files_named(photo.values)).values(), default=""),
     )
+
+
+def files_named(values: Mapping[str, Any]) -> list[str]:
+    """Return the files that a record names."""
+    return [name for name, _ in blobs_named(values)]
 
 
 def read_safe_state(store: Store, values: Mapping[str, Any]) -> tuple[SafeState, int]:
     """Return how safe the files named by a record are, and how many percent of their bytes have been sent."""
+    if find_erased(store, files_named(values)):
+        return "erased", 100
     sql = "SELECT state, offset, size_bytes FROM blobs WHERE sha256 = ?"
     rows = [row for name, _ in blobs_named(values) if (row := store.row(sql, name)) is not None]
     if not rows:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from field_client.evidence import EvidenceFolder
 from field_client.store import Record, Store, Values
+from field_client.store_erasing import find_erased
 from field_client.work import OPEN_STATES, Workbench
 from field_client.work_request import list_notes
 
@@ -55,6 +56,8 @@ def list_wanted_files(store: Store) -> list[WantedFile]:
         if name := note.values.get("file_sha256"):
             kind = note.values.get("media_type") or "application/octet-stream"
             wanted[name] = WantedFile(name, note.values.get("size_bytes"), kind)
+    for name in find_erased(store, wanted):
+        del wanted[name]
     return sorted(wanted.values(), key=lambda file: (file.size_bytes or 0, file.sha256))
 
 

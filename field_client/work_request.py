@@ -8,6 +8,7 @@ from typing import Final
 
 from field_client.evidence import EvidenceFolder
 from field_client.store import Record, Store, Values
+from field_client.store_erasing import find_erased
 from field_client.work import Workbench
 from schemas.problems import Refused
 
@@ -28,6 +29,8 @@ class NoteLine:
     id: str
     values: Values
     is_here: bool
+    erased_at: str | None = None
+    """When its file was erased, empty where that is not known; None where it was not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,12 @@ class RequestSheet:
 def list_requests(bench: Workbench, files: EvidenceFolder, order_id: str) -> list[RequestSheet]:
     """Return the requests that an order is for, oldest first; more than one where a customer told a fault twice."""
     notes = [
-        NoteLine(note.id, note.values, bool(name := note.values.get("file_sha256")) and files.holds(name))
+        NoteLine(
+            note.id,
+            note.values,
+            bool(name := note.values.get("file_sha256")) and files.holds(name),
+            find_erased(bench.store, [name]).get(name),
+        )
         for note in sorted(list_notes(bench.store, order_id), key=lambda note: note.id)
     ]
     found = sorted(bench.store.find_by("request", "order_id", order_id), key=lambda request: request.id)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import io
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from field_client.evidence import EvidenceFolder
 from field_client.store import Record, Values
+from field_client.store_erasing import find_erased
 from field_client.work import Workbench, checklist_of, find_order
 from field_client.work_album import standing_photos
 from field_client.work_facts import find_standing
@@ -85,20 +86,26 @@ def compose_draft(bench: Workbench, name: str | None = None, **findings: str | N
     """
     order = find_order(bench, name)
     values = {key: value for key, value in findings.items() if value is not None}
-    return SignedSheet(compose(bench, Record(order.id, order.kind, order.values | values)))
+    return _without_erased(bench, SignedSheet(compose(bench, Record(order.id, order.kind, order.values | values))))
 
 
 def find_signed(bench: Workbench, name: str | None = None) -> SignedSheet:
     """Return the sheet of an order under its newest signature.
 
-    Raises Refused with `sheet_missing`, or as `find_order` does.
+    Raises Refused with `sheet_missing`, `sheet_erased`, or as `find_order` does.
     """
     order = find_order(bench, name)
     signature = newest_signature(bench, order)
     sheet = bench.store.find(signature.values["job_sheet_id"]) if signature else None
     if signature is None or sheet is None:
         raise Refused("sheet_missing", order=order.values["number"])
-    return SignedSheet(sheet.values["content"], sheet.id, signature.values)
+    if is_stand_in(sheet.values["content"]):
+        raise Refused("sheet_erased", order=order.values["number"])
+    return _without_erased(bench, SignedSheet(sheet.values["content"], sheet.id, signature.values))
+
+
+def _without_erased(bench: Workbench, sheet: SignedSheet) -> SignedSheet:
+    return replace(sheet, erased=find_erased(bench.store, files_of(sheet)))
 
 
 def print_sheet(files: EvidenceFolder, sheet: SignedSheet) -> bytes:

@@ -61,13 +61,16 @@ class PackStep:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """The whole answer. `files` are (what, SHA-256, whether it has arrived), `entries` (log position, digest)."""
+    """The whole answer.
+
+    `files` are (what, SHA-256, whether it has arrived, when it was erased), `entries` (log position, digest).
+    """
 
     organisation: str
     subject: str
     question: Sequence[Line]
     steps: Sequence[PackStep]
-    files: Sequence[tuple[str, str, bool]]
+    files: Sequence[tuple[str, str, bool, str]]
     entries: Sequence[tuple[int, str]]
     checkpoint: str
     made_at: str
@@ -86,8 +89,9 @@ def print_pack(pack: Pack) -> bytes:
     _heading(paper, ("证据文件", "Files of evidence"))
     if not pack.files:
         _words(paper, "没有。 / None.")
-    for what, sha256, has_arrived in pack.files:
+    for what, sha256, has_arrived, erased_at in pack.files:
         state = "" if has_arrived else "  未到 / not arrived"
+        state = f"  已于 {erased_at[:10]} 删除 / erased" if erased_at else state
         _words(paper, f"{sha256}  {what}{state}", SMALL, INK if has_arrived else BAD)
     _heading(paper, ("日志条目", "Entries of the log"))
     for position, digest in pack.entries:

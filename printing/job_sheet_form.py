@@ -7,7 +7,7 @@ print the same bytes. Source: handbook V4, V5, V7.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from printing.paper import HEIGHT, LEADING, PICTURE_BYTES_MAX, WIDTH, Paper
@@ -63,12 +63,15 @@ class SignedSheet:
     content: str
     job_sheet: str = ""
     signature: Mapping[str, Any] | None = None
+    erased: Mapping[str, str] = field(default_factory=dict)
+    """Which of its files were erased, and when."""
 
 
 def files_of(sheet: SignedSheet) -> tuple[str, ...]:
     """Return the SHA-256 of each file that must be at hand to print a sheet. Raises Refused with `sheet_unreadable`."""
     strokes = (sheet.signature or {}).get("strokes_sha256")
-    return (*((strokes,) if strokes else ()), *thumbnails_of(read_sheet(sheet.content)))
+    named = (*((strokes,) if strokes else ()), *thumbnails_of(read_sheet(sheet.content)))
+    return tuple(name for name in named if name not in sheet.erased)
 
 
 def print_job_sheet(sheet: SignedSheet, files: Mapping[str, bytes]) -> bytes:
@@ -88,6 +91,7 @@ class _Form:
         self, sheet: SignedSheet, view: SheetView, signature: SignatureView | None, files: Mapping[str, bytes]
     ) -> None:
         self._sheet, self._view, self._signature, self._files = sheet, view, signature, files
+        self._erased = sheet.erased
         self._paper = Paper(TOP, BOTTOM)
 
     def print(self) -> bytes:
@@ -212,7 +216,10 @@ class _Form:
         paper = self._paper
         paper.box(x, y, wide, PHOTO_HIGH, fill=PANEL, round_by=3)
         jpeg = self._files.get(photo.thumbnail_sha256)
-        if jpeg is None or not paper.picture(x + 2, y + 2, wide - 4, PHOTO_HIGH - 4, jpeg):
+        if photo.thumbnail_sha256 in self._erased:
+            erased = f"已删除 erased {self._erased[photo.thumbnail_sha256][:10]}".strip()
+            paper.text(x + wide / 2, y + PHOTO_HIGH / 2, erased, LABEL, FAINT, "centre")
+        elif jpeg is None or not paper.picture(x + 2, y + 2, wide - 4, PHOTO_HIGH - 4, jpeg):
             paper.text(x + wide / 2, y + PHOTO_HIGH / 2, "无缩略图 no preview", LABEL, FAINT, "centre")
         for number, line in enumerate(lines):
             colour = INK if number == 0 else GREY
@@ -267,6 +274,12 @@ class _Form:
             paper.text(left, foot + 25, self._cut(spell(text), BODY, third - 6), BODY, INK)
 
     def _set_strokes(self, x: float, y: float, wide: float, high: float, signed: SignatureView) -> None:
+        if signed.strokes_sha256 in self._erased:
+            erased = self._erased[signed.strokes_sha256][:10]
+            self._set_words(
+                x, y, wide, high, Said("签字笔迹已按要求删除", "The signature was erased on request"), erased
+            )
+            return
         strokes = read_strokes(self._files.get(signed.strokes_sha256, b""))
         if strokes is None:
             self._set_words(x, y, wide, high, Said("笔迹无法读懂", "The signature's file cannot be read"), "")

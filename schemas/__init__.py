@@ -101,6 +101,11 @@ class Kind:
         inner = {name: field.inner for name, field in self.fields.items() if isinstance(field, List)}
         return frozenset(name for name, item in inner.items() if item.metadata["rule"].personal)
 
+    @cached_property
+    def personal_files(self) -> dict[str, tuple[str, ...]]:
+        """The fields that name files which tell of a person, each with the fields that say of whom."""
+        return {name: rule.tells_of for name, rule in self.rules.items() if rule.tells_of is not None}
+
     @property
     def is_fact(self) -> bool:
         """Whether records of this kind are appended once and never edited."""

@@ -58,7 +58,7 @@ class TrainingRecord(RecordSchema):
         required=True,
         merge=FROZEN,
     )
-    strokes_sha256 = sha256("签字笔迹", "Strokes of the signatures")
+    strokes_sha256 = sha256("签字笔迹", "Strokes of the signatures", tells_of=("attendees",))
     trained_at = instant("培训时间", "Trained at", required=True, merge=FROZEN)
 
 
@@ -80,7 +80,7 @@ class TrainingSignature(RecordSchema):
     attendee = text("姓名", "Name", most=80, least=1, required=True, merge=FROZEN, personal=True)
     outcome = choice("结果", "Outcome", ("signed", "declined", "absent"), required=True, merge=FROZEN)
     reason = text("原因", "Reason", most=500, merge=FROZEN)
-    strokes_sha256 = sha256("笔迹", "Strokes")
+    strokes_sha256 = sha256("笔迹", "Strokes", tells_of=("attendee",))
     signed_at = instant("签字时间", "Signed at", required=True, merge=FROZEN)
 
 

@@ -82,6 +82,10 @@ class FieldRule:
     """The device can look records up by this field, or by each item of a list, without reading them all."""
     personal: bool = False
     """It tells of a person: what is signed holds a commitment to it, and it can be erased (docs/privacy.md)."""
+    tells_of: tuple[str, ...] | None = None
+    """For the name of a file: its bytes tell of a person, and can be erased with what these fields of the record say of
+    him, or with what a record says that one of them refers to. Empty where only who looks at it can tell of whom.
+    """
 
 
 class StrictText(fields.String):
@@ -127,9 +131,10 @@ def _declare(
     follows: bool = False,
     indexed: bool = False,
     personal: bool = False,
+    tells_of: tuple[str, ...] | None = None,
     **metadata: Any,
 ) -> Any:
-    rule = FieldRule(merge, labels[0], labels[1], unit, refers_to, carries, follows, indexed, personal)
+    rule = FieldRule(merge, labels[0], labels[1], unit, refers_to, carries, follows, indexed, personal, tells_of)
     return field_class(
         *args,
         required=required,

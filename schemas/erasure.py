@@ -26,18 +26,23 @@ from schemas.base import (
 )
 from schemas.merge_rules import FROZEN
 
-GROUNDS: Final = ("asked", "not_needed", "unlawful", "late")
+ASKED_GROUNDS: Final = ("asked", "not_needed", "unlawful")
+"""On which a person decides; the server itself writes the others."""
+
+GROUNDS: Final = (*ASKED_GROUNDS, "late", "restored")
 GROUND_LABELS: Final = {
     "asked": ("本人要求", "The person asks for it"),
     "not_needed": ("不再需要", "No longer needed"),
     "unlawful": ("收集或使用不当", "Should not have been kept"),
     "late": ("删除之后才送到", "Came in after it was erased"),
+    "restored": ("恢复备份后再次删除", "Came back with a backup"),
 }
 
 OPENINGS_MOST: Final = 800
 """Openings one record names: some 100 bytes each, so that a change-set holds them."""
 
 FIELDS_MOST: Final = 400
+FILES_MOST: Final = 400
 PATH_PATTERN: Final = r"[a-z][a-z0-9_]{0,59}(?:\.[a-z0-9_]{1,60})?\Z"
 
 
@@ -72,4 +77,7 @@ class Erasure(RecordSchema):
         "删除的值", "Values", group("值", "Value", ErasedOpening, required=True), most=OPENINGS_MOST, merge=FROZEN
     )
     fields = many("字段", "Fields", group("字段", "Field", ErasedField, required=True), most=FIELDS_MOST, merge=FROZEN)
+    files = many(
+        "删除的文件", "Files", pattern("文件", "File", SHA256_PATTERN, required=True), most=FILES_MOST, merge=FROZEN
+    )
     erased_at = instant("删除时间", "Erased at", required=True, merge=FROZEN)

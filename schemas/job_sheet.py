@@ -112,5 +112,5 @@ class Signature(RecordSchema):
     reason = text("原因", "Reason", most=500, merge=FROZEN)
     signer_name = text("签字人", "Signer", most=80, merge=FROZEN, personal=True)
     signer_role = text("签字人职务", "Signer's role", most=80, merge=FROZEN)
-    strokes_sha256 = sha256("笔迹", "Strokes")
+    strokes_sha256 = sha256("笔迹", "Strokes", tells_of=("signer_name",))
     signed_at = instant("签字时间", "Signed at", required=True, merge=FROZEN)

@@ -121,7 +121,8 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("nobody_to_ask", 422, "ask_person", "没有可以询问的工程师：{name} 没有在用的终端。", "There is nobody to ask: {name} has no device in use."),
     Problem("remedy_unfit", 422, "after_pull", "这种处理方式不适用于此异常，或情况已变，请重新查看。", "This way of settling does not fit the exception, or things have changed; look again."),
     # Erasing.
-    Problem("erasure_empty", 422, "ask_person", "没有找到可以删除的个人信息；搜索词至少两个字。", "Nothing personal was found that can be erased; a word to search has two letters at least."),
+    Problem("erasure_empty", 422, "ask_person", "没有找到可以删除的个人信息。", "Nothing personal was found that can be erased."),
+    Problem("erasure_word_short", 422, "ask_person", "搜索词至少 {least} 个字；太短的词会在无关的内容里找到。", "A word to search has {least} letters at least; a shorter one is in too much that has nothing to do with it."),
     Problem("erasure_too_wide", 422, "ask_person", "找到的内容太多（超过 {limit} 处），请说得更准确。", "More than {limit} places were found; say more precisely whom you mean."),
     Problem("erasure_moved", 409, "after_pull", "您看过之后内容有变，请重新查看再删除。", "What would be erased has changed since you looked; look again, then erase."),
     # Master data.
@@ -149,6 +150,7 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("blob_hash_differs", 460, "later", "文件内容与其摘要不符，请重新上传。", "The file's bytes do not match its hash; upload it again."),
     Problem("blob_too_large", 413, "never", "文件超过 {limit} 字节。", "The file is larger than {limit} bytes."),
     Problem("blob_unknown", 404, "later", "没有这个文件。", "There is no such file."),
+    Problem("file_erased", 410, "never", "这个文件已于 {at} 按个人信息删除要求删除，不能取得，也不再接收。", "This file was erased on {at} because it told of a person; it cannot be had, and is not taken again."),
     Problem("upload_unknown", 404, "later", "没有这次上传，或已过期，请重新开始。", "There is no such upload, or it has expired; start again."),
     Problem("upload_offset_differs", 409, "later", "上传位置不一致，服务器已有 {offset} 字节。", "The offset differs; the server has {offset} bytes."),
     Problem("upload_quota_reached", 429, "later", "该终端未完成的上传已到上限（{limit}），文件留在终端，稍后再传。", "This device has reached its limit of unfinished uploads ({limit}); the file stays on the device and will go later."),
@@ -161,6 +163,7 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("sheet_missing", 404, "later", "工单 {order} 还没有服务报告。", "Order {order} has no job sheet yet."),
     Problem("sheet_changed", 409, "ask_person", "服务报告在客户阅读之后有变化，请再看一遍后签字；已写的内容都还在。", "The job sheet changed after it was read; read it again, then sign. What was written is still there."),
     Problem("sheet_incomplete", 409, "later", "服务报告的 {count} 个文件（笔迹、照片）还没有到，到齐后才能打印。", "{count} files of the job sheet (signature, photos) are not here yet; it can be printed when they are."),
+    Problem("sheet_erased", 410, "never", "工单 {order} 的服务报告含有个人信息，已按要求删除；签名和摘要仍可核验。", "The job sheet of order {order} told of a person and was erased; its signature and hash can still be verified."),
     Problem("sheet_unreadable", 422, "never", "服务报告的内容无法读懂，原文已保全。", "The job sheet's content cannot be read; it is kept as it came."),
     # Codes and labels.
     Problem("code_not_found", 422, "ask_person", "图中没有读到条码。请靠近、保持平正，或手工输入。", "No code could be read in the picture. Come closer, hold level, or type it."),

@@ -148,7 +148,7 @@ class RequestNote(RecordSchema):
     author = choice("作者", "By", NOTE_AUTHORS, required=True, merge=FROZEN)
     channel = choice("来源", "Channel", CHANNELS, merge=FROZEN)
     words = text("内容", "Words", most=8000, merge=FROZEN, personal=True)
-    file_sha256 = sha256("文件", "File")
+    file_sha256 = sha256("文件", "File", tells_of=("request_id",))
     file_name = text("文件名", "File name", most=120, merge=FROZEN)
     media_type = text("类型", "Media type", most=100, merge=FROZEN)
     size_bytes = whole("大小", "Size", unit="byte", merge=FROZEN)

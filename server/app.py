@@ -23,6 +23,7 @@ from server.portal.app import register_portal
 from server.reception import Reception
 from server.scribe_line import find_scribe
 from server.services.contacts import Contacts
+from server.services.erasing_ledger import FOLDER
 from server.services.journal import Journal
 from server.services.office import Office
 from server.services.oidc import Providers
@@ -132,7 +133,8 @@ def wsgi() -> Flask:
     parts.contacts.start()
     parts.journal.start()
     # Daemons: a round cut off by the end of the process is made again by whoever comes next.
-    Rounds(parts.engine, parts.files, settings.journal_days, parts.key, open_authority(settings.authority)).start()
+    authority = open_authority(settings.authority)
+    Rounds(parts.engine, parts.files, settings.journal_days, parts.key, authority, settings.data / FOLDER).start()
     Followers(parts.engine, parts.office).start()
     Correspondence(parts.engine, parts.office, parts.files, settings).start()
     spare_the_collector()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from time import monotonic
 from typing import Final
 
@@ -18,10 +19,13 @@ from schemas.problems import Refused
 from server.clock import spell_instant, unix_ms
 from server.event_log import EVENTS
 from server.keys import OfficeKey
-from server.services import erasing, gaps, service_clocks, warranty
-from server.services.blobs import BlobDesk, clear_uploads
+from server.services import gaps, service_clocks, warranty
+from server.services.blobs import BlobDesk, clear_uploads, remove_erased
 from server.services.checkpoint_keeping import keep_checkpoints, stamp_checkpoints
 from server.services.enrolment import remove_expired_codes
+from server.services.erasing import Means
+from server.services.erasing_again import erase_again
+from server.services.erasing_late import name_late
 from server.services.invitations import remove_expired_links
 from server.services.journal import JOURNAL_DAYS, forget_old_entries
 from server.services.log_following import read_positions
@@ -60,6 +64,8 @@ class Tidied:
     journal_entries: int = 0
     checkpoints: int = 0
     """kept, not cleared"""
+    erased_files: int = 0
+    """whose bytes were left, or had come back"""
 
 
 @dataclass(slots=True)
@@ -73,6 +79,8 @@ class Rounds:
     """Signs the checkpoints that are kept."""
     authority: Authority | None = None
     """Timestamps them."""
+    erasures: Path | None = None
+    """Where acts of erasing are kept beside the database."""
     _stopped: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -90,6 +98,7 @@ class Rounds:
     def _run(self) -> None:
         while not self._stopped.is_set():
             try:
+                self._erase_again()
                 tidied = tidy(self.engine, self.files, self.journal_days, self.key)
             except (Refused, OSError) as error:
                 EVENTS.warning("not_tidied", extra={"facts": {"why": str(error)}})
@@ -101,6 +110,18 @@ class Rounds:
                     EVENTS.info("tidied", extra={"facts": asdict(tidied)})
                     self._stamp()
             self._stopped.wait(ROUND_EVERY_S)
+
+    def _erase_again(self) -> None:
+        """Take away once more what a backup has brought back, and see to it that the next one can be told."""
+        if self.key is None or self.erasures is None:
+            return
+        try:
+            done = erase_again(Means(self.engine, Office(self.engine, self.key), self.files, self.erasures))
+        except (Refused, OSError, ValueError) as error:
+            EVENTS.warning("not_erased_again", extra={"facts": {"why": str(error)}})
+        else:
+            if done:
+                EVENTS.warning("erased_again", extra={"facts": {"count": done}})
 
     def _stamp(self) -> None:
         """Let the newest checkpoints be timestamped; where that fails it is tried again in the next round."""
@@ -148,7 +169,7 @@ class Followers:
             return 0
         with sole(self.engine, "followers") as is_ours:
             for organisation, end in grown.items() if is_ours else ():
-                rounds = (warranty.renew, service_clocks.renew, gaps.renew, erasing.name_late)
+                rounds = (warranty.renew, service_clocks.renew, gaps.renew, name_late)
                 outcomes = [self._renew_one(renew, organisation) for renew in rounds]
                 written += sum(outcome or 0 for outcome in outcomes)
                 if None not in outcomes:
@@ -288,8 +309,9 @@ def tidy(
             return None
         now_ms = unix_ms()
         cleared = clear_uploads(engine, files, now_ms)
+        removed = remove_erased(engine, files)
         codes = remove_expired_codes(engine, spell_instant(now_ms))
         links = remove_expired_links(engine, spell_instant(now_ms))
         forgotten = forget_old_entries(engine, journal_days, now_ms)
         kept = keep_checkpoints(engine, key) if key is not None else 0
-        return Tidied(cleared.expired, codes, cleared.unknown, cleared.incomplete, links, forgotten, kept)
+        return Tidied(cleared.expired, codes, cleared.unknown, cleared.incomplete, links, forgotten, kept, removed)

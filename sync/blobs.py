@@ -2,6 +2,7 @@
 
 Rule 1: thumbnails go before previews, previews before originals; small before large within one rank.
 Rule 2: the device frees a file only after the server has named its hash as verified.
+Rule 3: a file that was erased is dropped wherever it is, and never sent again.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import Any, Literal
 
 from schemas.evidence import BLOB_FIELDS
 
-BlobState = Literal["missing", "received", "verified"]
-"""What the server has: nothing, some bytes, or all bytes with the right hash."""
+BlobState = Literal["missing", "received", "verified", "erased"]
+"""What the server has: nothing, some bytes, all bytes with the right hash; or it takes the file no more."""
 
 RANKS = {
     "thumbnail_sha256": 0,
@@ -41,8 +42,8 @@ def blobs_named(values: Mapping[str, Any]) -> list[tuple[str, int]]:
 
 
 def plan_uploads(local: Iterable[LocalBlob], server: Mapping[str, BlobState]) -> list[LocalBlob]:
-    """Return the files to send, in order; those the server has verified are left out."""
-    missing = [blob for blob in local if not may_free(blob.sha256, server)]
+    """Return the files to send, in order; those the server has verified, or takes no more, are left out."""
+    missing = [b for b in local if not may_free(b.sha256, server) and server.get(b.sha256) != "erased"]
     return sorted(missing, key=lambda blob: (blob.rank, blob.size_bytes, blob.sha256))
 
 

@@ -258,6 +258,22 @@ class Dossier:
                     if sha256 not in named:
                         self.outcome.find("evidence_unlisted", entry.place, sha256)
 
+        acts = self.acts()
+        for sha256 in sorted(sha256 for sha256, state in named.items() if state == "erased"):
+            if sha256 not in acts:
+                self.outcome.find("erasure_unproven", "manifest.json", sha256)
+
+    def acts(self) -> dict[str, int]:
+        """Return the files that acts of the office say to be erased, each with the position of the first such act."""
+        found: dict[str, int] = {}
+        for entry in self.entries:
+            if entry.took_effect and entry.document["device"] == self.manifest["office_device"]:
+                for change in entry.changes("erasure"):
+                    files = change["set"].get("files")
+                    for sha256 in files if isinstance(files, list) else ():
+                        found.setdefault(str(sha256), entry.position)
+        return found
+
     def _check_subject(self) -> None:
         number = self.manifest["subject"]["number"]
         if not any(number in change["set"].values() for entry in self.entries for change in entry.changes()):

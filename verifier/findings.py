@@ -47,6 +47,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "sheet_differs": ("服务报告的内容与其摘要不符", "the job sheet's content does not match its hash"),
     "subject_missing": ("没有一条记录提到所查的编号", "no entry mentions the number asked for"),
     "evidence_unlisted": ("清单没有交代这份证据文件", "the manifest does not say what became of this file"),
+    "erasure_unproven": (
+        "清单说这份文件已被删除，但这里没有一条删除记录提到它",
+        "the manifest calls the file erased, and no act of erasing here says so",
+    ),
     "timestamp_wrong": ("时间戳不是对该检查点的", "the timestamp is not of this checkpoint"),
     # A job sheet's code.
     "code_unreadable": ("二维码内容无法读懂", "the text of the code cannot be read"),

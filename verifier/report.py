@@ -86,8 +86,9 @@ def describe_dossier(dossier: Dossier) -> None:
         outcome.shown.append((zh, en))
         zh = "时间戳由谁签发：请用 openssl ts -verify 核对"
         outcome.not_shown.append((zh, "who made the timestamp: check that with openssl ts -verify"))
-    left_out = [item for item in dossier.manifest["evidence"] if item["state"] != "here"]
+    left_out = [item for item in dossier.manifest["evidence"] if item["state"] not in ("here", "erased")]
     outcome.not_shown += [
+        *_tell_erased(dossier),
         (f"{len(left_out)} 份证据文件不在包中", f"{len(left_out)} evidence files are not in the file"),
         (
             f"这些终端在其间的另外 {_between(dossier)} 条记录只列出摘要，{dossier.unnamed} 条只计数",
@@ -95,6 +96,16 @@ def describe_dossier(dossier: Dossier) -> None:
         ),
         *NOT_IN_A_LOG,
     ]
+
+
+def _tell_erased(dossier: Dossier) -> Iterator[tuple[str, str]]:
+    """Say which files are gone because they told of persons, and where the log says so."""
+    erased = [item["sha256"] for item in dossier.manifest["evidence"] if item["state"] == "erased"]
+    acts = dossier.acts()
+    places = ", ".join(f"#{position}" for position in sorted({acts[name] for name in erased if name in acts}))
+    if erased:
+        zh = f"{len(erased)} 份证据文件涉及个人，已删除；删除记录在日志里：{places}"
+        yield zh, f"{len(erased)} evidence files told of persons and were erased; the log has the acts: {places}"
 
 
 def describe_log(reader: LogReader) -> None:

@@ -36,8 +36,8 @@ def restore(desk: Desk, file: Path) -> None:
         raise NotReady(str(error)) from None
     _tell(desk, ends)
     desk.voice.say(
-        "已恢复。下一步：gongdan-server migrate，再 gongdan-server verify-log，然后启动服务器。",
-        "Restored. Next: gongdan-server migrate, then gongdan-server verify-log, then start the server.",
+        "已恢复。下一步：gongdan-server migrate、sweep、verify-log，然后启动服务器。",
+        "Restored. Next: gongdan-server migrate, sweep and verify-log; then start the server.",
     )
 
 
@@ -46,7 +46,10 @@ def restore(desk: Desk, file: Path) -> None:
 def rotate_epoch(desk: Desk) -> None:
     """数据库恢复后，让终端重新核对。 / Let devices check what they hold, after a restore by other means."""
     _tell(desk, restoring.rotate_epochs(desk.engine))
-    desk.voice.say("终端下次同步时会重新核对。", "Devices check what they hold when they next sync.")
+    desk.voice.say(
+        "终端下次同步时会重新核对。再运行 gongdan-server sweep，再次删除已删除的个人信息。",
+        "Devices check what they hold when they next sync. Run gongdan-server sweep: it erases again what was erased.",
+    )
 
 
 def _embedded(desk: Desk) -> Path:

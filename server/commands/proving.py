@@ -20,7 +20,7 @@ from server.services.proofs import Proof
 def verify_log(desk: Desk, files: bool) -> None:
     """核验日志。 / Check every signature, every chain, and the Merkle root of the log."""
     proof = proofs.verify_log(desk.engine, desk.organisation)
-    altered = tuple(check_files(desk.blobs, desk.organisation)) if files else ()
+    altered = tuple(check_files(desk.blobs, desk.organisation, proof.erased_files)) if files else ()
     _tell(desk, replace(proof, discrepancies=proof.discrepancies + altered))
 
 

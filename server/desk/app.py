@@ -17,7 +17,7 @@ from server.desk.live import Listeners
 from server.desk.pages import BLUEPRINTS, NAVIGATION
 from server.desk.trace_view import FILTERS, may_export, may_recall
 from server.desk.visit import answer_refusals, note_log_end, send_policy, speech, take_words
-from server.desk.wording import name_urgency, spell_ago, spell_left, spell_moment
+from server.desk.wording import name_urgency, say_erased, spell_ago, spell_left, spell_moment
 from server.services.order_page import find_marks
 from server.web.auth import PersonIdentity, find_person
 from server.web.wiring import Wiring
@@ -66,6 +66,7 @@ def _speak(app: Flask) -> None:
         LANGUAGES=LANGUAGES,
         static=static_address,
         words=take_words,
+        erased_word=say_erased,
         say=speech,
         may_export=may_export,
         may_recall=may_recall,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -11,7 +12,7 @@ from schemas import kind_of
 from schemas.problems import Refused
 from server.services.serial_clash import Clash, read_clash
 from server.services.trace import trace_number
-from server.store import board, records
+from server.store import blobs, board, records
 
 CLASHING: Final = ("serial_in_two_places", "unknown_serial")
 PHOTOS_MOST: Final = 8
@@ -33,6 +34,8 @@ class Evidence:
     names: dict[str, Body]
     clash: Clash | None = None
     """Of a serial number in two places: what may have happened."""
+    erased: Mapping[str, str] = field(default_factory=dict)
+    """The photos that were erased, by their originals, and when."""
 
 
 def read_evidence(connection: Connection, organisation: str, review_id: str) -> Evidence:
@@ -50,7 +53,8 @@ def read_evidence(connection: Connection, organisation: str, review_id: str) -> 
     told = {name: value for name, value in subject.items() if not isinstance(value, str) or len(value) <= LATEST_MOST}
     spans = _trace(connection, organisation, body["subject_kind"], subject)
     clash = read_clash(connection, organisation, body["subject_id"]) if body.get("code") in CLASHING else None
-    return Evidence(body["subject_kind"], told, spans, photos, names, clash)
+    erased = blobs.find_erased(connection, organisation, [photo["original_sha256"] for photo in photos])
+    return Evidence(body["subject_kind"], told, spans, photos, names, clash, erased)
 
 
 def _trace(connection: Connection, organisation: str, kind: str, subject: Body) -> list[Body]:

@@ -42,6 +42,11 @@ def spell_moment(instant: str | Undefined | None) -> str:
     return f"{at:%m-%d %H:%M}" if at.year == today.year else f"{at:%Y-%m-%d %H:%M}"
 
 
+def say_erased(erased_at: str) -> str:
+    """Return what is said in the place of a file that was erased."""
+    return gettext("erased on %(day)s", day=erased_at[:10] or "—")
+
+
 def name_urgency(instant: str) -> str:
     """Return how a limit is to be shown: ``late``, ``soon`` within the hour, or nothing."""
     left = round(datetime.fromisoformat(instant).timestamp() * 1000) - unix_ms()

@@ -32,6 +32,18 @@ Body = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """Whose values: those that contain one of some words, and all of some records and of what belongs to them.
+
+    With `photos`, photos taken for these records go too (schemas/evidence.py: only who looks at one can tell of whom).
+    """
+
+    words: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    photos: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     """A field of a record."""
 

@@ -131,6 +131,7 @@ def write_pack(
     known = question.asked.known
     named = {sha256: what for step in steps for what, sha256 in _files_of(step)}
     arrived = blobs.find_verified(connection, organisation, list(named))
+    erased = blobs.find_erased(connection, organisation, named)
     marks = read_marks(connection, organisation, {step.position for step in steps})
     pictures = _read_pictures(files, organisation, steps)
     made_at = datetime.fromisoformat(known.received_at).astimezone(zone)
@@ -139,7 +140,7 @@ def write_pack(
         subject=steps[0].machine.get("serial", "") if question.about == "machine" else question.number,
         question=_say_question(question, steps),
         steps=[_pack_step(step, pictures, zone) for step in steps],
-        files=sorted((what, sha256, sha256 in arrived) for sha256, what in named.items()),
+        files=sorted((what, sha256, sha256 in arrived, erased.get(sha256, "")) for sha256, what in named.items()),
         entries=[(position, marks[position].digest) for position in sorted(marks)],
         checkpoint=_sign(connection, key, organisation, known.position, known.end) or "",
         made_at=f"{made_at:%Y-%m-%d %H:%M}",
@@ -247,7 +248,7 @@ def _read(files: BlobDesk, organisation: str, sha256: str, most: int) -> bytes |
     try:
         found = files.open(organisation, sha256)
     except Refused as refused:
-        if refused.code != "blob_unknown":
+        if refused.code not in ("blob_unknown", "file_erased"):
             raise
         return None
     with found.file as file:

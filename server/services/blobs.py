@@ -83,13 +83,16 @@ class BlobDesk:
 
         The offset is the size when the file is there already. Raises Refused with `blob_too_large`,
         `blob_hash_differs` when the file is there with another size, `upload_quota_reached` or
-        `organisation_quota_reached`. Devices that begin at the same moment can pass a quota by one upload each.
+        `organisation_quota_reached`, `file_erased`. Devices that begin at the same moment can pass a quota by one
+        upload each.
         """
         if size_bytes > self.bytes_max:
             raise Refused("blob_too_large", limit=self.bytes_max)
         there = self.files.size(owner.organisation, sha256) if sha256 else None
         if there not in (None, size_bytes):
             raise Refused("blob_hash_differs")
+        if sha256:
+            self._refuse_erased(owner.organisation, sha256)
         expires_at = self._instant_in(self.upload_hours)
         row = UploadRow(owner.organisation, new_id(), owner.device, sha256, size_bytes, expires_at)
         begun = self._insert(row, needs_room=there is None)
@@ -148,18 +151,20 @@ class BlobDesk:
         with reading(self.engine) as connection:
             verified = blobs.find_verified(connection, organisation, hashes)
             uploads = blobs.find_uploads_of(connection, organisation, hashes)
+            erased = blobs.find_erased(connection, organisation, set(hashes) - verified.keys())
         states: dict[str, BlobState] = dict.fromkeys(hashes, "missing")
         states |= {sha256: "received" for sha256, place in uploads if self.files.kept(place)}
         there = self.files.sizes(organisation, list(verified))
         states |= {sha256: "verified" for sha256, size in there.items() if size == verified[sha256]}
-        return states
+        return states | dict.fromkeys(erased, "erased")
 
     def open(self, organisation: str, sha256: str) -> OpenBlob:
-        """Open a verified file. Raises Refused with `blob_unknown`."""
+        """Open a verified file. Raises Refused with `blob_unknown`, or `file_erased` when it was."""
         with glimpsing(self.engine) as connection:
             size_bytes = blobs.find_verified(connection, organisation, [sha256]).get(sha256)
         file = self.files.open(organisation, sha256) if size_bytes is not None else None
         if file is None or size_bytes is None:
+            self._refuse_erased(organisation, sha256)
             raise Refused("blob_unknown")
         head = file.read(12)
         file.seek(0)
@@ -240,11 +245,21 @@ class BlobDesk:
         remembered_until = self._instant_in(REMEMBERED_HOURS)
         now = self._instant_in(0)
 
-        def work(connection: Connection) -> None:
-            blobs.mark_verified(connection, row, sha256, now, remembered_until)
+        def work(connection: Connection) -> bool:
+            return blobs.mark_verified(connection, row, sha256, now, remembered_until)
 
-        transact(self.engine, work, is_repeatable=True)
+        if not transact(self.engine, work, is_repeatable=True):
+            self.files.remove(row.organisation, sha256)
+            self._forget(row)
+            self._refuse_erased(row.organisation, sha256)
+            raise Refused("upload_unknown")
         return _state_of(replace(row, sha256=sha256, expires_at=remembered_until), row.size_bytes)
+
+    def _refuse_erased(self, organisation: str, sha256: str) -> None:
+        with glimpsing(self.engine) as connection:
+            erased_at = blobs.find_erased(connection, organisation, [sha256]).get(sha256)
+        if erased_at is not None:
+            raise Refused("file_erased", at=erased_at[:10])
 
     def _forget(self, row: UploadRow) -> None:
         self.files.delete(row.place)
@@ -289,6 +304,29 @@ def remove_expired(engine: Engine, files: BlobFiles, now: str) -> int:
         files.delete(place)
         transact(engine, partial(blobs.delete_upload, place=place), is_repeatable=True)
     return len(expired)
+
+
+def remove_erased(engine: Engine, files: BlobFiles) -> int:
+    """Delete whatever is left, or has come back, of files that were erased, of all organisations; return how many.
+
+    The act is committed before any byte goes: whoever is cut off between the two is finished here, and so is a copy
+    of the files that was put back, or what a process wrote that had begun before the act.
+    """
+    with glimpsing(engine) as connection:
+        erased = blobs.list_erased(connection)
+    removed = 0
+    for organisation, hashes in erased.items():
+        for begin in range(0, len(hashes), blobs.HASHES_AT_ONCE):
+            some = hashes[begin : begin + blobs.HASHES_AT_ONCE]
+            for sha256 in files.sizes(organisation, some):
+                files.remove(organisation, sha256)
+                removed += 1
+            with glimpsing(engine) as connection:
+                uploads = blobs.find_uploads_of(connection, organisation, some)
+            for _, place in uploads:
+                files.delete(place)
+                transact(engine, partial(blobs.delete_upload, place=place), is_repeatable=True)
+    return removed
 
 
 def media_type_of(head: bytes) -> str:

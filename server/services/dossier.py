@@ -81,7 +81,7 @@ def build_dossier(
         stamped = checkpoints.find_newest(connection, organisation, is_stamped=True)
         parts |= _spell_timestamp(connection, end, stamped) if stamped else {}
         cover = write_cover(connection, organisation, row.name, subject, found, end)
-    kept, evidence = _read_files(blobs, organisation, found.rows, found.reasons, files)
+    kept, evidence = _read_files(blobs, organisation, found, files, personal)
     public_key = bytes.fromhex(key.public_key)
     contents = {"cover.html": cover, "checkpoint": write_checkpoint(end, public_key, key.sign).encode("utf-8")}
     contents |= parts | {f"files/{sha256}": kept[sha256] for sha256 in sorted(kept)}
@@ -155,12 +155,14 @@ def _spell_timestamp(connection: Connection, end: Checkpoint, stamped: KeptCheck
 
 
 def _read_files(
-    blobs: BlobDesk, organisation: str, rows: list[Row[Any]], reasons: dict[int, str], files: str
+    blobs: BlobDesk, organisation: str, found: Gathered, files: str, personal: bool
 ) -> tuple[dict[str, bytes], list[dict[str, str]]]:
     """Return the files that the entries name, and what became of each."""
     named: dict[str, int] = {}
-    for row in rows:
-        if reasons[row.position] != ENROLMENT:
+    given: set[str] = set()
+    for row in found.rows:
+        if found.reasons[row.position] != ENROLMENT:
+            given |= {sha256 for _, sha256 in files_named(row, personal=personal)}
             for field, sha256 in files_named(row):
                 named[sha256] = min(RANKS[field], named.get(sha256, RANKS[field]))
     kept: dict[str, bytes] = {}
@@ -168,7 +170,11 @@ def _read_files(
     room = FILES_BYTES_MAX
     for sha256 in sorted(named, key=lambda name: (named[name], name)):
         states[sha256] = "left_out"
-        if files == "all" or (files == "small" and named[sha256] <= SMALL_RANK):
+        if sha256 in found.erased:
+            states[sha256] = "erased"
+        elif sha256 not in given:
+            continue
+        elif files == "all" or (files == "small" and named[sha256] <= SMALL_RANK):
             content = _read_file(blobs, organisation, sha256, room)
             states[sha256] = "missing" if content is None else "here"
             if content is not None and len(content) > room:
@@ -184,7 +190,7 @@ def _read_file(blobs: BlobDesk, organisation: str, sha256: str, room: int) -> by
     try:
         found = blobs.open(organisation, sha256)
     except Refused as refused:
-        if refused.code != "blob_unknown":
+        if refused.code not in ("blob_unknown", "file_erased"):
             raise
         return None
     with found.file as file:

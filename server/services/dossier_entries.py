@@ -11,12 +11,13 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Table, select
 
+from schemas import kind_of
 from schemas.evidence import BLOB_FIELDS
 from schemas.problems import Refused
 from server.services.trace import find_machine
 from server.services.trace_facts import find_facts_in
 from server.services.trace_lookup import spans_of_batches
-from server.store import log, records
+from server.store import blobs, log, records
 from server.store.stock_tables import MoveRow
 from server.store.stored_record import Record
 from server.store.tables import LogEntry, TraceFact
@@ -60,6 +61,8 @@ class Gathered:
     facts: list[Record] = field(default_factory=list)
     sheets: list[Record] = field(default_factory=list)
     rows: list[Row[Any]] = field(default_factory=list)
+    erased: dict[str, int] = field(default_factory=dict)
+    """Files that were erased -> where the log has the act"""
 
     def add(self, positions: Iterable[int], reason: str) -> None:
         """Take positions in for a reason, unless a better one is known."""
@@ -120,10 +123,16 @@ def read_between(
     return named, gaps
 
 
-def files_named(row: Row[Any]) -> Iterator[tuple[str, str]]:
-    """Yield field and hash of each file that the changes of an entry name."""
+def files_named(row: Row[Any], *, personal: bool = True) -> Iterator[tuple[str, str]]:
+    """Yield field and hash of each file that the changes of an entry name, without those that surely tell of a person
+    where `personal` is false.
+    """
     for change in canonical.load(Sealed(row.sealed).payload)["changes"]:
-        yield from ((name, change["set"][name]) for name in BLOB_FIELDS if isinstance(change["set"].get(name), str))
+        kind = kind_of(change["kind"])
+        for name in BLOB_FIELDS:
+            is_given = personal or kind is None or not kind.personal_files.get(name)
+            if is_given and isinstance(change["set"].get(name), str):
+                yield name, change["set"][name]
 
 
 def _find_facts(connection: Connection, organisation: str, subject: Subject, machines: set[str]) -> set[str]:
@@ -158,8 +167,10 @@ def _positions(record: Record) -> set[int]:
 
 
 def _add_enrolments(connection: Connection, organisation: str, found: Gathered) -> None:
-    """Add the entries that vouch for the devices' keys, and read all rows."""
+    """Add the acts that erased files, and the entries that vouch for the devices' keys, and read all rows."""
     rows = log.find_all(connection, organisation, found.reasons)
+    found.erased = blobs.find_acts(connection, organisation, {name for row in rows for _, name in files_named(row)})
+    found.add(found.erased.values(), CONTEXT)
     devices = records.stamped(connection, organisation, {row.device for row in rows})
     found.add((device.stamp_of("public_key")[0] for device in devices.values()), ENROLMENT)
     found.rows = log.find_all(connection, organisation, found.reasons)

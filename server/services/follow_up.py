@@ -93,7 +93,11 @@ def _read(connection: Connection, organisation: str, request: str) -> FollowUp:
     facts = gather_facts(Bodies(connection, organisation), values)
     facts["symptom"] = values.get("symptom") or ""
     is_done = values["state"] == "solved" or facts.get("status") in DONE_STATES
-    notes = [note["body"] for note in standing.notes if not note["body"].get("set_aside_reason")]
+    notes = [
+        note["body"] | {"erased_at": standing.erased.get(note["body"].get("file_sha256"))}
+        for note in standing.notes
+        if not note["body"].get("set_aside_reason")
+    ]
     step = 4 if values["state"] == "solved" else _STEP_OF.get(str(facts.get("status") or ""), 0)
     rating = values.get("rating")
     return FollowUp(organisation, request, facts, notes, step, is_done and not rating, rating)

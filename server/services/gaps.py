@@ -183,7 +183,10 @@ def _look(connection: Connection, organisation: str, orders: Sequence[str]) -> I
         for key, position in positions.items()
     }
     files = [body[name] for _, body in bodies.values() for name in _EVIDENCE if body.get(name)]
-    arrived = blobs.find_verified(connection, organisation, files)
+    # What was erased is not missing: nobody is asked for it any more.
+    arrived = blobs.find_verified(connection, organisation, files) | dict.fromkeys(
+        blobs.find_erased(connection, organisation, files), 0
+    )
     for order in orders:
         if order in bodies:
             members = [(key, *bodies[key]) for key in following.get(order, ()) if key in bodies]

@@ -46,6 +46,7 @@ CODES: Final = frozenset(
         "file_unexpected",
         "file_missing",
         "file_differs",
+        "file_not_erased",
     }
 )
 """What can be found wrong, never renamed once released; docs/proofs.md tells what each means."""
@@ -109,6 +110,8 @@ class LogCheck:
     """stand-in -> the place where it stands for a value that is gone"""
     _named: set[str] = field(default_factory=set)
     """The stand-ins that acts of erasing name"""
+    erased_files: set[str] = field(default_factory=set)
+    """The files that acts of erasing name"""
 
     def find_unnamed(self) -> Iterator[Discrepancy]:
         """Yield the openings that are gone without an act that says so; to be asked when all entries were taken."""
@@ -167,6 +170,7 @@ class LogCheck:
         if answer.verdict != "refused":
             for change in changeset.changes:
                 if change.kind == "erasure":
+                    self.erased_files |= set(map(str, change.set.get("files") or ()))
                     self._named |= {str(one.get("stand_in")) for one in change.set.get("openings") or ()}
                 if change.kind == "device" and fault_by_schema(change) is None:
                     self._follow_device(change)

@@ -54,6 +54,8 @@ class OrderPage:
     """How many open conflicts and exceptions there are about each record, by id."""
     verified: frozenset[str]
     """The files that have arrived whole, by SHA-256."""
+    erased: Mapping[str, str]
+    """The files that were erased, and when."""
 
     def of_kind(self, *kinds: str) -> list[Fact]:
         """Return what belongs to the order of some kinds, oldest first."""
@@ -91,6 +93,7 @@ def tell_order(connection: Connection, organisation: str, called: str) -> OrderP
         timeline=timeline,
         reviews=order_list.list_reviewed(connection, organisation, [order_id, *(fact.id for fact in facts)]),
         verified=frozenset(blobs.find_verified(connection, organisation, list(files))),
+        erased=blobs.find_erased(connection, organisation, files),
     )
 
 

@@ -76,6 +76,8 @@ class Proof:
     root: str
     discrepancies: tuple[Discrepancy, ...]
     notes: tuple[Discrepancy, ...] = ()
+    erased_files: frozenset[str] = frozenset()
+    """The files that the log says to be erased."""
 
     @property
     def holds(self) -> bool:
@@ -107,7 +109,7 @@ def verify_log(engine: Engine, organisation: str) -> Proof:
         differs = _compare_checkpoint(check, organisation, office_key, checkpoint, row.epoch)
         if differs is not None:
             (notes if differs.code == "log_restored" else found).append(differs)
-    return Proof(end.size, end.root.hex(), tuple(found), tuple(notes))
+    return Proof(end.size, end.root.hex(), tuple(found), tuple(notes), frozenset(check.erased_files))
 
 
 def replay(engine: Engine, organisation: str, scratch_url: str) -> Proof:
@@ -194,9 +196,17 @@ def _compare(live: Connection, rebuilt: Connection, organisation: str) -> Iterat
     known = {row.sha256 for row in _rows(live, organisation, _BLOBS, ("sha256",))}
     for sha256 in sorted(expected - known):
         yield Discrepancy("blobs", f"{sha256} is named by a record but not expected", "file_unexpected")
+    erased = _erased(live, organisation) ^ _erased(rebuilt, organisation)
+    for sha256, position in sorted(erased):
+        yield Discrepancy("blobs", f"{sha256} is erased on one side only, by act {position}", "table_differs")
     ours, theirs = _organisation(live, organisation), _organisation(rebuilt, organisation)
     if (ours.position, ours.frontier) != (theirs.position, theirs.frontier):
         yield Discrepancy("organisations", "the end of the log differs", "root_differs")
+
+
+def _erased(connection: Connection, organisation: str) -> set[tuple[str, int]]:
+    rows = _rows(connection, organisation, _BLOBS, ("sha256", "state", "position"))
+    return {(row.sha256, row.position) for row in rows if row.state == "erased"}
 
 
 def _compare_table(

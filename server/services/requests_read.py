@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from server.domain.request_match import (
 )
 from server.domain.trace import fold
 from server.services.requests import find_verdict
-from server.store import board, records, requests
+from server.store import blobs, board, records, requests
 
 PAGE_REQUESTS_MAX: Final = 200
 
@@ -54,6 +55,8 @@ class Standing:
     notes: list[Body]
     refers_to: dict[str, Body]
     """id -> {id, kind, body}"""
+    erased: Mapping[str, str] = field(default_factory=dict)
+    """The files that were erased, and when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,9 @@ def read_request(connection: Connection, organisation: str, called: str) -> Stan
         found |= records.bodies_of(connection, organisation, [model])
         referred.append(model)
     notes = [_entry(note, *found[note]) for note in followers if note in found and found[note][0] == "request_note"]
-    return Standing(request, values, notes, {i: _entry(i, *found[i]) for i in referred if i in found})
+    around = {i: _entry(i, *found[i]) for i in referred if i in found}
+    erased = blobs.find_erased(connection, organisation, [*filter(None, (n["body"].get("file_sha256") for n in notes))])
+    return Standing(request, values, notes, around, erased)
 
 
 def find_offers(connection: Connection, organisation: str, request: str, values: Body) -> Offers:

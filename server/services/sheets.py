@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine
@@ -17,6 +17,7 @@ from server.services.devices import read_checkpoint
 from server.services.log_tree import root_at
 from server.services.orders_read import find_order
 from server.store import board, records
+from server.store.blobs import find_erased
 from server.store.database import reading
 from sync.checkpoint import read_checkpoint as read_note
 from sync.openings import is_stand_in
@@ -57,7 +58,7 @@ class CheckedCode:
 def find_signed(connection: Connection, organisation: str, order: str) -> tuple[str, SignedSheet]:
     """Return the number of an order, by id or number, and its job sheet under the newest signature.
 
-    Raises Refused with `not_found` or `sheet_missing`.
+    Raises Refused with `not_found`, `sheet_missing` or `sheet_erased`.
     """
     order_id, values = find_order(connection, organisation, order)
     number = values["number"]
@@ -66,21 +67,24 @@ def find_signed(connection: Connection, organisation: str, order: str) -> tuple[
     found = records.body_of(connection, organisation, sheet_id)
     if signature is None or found is None or found[0] != "job_sheet":
         raise Refused("sheet_missing", order=number)
+    if is_stand_in(found[1]["content"]):
+        raise Refused("sheet_erased", order=number)
     return number, SignedSheet(found[1]["content"], sheet_id, signature)
 
 
 def print_sheet(blobs: BlobDesk, organisation: str, order: str) -> PrintedSheet:
     """Return the signed job sheet of an order as PDF, the same bytes as on the device that took the signature.
 
-    Raises Refused with `not_found`, `sheet_missing`, `sheet_unreadable`, or `sheet_incomplete` while a file that it
-    shows has not come: without it the bytes would be others.
+    Raises Refused with `not_found`, `sheet_missing`, `sheet_erased`, `sheet_unreadable`, or `sheet_incomplete` while
+    a file that it shows has not come: without it the bytes would be others.
     """
     with reading(blobs.engine) as connection:
         number, sheet = find_signed(connection, organisation, order)
-    names = files_of(sheet)
+        sheet = replace(sheet, erased=find_erased(connection, organisation, files_of(sheet)))
+    names = set(files_of(sheet))
     files = {name: data for name in names if (data := _read(blobs, organisation, name)) is not None}
-    if len(files) < len(set(names)):
-        raise Refused("sheet_incomplete", count=len(set(names)) - len(files))
+    if len(files) < len(names):
+        raise Refused("sheet_incomplete", count=len(names) - len(files))
     return PrintedSheet(number, print_job_sheet(sheet, files))
 
 
@@ -128,7 +132,7 @@ def _read(blobs: BlobDesk, organisation: str, name: str) -> bytes | None:
     try:
         found = blobs.open(organisation, name)
     except Refused as refused:
-        if refused.code != "blob_unknown":
+        if refused.code not in ("blob_unknown", "file_erased"):
             raise
         return None
     with found.file as file:

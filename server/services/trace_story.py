@@ -42,7 +42,7 @@ def tell(connection: Connection, organisation: str, found: Sequence[Span]) -> li
     signature ...}) or None; `withdrawn`, where its fact does not count, is {id, by, at, reason, position} or None.
     Photos that are withdrawn have the reason as `withdrawn`.
     """
-    story = _Story(connection, organisation, {}, {}, {}, {})
+    story = _Story(connection, organisation, {}, {}, {}, {}, {})
     story.read(found)
     return [story.tell_span(span) for span in found]
 
@@ -57,6 +57,7 @@ class _Story:
     log: dict[int, LoggedSet]
     followers: dict[str, list[str]]
     verified: dict[str, int]
+    erased: dict[str, str]
 
     def read(self, found: Sequence[Span]) -> None:
         acts = [fact for span in found for fact in (span.fitted, span.removed, span.withdrawn)]
@@ -72,6 +73,7 @@ class _Story:
         self._read_bodies(codec.decode(Sealed(entry.sealed).payload).actor for entry in self.log.values())
         hashes = [name for _, body in self.bodies.values() for name, _ in blobs_named(body)]
         self.verified = blobs.find_verified(self.connection, self.organisation, hashes)
+        self.erased = blobs.find_erased(self.connection, self.organisation, set(hashes) - self.verified.keys())
 
     def tell_span(self, span: Span) -> Group:
         body = self._body(span.fact.id)
@@ -138,6 +140,7 @@ class _Story:
         told = []
         for photo_id, body in self._following(order, "photo"):
             state = {"arrived": body["original_sha256"] in self.verified, "withdrawn": withdrawn.get(photo_id)}
+            state |= self._tell_erased(body["original_sha256"])
             told.append({"id": photo_id} | state | pick(body, _PHOTO_FIELDS))
         return told
 
@@ -147,9 +150,13 @@ class _Story:
         if not signatures:
             return None
         signature_id, body = signatures[-1]
-        return {"id": signature_id, "strokes_arrived": body.get("strokes_sha256") in self.verified} | pick(
-            body, _SIGNATURE_FIELDS
-        )
+        state = {"strokes_arrived": body.get("strokes_sha256") in self.verified}
+        state |= self._tell_erased(body.get("strokes_sha256"))
+        return {"id": signature_id} | state | pick(body, _SIGNATURE_FIELDS)
+
+    def _tell_erased(self, sha256: str | None) -> Group:
+        """Tell when a file was erased; nothing of one that was not."""
+        return {"erased_at": self.erased[sha256]} if sha256 in self.erased else {}
 
     def _following(self, order: str, kind: str) -> list[tuple[str, Body]]:
         ids = [record_id for record_id in self.followers.get(order, ()) if record_id in self.bodies]

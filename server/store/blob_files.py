@@ -121,6 +121,10 @@ class BlobFiles(Protocol):
         """Open a finished file for reading, None when it is not there."""
         ...
 
+    def remove(self, organisation: str, sha256: str) -> None:
+        """Delete a finished file for good; nothing happens when it is not there."""
+        ...
+
     def check(self) -> None:
         """Return when files can be read and stored; raises Refused otherwise."""
         ...

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import Connection, Table, and_, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, case, delete, func, insert, select, text, update
 
-from server.store import bulk
+from server.store import bulk, json_text
 from server.store.blob_files import Place
-from server.store.tables import Blob, Upload
+from server.store.tables import Blob, RecordRow, Upload
 
 _BLOBS: Table = Blob.__table__
 _UPLOADS: Table = Upload.__table__
+_RECORDS: Table = RecordRow.__table__
+
+HASHES_AT_ONCE: Final = 500
+"""Hashes asked for in one statement; both databases take several thousand parameters at most."""
 
 _IS_VERIFIED = and_(
     _BLOBS.c.organisation == _UPLOADS.c.organisation,
@@ -61,6 +66,23 @@ _CLOSE = (
         expires_at=bindparam("new_expires_at"),
         finished_at=bindparam("new_finished_at"),
     )
+)
+# One statement, so that an erasure that is committed meanwhile is not written over.
+_VERIFY = text(
+    "INSERT INTO blobs (organisation, sha256, state, size_bytes, verified_at, position)"
+    " VALUES (:organisation, :sha256, 'verified', :size_bytes, :now, NULL)"
+    " ON CONFLICT (organisation, sha256) DO UPDATE SET state = excluded.state, size_bytes = excluded.size_bytes,"
+    " verified_at = excluded.verified_at, position = NULL WHERE blobs.state <> 'erased'"
+)
+_ERASED = select(_BLOBS.c.sha256, _BLOBS.c.position).where(
+    _BLOBS.c.organisation == bindparam("organisation"),
+    _BLOBS.c.state == "erased",
+    _BLOBS.c.sha256.in_(bindparam("hashes", expanding=True)),
+)
+_ACTS_AT = select(_RECORDS.c.position, _RECORDS.c.body).where(
+    _RECORDS.c.organisation == bindparam("organisation"),
+    _RECORDS.c.kind == "erasure",
+    _RECORDS.c.position.in_(bindparam("positions", expanding=True)),
 )
 _DELETE = delete(_UPLOADS).where(_IS_AT)
 _LIST_EXPIRED = select(_UPLOADS.c.organisation, _UPLOADS.c.upload).where(_UPLOADS.c.expires_at <= bindparam("now"))
@@ -132,11 +154,47 @@ def find_verified(connection: Connection, organisation: str, hashes: Sequence[st
     return {row.sha256: row.size_bytes for row in rows if row.state == "verified"}
 
 
-def mark_verified(connection: Connection, row: UploadRow, sha256: str, now: str, expires_at: str) -> None:
-    """Record that the file of an upload is there, and until when the upload itself is remembered."""
-    bulk.upsert(connection, _BLOBS, [(row.organisation, sha256, "verified", row.size_bytes, now, None)])
+def find_acts(connection: Connection, organisation: str, hashes: Iterable[str]) -> dict[str, int]:
+    """Return where the log has the act that erased a file, for those files that were erased, by hash."""
+    wanted, found = sorted(hashes), dict[str, int]()
+    for begin in range(0, len(wanted), HASHES_AT_ONCE):
+        some = wanted[begin : begin + HASHES_AT_ONCE]
+        rows = connection.execute(_ERASED, {"organisation": organisation, "hashes": some})
+        found |= {row.sha256: row.position for row in rows}
+    return found
+
+
+def find_erased(connection: Connection, organisation: str, hashes: Iterable[str]) -> dict[str, str]:
+    """Return when those files were erased that were, by hash, as their acts say."""
+    found = find_acts(connection, organisation, hashes)
+    positions, said = sorted(set(found.values())), dict[int, str]()
+    for begin in range(0, len(positions), HASHES_AT_ONCE):
+        some = positions[begin : begin + HASHES_AT_ONCE]
+        acts = connection.execute(_ACTS_AT, {"organisation": organisation, "positions": some})
+        said |= {act.position: json_text.load(act.body)["erased_at"] for act in acts}
+    return {sha256: said.get(position, "") for sha256, position in found.items()}
+
+
+def list_erased(connection: Connection) -> dict[str, list[str]]:
+    """Return the files that were erased, of all organisations."""
+    found: dict[str, list[str]] = {}
+    statement = select(_BLOBS.c.organisation, _BLOBS.c.sha256).where(_BLOBS.c.state == "erased")
+    for row in connection.execute(statement.order_by(_BLOBS.c.organisation, _BLOBS.c.sha256)):
+        found.setdefault(row.organisation, []).append(row.sha256)
+    return found
+
+
+def mark_verified(connection: Connection, row: UploadRow, sha256: str, now: str, expires_at: str) -> bool:
+    """Record that the file of an upload is there, and until when the upload itself is remembered.
+
+    Returns False, and records nothing, when the file was erased.
+    """
+    file = {"organisation": row.organisation, "sha256": sha256, "size_bytes": row.size_bytes, "now": now}
+    if not connection.execute(_VERIFY, file).rowcount:
+        return False
     closed = {"found_sha256": sha256, "new_expires_at": expires_at, "new_finished_at": now}
     connection.execute(_CLOSE, {**_at(row.place), **closed})
+    return True
 
 
 def delete_upload(connection: Connection, place: Place) -> None:

@@ -146,6 +146,13 @@ class DiskFiles:
         sizes = {sha256: self.size(organisation, sha256) for sha256 in hashes}
         return {sha256: size_bytes for sha256, size_bytes in sizes.items() if size_bytes is not None}
 
+    def remove(self, organisation: str, sha256: str) -> None:
+        """Delete a finished file for good; nothing happens when it is not there."""
+        path = self._path_under(organisation, sha256)
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+            sync_folder(path.parent)
+
     def check(self) -> None:
         """Raise Refused with `disk_full` when nothing can be written; OSError when the folder cannot be."""
         with refusing_without_room():

@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from dataclasses import InitVar, dataclass, field
+from typing import Any, Final, Literal, cast
 
 from sqlalchemy import Connection, Table, select
 
@@ -21,9 +21,8 @@ from server.store.bulk import upsert
 from server.store.erasure_tables import ErasedMark
 from sync import codec, openings
 from sync.chain import Sealed
-from sync.changeset import Change
 
-What = Literal["text", "digits", "record"]
+What = Literal["text", "digits", "record", "photos"]
 
 _MARKS: Table = ErasedMark.__table__  # type: ignore[assignment]
 
@@ -53,18 +52,23 @@ def hash_text(secret: bytes, what: What, text: str) -> str:
     return hmac.new(secret, f"{what}\n{text}".encode(), hashlib.sha256).hexdigest()
 
 
-def marks_of(secret: bytes, position: int, seed: str, words: Iterable[str], ids: Iterable[str]) -> Iterator[Mark]:
-    """Yield what an erasure's words and records are known by."""
+def marks_of(
+    secret: bytes, position: int, seed: str, words: Iterable[str], ids: Iterable[str], *, photos: bool = False
+) -> Iterator[Mark]:
+    """Yield what an erasure's words and records are known by, and the records whose photos went with them."""
     for word in words:
         folded, digits = fold(word), digits_of(word)
         yield Mark(position, "text", hash_text(secret, "text", folded), len(folded), seed)
         if len(digits) >= DIGITS_LEAST:
             yield Mark(position, "digits", hash_text(secret, "digits", digits), len(digits), seed)
-    yield from (Mark(position, "record", record_id, 0, seed) for record_id in ids)
+    for record_id in sorted(ids):
+        yield Mark(position, "record", record_id, 0, seed)
+        if photos:
+            yield Mark(position, "photos", record_id, 0, seed)
 
 
 def keep(connection: Connection, organisation: str, marks: Iterable[Mark]) -> None:
-    """Keep marks until they are forgotten."""
+    """Keep marks for good: nobody knows how long a tablet lies in a drawer."""
     rows = {(organisation, m.position, m.what, m.mark, m.length, m.seed) for m in marks}
     upsert(connection, _MARKS, sorted(rows), update=False)
 
@@ -74,6 +78,43 @@ def read(connection: Connection, organisation: str) -> list[Mark]:
     columns = (_MARKS.c.position, _MARKS.c.what, _MARKS.c.mark, _MARKS.c.length, _MARKS.c.seed)
     statement = select(*columns).where(_MARKS.c.organisation == organisation).order_by(_MARKS.c.position)
     return [Mark(*row) for row in connection.execute(statement)]
+
+
+@dataclass(slots=True)
+class Known:
+    """What is known again by some marks, however many they are: each text is hashed once for each length of a word."""
+
+    secret: bytes
+    marks: InitVar[Iterable[Mark]]
+    _words: dict[tuple[What, int], dict[str, Mark]] = field(init=False, default_factory=dict)
+    _records: dict[str, Mark] = field(init=False, default_factory=dict)
+
+    def __post_init__(self, marks: Iterable[Mark]) -> None:
+        """Sort the marks; of several erasures of one thing the earliest counts."""
+        for mark in marks:
+            if mark.what == "record":
+                self._records.setdefault(mark.mark, mark)
+            elif mark.what in ("text", "digits"):
+                self._words.setdefault((cast("What", mark.what), mark.length), {}).setdefault(mark.mark, mark)
+
+    def find_word(self, said: str) -> Mark | None:
+        """Return the earliest mark of a word that a text contains, None when it contains none."""
+        texts: dict[What, str] = {"text": fold(said), "digits": digits_of(said)}
+        found = (
+            marks.get(hash_text(self.secret, what, texts[what][at : at + length]))
+            for (what, length), marks in self._words.items()
+            for at in range(len(texts[what]) - length + 1)
+        )
+        return min(filter(None, found), key=_position_of, default=None)
+
+    def find_record(self, ids: Iterable[Any]) -> Mark | None:
+        """Return the earliest mark of one of some records, None when none of them was erased."""
+        found = (self._records[it] for it in ids if isinstance(it, str) and it in self._records)
+        return min(found, key=_position_of, default=None)
+
+
+def _position_of(mark: Mark) -> int:
+    return mark.position
 
 
 @dataclass(slots=True)
@@ -92,7 +133,7 @@ class Screen:
         """Return a set as it may be kept; None where it may be kept as it is."""
         if arrival.changeset.basis >= self._last or arrival.sealed.openings is None:
             return None
-        marks = [mark for mark in self.marks if mark.position > arrival.changeset.basis]
+        known = Known(self.secret, (mark for mark in self.marks if mark.position > arrival.changeset.basis))
         signed = codec.decode_again(arrival.sealed.payload, json_text.load)
         opened = openings.openings_of(arrival.sealed, json_text.load)
         changes = {id(change): said for change, said in zip(signed.changes, arrival.changeset.changes, strict=True)}
@@ -102,26 +143,12 @@ class Screen:
                 continue
             value = opened[digest][1]
             said = changes[id(change)]
-            found = next((mark for mark in marks if self._knows(mark, said, value)), None)
+            of_record = known.find_record([said.id, *(said.set.get(name) for name in REFERRING)])
+            of_word = known.find_word(value if isinstance(value, str) else spell(value))
+            found = min(filter(None, (of_record, of_word)), key=_position_of, default=None)
             if found is not None:
                 slot = next((slot for slot, _ in values_at(said.kind, said.id, name, value, {})), Slot(said.id, name))
                 stand_ins[digest] = {"erased": make_stand_in(self.secret, found.seed, slot, value)}
                 if side == "set":
                     stand_ins[digest] |= note_of(said, name)
         return openings.replace_openings(arrival.sealed, stand_ins) if stand_ins else None
-
-    def _knows(self, mark: Mark, change: Change, value: Any) -> bool:
-        if mark.what == "record":
-            return mark.mark == change.id or mark.mark in (change.set.get(name) for name in REFERRING)
-        said = value if isinstance(value, str) else spell(value)
-        if mark.what == "digits":
-            text = digits_of(said)
-            return any(
-                hash_text(self.secret, "digits", text[at : at + mark.length]) == mark.mark
-                for at in range(len(text) - mark.length + 1)
-            )
-        text = fold(said)
-        return any(
-            hash_text(self.secret, "text", text[at : at + mark.length]) == mark.mark
-            for at in range(len(text) - mark.length + 1)
-        )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Table, delete, select, text, update
+from sqlalchemy import Connection, Engine, Table, TextClause, delete, select, text, update
 
 from schemas.problems import Refused
-from server.domain.erasure import contains
 from server.store import json_text
 from server.store.bulk import select_among
 from server.store.catalogue_tables import Import
@@ -43,17 +42,29 @@ _REQUESTS: Table = RequestRow.__table__  # type: ignore[assignment]
 _REVIEWS: Table = ReviewRow.__table__  # type: ignore[assignment]
 
 _MARK: Final = b'{"erased":"'
-_WITH_MARK: Final = {
-    dialect: f"SELECT position, sealed FROM log WHERE organisation = :o AND position > :mark AND position <= :end AND {has}"  # noqa: S608, E501
-    for dialect, has in (
-        ("sqlite", f"instr(sealed, X'{_MARK.hex()}') > 0"),
-        ("postgresql", f"position(decode('{_MARK.hex()}', 'hex') in sealed) > 0"),
+_FILE: Final = b'_sha256":"'
+
+
+def _select_with(mark: bytes) -> dict[str, TextClause]:
+    """Return, by dialect, the statement for the entries of a part of the log in which some bytes occur."""
+    select_entries = (
+        "SELECT position, sealed FROM log WHERE organisation = :o AND position > :mark AND position <= :end"
     )
-}
-_ERASED: Final = {dialect: text(statement) for dialect, statement in _WITH_MARK.items()}
+    has = {
+        "sqlite": f"instr(sealed, X'{mark.hex()}') > 0",
+        "postgresql": f"position(decode('{mark.hex()}', 'hex') in sealed) > 0",
+    }
+    return {dialect: text(f"{select_entries} AND {condition} ORDER BY position") for dialect, condition in has.items()}
+
+
+_ERASED: Final = _select_with(_MARK)
+_NAMING_FILES: Final = _select_with(_FILE)
 _JOURNAL: Table = JournalEntry.__table__  # type: ignore[assignment]
 _VIEWS: Table = SavedView.__table__  # type: ignore[assignment]
 _IMPORTS: Table = Import.__table__  # type: ignore[assignment]
+
+Telling = Callable[[str], bool]
+"""Whether a text tells of whom is erased"""
 
 _IN_LINE: Final = {"log": _LOG, "held": _HELD, "kept_aside": _ASIDE}
 
@@ -116,6 +127,18 @@ def list_erased(connection: Connection, organisation: str, mark: int, end: int) 
                     yield row.position, digest, opening["erased"]
 
 
+def list_naming_files(connection: Connection, organisation: str, mark: int, end: int) -> Iterator[bytes]:
+    """Yield the entries behind a position of the log, up to another, that name a file."""
+    of = {"o": organisation, "mark": mark, "end": end}
+    yield from (bytes(row.sealed) for row in connection.execute(_NAMING_FILES[connection.dialect.name], of))
+
+
+def list_acts(connection: Connection, organisation: str) -> set[str]:
+    """Return the ids of the acts that are in the log."""
+    where = (_RECORDS.c.organisation == organisation, _RECORDS.c.kind == "erasure")
+    return set(connection.execute(select(_RECORDS.c.id).where(*where)).scalars())
+
+
 def list_named(connection: Connection, organisation: str) -> set[str]:
     """Return the hashes that some act names."""
     where = (_RECORDS.c.organisation == organisation, _RECORDS.c.kind == "erasure")
@@ -151,14 +174,20 @@ def list_belonging(connection: Connection, organisation: str, record_id: str) ->
     return found
 
 
-def count_letters(connection: Connection, organisation: str, words: Sequence[str], ids: Iterable[str]) -> int:
+def is_known(connection: Connection, organisation: str, record_id: str) -> bool:
+    """Tell whether there is, or was, a record."""
+    where = (_RECORDS.c.organisation == organisation, _RECORDS.c.id == record_id)
+    return connection.execute(select(_RECORDS.c.id).where(*where)).first() is not None
+
+
+def count_letters(connection: Connection, organisation: str, tells: Telling, ids: Iterable[str]) -> int:
     """Return how many mails and notices, sent or waiting, tell of it."""
-    return len(list(_find_letters(connection, organisation, words, set(ids))))
+    return len(list(_find_letters(connection, organisation, tells, set(ids))))
 
 
-def blank_letters(connection: Connection, organisation: str, words: Sequence[str], ids: Iterable[str]) -> None:
+def blank_letters(connection: Connection, organisation: str, tells: Telling, ids: Iterable[str]) -> None:
     """Empty mails and notices that tell of it; what still waits does not go out."""
-    for letter, state in list(_find_letters(connection, organisation, words, set(ids))):
+    for letter, state in list(_find_letters(connection, organisation, tells, set(ids))):
         values = {"recipient": "", "subject": "", "content": ""}
         if state not in ("sent", "failed"):
             values |= {"state": "failed", "problem": "erased"}
@@ -166,13 +195,13 @@ def blank_letters(connection: Connection, organisation: str, words: Sequence[str
         connection.execute(update(_LETTERS).where(*where).values(**values))
 
 
-def blank_notes(connection: Connection, organisation: str, words: Sequence[str]) -> None:
+def blank_notes(connection: Connection, organisation: str, tells: Telling) -> None:
     """Empty what the journal says was searched for, and drop saved lists and spreadsheets that tell of it."""
     for table, column in ((_JOURNAL, _JOURNAL.c.detail), (_VIEWS, _VIEWS.c.query), (_IMPORTS, _IMPORTS.c.cells)):
         for row in list(connection.execute(select(table).where(table.c.organisation == organisation))):
             said = row._mapping[column]
             said = zlib.decompress(said).decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-            if words and contains(said, words):
+            if said and tells(said):
                 where = [key == row._mapping[key] for key in table.primary_key.columns]
                 if table is _JOURNAL:
                     connection.execute(update(table).where(*where).values(detail=""))
@@ -181,11 +210,11 @@ def blank_notes(connection: Connection, organisation: str, words: Sequence[str])
 
 
 def _find_letters(
-    connection: Connection, organisation: str, words: Sequence[str], ids: set[str]
+    connection: Connection, organisation: str, tells: Telling, ids: set[str]
 ) -> Iterator[tuple[str, str]]:
     for row in connection.execute(select(_LETTERS).where(_LETTERS.c.organisation == organisation)):
         said = f"{row.recipient}\n{row.subject}\n{row.content}"
-        if row.content and (row.thread in ids or contains(said, words)):
+        if row.content and (row.thread in ids or tells(said)):
             yield row.id, row.state
 
 

@@ -19,7 +19,9 @@ NARROWED_BY: Final = ("customer", "engineer", "month")
 
 _HAS_ARRIVED: Final = exists(
     select(_BLOBS.c.sha256).where(
-        _BLOBS.c.organisation == _GAPS.c.organisation, _BLOBS.c.sha256 == _GAPS.c.subject, _BLOBS.c.state == "verified"
+        _BLOBS.c.organisation == _GAPS.c.organisation,
+        _BLOBS.c.sha256 == _GAPS.c.subject,
+        _BLOBS.c.state.in_(("verified", "erased")),
     )
 )
 
@@ -45,7 +47,7 @@ def replace_gaps(connection: Connection, organisation: str, orders: Sequence[str
 
 
 def forget_arrived(connection: Connection, organisation: str) -> None:
-    """Delete the gaps of files that have arrived."""
+    """Delete the gaps of files that have arrived, or were erased."""
     connection.execute(delete(_GAPS).where(_GAPS.c.organisation == organisation, _GAPS.c.gap == FILE_GAP, _HAS_ARRIVED))
 
 

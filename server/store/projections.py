@@ -74,6 +74,13 @@ def write(connection: Connection, organisation: str, records: Iterable[Record], 
     rows["blobs"] = list({row[:2]: row for row in rows["blobs"]}.values())
     for name, table in _TABLES.items():
         upsert(connection, table, rows[name], update=name != "blobs")
+    erased = {
+        sha256: (organisation, sha256, "erased", None, None, record.position)
+        for record in sorted(records, key=lambda record: record.position)
+        if record.kind == "erasure"
+        for sha256 in record.body.get("files") or ()
+    }
+    upsert(connection, _TABLES["blobs"], list(erased.values()))
     for name, keys in deleted.items():
         delete_keys(connection, _TABLES[name], keys)
 

@@ -137,6 +137,10 @@ class S3Files:
         """Open a finished file for reading, None when it is not there."""
         return open_object(self._bucket, _key_under(organisation, sha256))
 
+    def remove(self, organisation: str, sha256: str) -> None:
+        """Delete a finished file for good; nothing happens when it is not there."""
+        self._bucket.delete([_key_under(organisation, sha256)])
+
     def check(self) -> None:
         """Raise Refused when files can be neither stored nor read."""
         self._bucket.check()

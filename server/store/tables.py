@@ -306,9 +306,10 @@ class Watermark(db.Model):  # type: ignore[name-defined]
 
 
 class Blob(db.Model):  # type: ignore[name-defined]
-    """A file that some record names: `expected`, or `verified` once its bytes have the right hash.
+    """A file that some record names: `expected`, or `verified` once its bytes have the right hash, `erased` for good.
 
     While it is expected, `size_bytes` is what a record says, if any does, and `position` where the log first names it.
+    Of an erased one `position` is where the log has the act.
     """
 
     __tablename__ = "blobs"

@@ -38,13 +38,14 @@ BLOCK_QUICK_S: Final = 0.005
 """A block is what comes in about a hundredth of a second. The server under us hands out a block when it is whole: what
 has come of one when a client falls silent is not kept, and would be sent again."""
 
-IMMUTABLE: Final = "private, max-age=31536000, immutable"
-"""A file under its hash never changes, but only its organisation may see it."""
+ASKED_ANEW: Final = "private, no-cache"
+"""A file under its hash never changes, and is not sent twice; but it may be erased, and then no browser shows it."""
 
 _CHUNK_HEADERS: Final = ("Upload-Offset", "Upload-Checksum")
 _CHUNK_PROBLEMS: Final = (
     "upload_unknown",
     "upload_offset_differs",
+    "file_erased",
     "blob_too_large",
     "blob_hash_differs",
     "disk_full",
@@ -88,6 +89,7 @@ def show_server(upload: str = "") -> Response:  # noqa: ARG001 - one of the two 
         "upload_quota_reached",
         "organisation_quota_reached",
         "upload_offset_differs",
+        "file_erased",
         "disk_full",
         "server_busy",
         *STORAGE_PROBLEMS,
@@ -124,6 +126,7 @@ def create() -> Response:
         (),
         "upload_unknown",
         "blob_hash_differs",
+        "file_erased",
         *STORAGE_PROBLEMS,
         more=("Upload-Length", "Upload-Metadata"),
     )
@@ -185,7 +188,7 @@ def override(upload: str) -> Response:
 @blob.route("/blobs/states", methods=["POST"])
 @blob.doc(**blob_docs.STATES)
 def show_states() -> dict[str, Any]:
-    """Tell which files the server has: `missing`, `received` in part, or `verified`."""
+    """Tell which files the server has: `missing`, `received` in part, `verified`, or `erased`."""
     hashes = request.get_json().get("sha256") if isinstance(request.get_json(), dict) else None
     if not isinstance(hashes, list) or len(hashes) > HASHES_MAX:
         raise Refused("malformed", detail=f"sha256 is a list of at most {HASHES_MAX} hashes")
@@ -207,7 +210,7 @@ def send(sha256: str) -> Response:
     answer.call_on_close(file.close)
     answer.content_length = found.size_bytes
     answer.set_etag(sha256)
-    answer.headers["Cache-Control"] = IMMUTABLE
+    answer.headers["Cache-Control"] = ASKED_ANEW
     answer.headers["X-Content-Type-Options"] = "nosniff"
     try:
         answer.make_conditional(request, accept_ranges=True, complete_length=found.size_bytes)

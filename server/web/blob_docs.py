@@ -77,7 +77,7 @@ STATES: Final = about(
                         "properties": {
                             "states": {
                                 "type": "object",
-                                "additionalProperties": {"enum": ["missing", "received", "verified"]},
+                                "additionalProperties": {"enum": ["missing", "received", "verified", "erased"]},
                             }
                         },
                     }
@@ -101,6 +101,7 @@ _FILE: Final = {
 FILE: Final = about(
     "下载文件",
     "blob_unknown",
+    "file_erased",
     "server_busy",
     *STORAGE_PROBLEMS,
     responses={

@@ -50,7 +50,7 @@ CHANGE_PROBLEMS: Final = (
 )
 """What taking in a change-set of the office may answer."""
 
-SHEET_PROBLEMS: Final = ("sheet_missing", "sheet_incomplete", "sheet_unreadable", *STORAGE_PROBLEMS)
+SHEET_PROBLEMS: Final = ("sheet_missing", "sheet_erased", "sheet_incomplete", "sheet_unreadable", *STORAGE_PROBLEMS)
 SHEET_ANSWER: Final = {
     "200": {
         "description": "服务报告 / The job sheet",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,11 +23,12 @@ from server.services.bridging import bridge
 from server.services.office import Office
 from server.services.proofs import replay, verify_log
 from server.store.database import open_engine
+from sync.openings import is_stand_in
 from tests.cast import Device, found_company
 from tests.operating.serving import ROOT, Site, running_site
 from tests.operating.tablet import Tablet
 from tests.postgres import PostgresServer
-from tests.server.builders import Firm
+from tests.server.builders import Firm, update
 
 
 @dataclass
@@ -251,3 +253,41 @@ def test_nothing_is_given_up_where_nothing_is_missing(shop: Shop, tmp_path: Path
         bridge(shop.firm.engine, shop.firm.office, shop.firm.id, shop.firm.dana.person, tablet.id)
     with pytest.raises(Refused, match="device_unknown"):
         bridge(shop.firm.engine, shop.firm.office, shop.firm.id, shop.firm.dana.person, new_id())
+
+
+def test_what_was_erased_after_the_backup_is_erased_again(shop: Shop, tmp_path: Path) -> None:
+    name = "Wang Jianguo"
+    firm, order = shop.firm, shop.firm.order
+    firm.ensure(update("work_order", order, contact=(None, name)), actor=firm.company.dana)
+    tablet = shop.tablet(tmp_path / "tablet")
+    photo = tablet.photograph()
+    sync(shop, tablet)
+    shop.back_up()
+    kept = tmp_path / "kept"
+    shutil.copytree(shop.site.settings.blob_folder, kept)
+    told = run(shop.site, "erase", "--by", "dana", "--word", name, "--record", order, "--photos", "--yes")
+    sync(shop, tablet)
+
+    shop.site.running[-1].stop()
+    firm.engine.dispose()
+    shop.restore()
+    shutil.copytree(kept, shop.site.settings.blob_folder, dirs_exist_ok=True)
+    came_back = firm.body(order)["contact"]
+    firm.engine.dispose()
+    again, nothing = run(shop.site, "sweep"), run(shop.site, "sweep")
+    shop.site.start()
+    sync(shop, tablet)
+
+    assert "1 files" in told and came_back == name
+    assert "done again: 1" in again and "again" not in nothing
+    assert is_stand_in(firm.body(order)["contact"])
+    assert not [path for path in shop.site.settings.data.rglob("*") if path.is_file() and has(path, name)]
+    assert tablet.photos[photo] not in {path.name for path in shop.site.settings.data.rglob("*")}
+    assert not tablet.files.holds(tablet.photos[photo])
+    assert {body["grounds"] for body in firm.bodies("erasure")} >= {"asked"}
+    assert_sound(shop, tmp_path)
+
+
+def has(path: Path, word: str) -> bool:
+    """Tell whether a file holds a word."""
+    return word.encode() in path.read_bytes()

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from printing.sheet_code import SheetCode, spell_sheet_code
-from server.keys import new_id
+from server.keys import OfficeKey, new_id
 from server.services import devices
 from server.services.blobs import BlobDesk, Owner
 from server.services.dossier import build_dossier
@@ -77,13 +77,13 @@ def story(engine: Engine, office: Office, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
-def verify(story: Story, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Verify:
+def verify(office_key: OfficeKey, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Verify:
     """Run the verifier on some bytes, with the office's key unless told otherwise."""
 
     def run(data: bytes, *options: str, key: bool = True) -> tuple[int, dict]:
         file = tmp_path / "given"
         file.write_bytes(data)
-        status = main([str(file), "--json", *(("--key", story.key.public_key) if key else ()), *options])
+        status = main([str(file), "--json", *(("--key", office_key.public_key) if key else ()), *options])
         return status, json.loads(capsys.readouterr().out)
 
     return run

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -132,17 +133,25 @@ def test_evidence_altered_on_the_servers_disk_is_named(story: Story, verify: Ver
 
     file.chmod(0o600)
     file.write_bytes(b"another photo.")
-    found = {it.place: it.code for it in check_files(blobs, story.firm.id)}
+    found = {it.place: it.code for it in check_files(blobs, story.firm.id, frozenset())}
     status, told = verify(build_dossier(blobs, story.key, story.firm.id, Subject("serial", "C-1")).data)
 
     assert found == {f"file {sha256}": "file_differs", f"file {SHA256}": "file_missing"}
     assert status == 1 and codes(told) == {"file_differs"}
 
 
-def resign(data: bytes, key: OfficeKey, files: dict[str, bytes]) -> bytes:
+def resign(
+    data: bytes,
+    key: OfficeKey,
+    files: dict[str, bytes],
+    *,
+    manifest: dict[str, Any] | None = None,
+    contents: dict[str, bytes] | None = None,
+) -> bytes:
     """Return a dossier with other files, its manifest made anew and signed with the office's key."""
-    contents = read_archive(data) | files
-    manifest = json.loads(contents.pop("manifest.json"))
+    contents = (contents or read_archive(data)) | files
+    said = json.loads(contents.pop("manifest.json"))
+    manifest = manifest or said
     del contents["manifest.sig"]
     manifest["files"] = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     spelled = json.dumps(manifest, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()

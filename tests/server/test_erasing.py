@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from schemas.problems import Refused
+from server.domain.erasure import Wanted
 from server.keys import new_id
 from server.services import decisions, erasing
-from server.services.erasing import Wanted
+from server.services.erasing_late import name_late
 from server.services.proofs import replay, verify_log
 from server.store.database import reading
+from server.store.disk_files import DiskFiles
 from server.store.erasing import Place, exchange, sweep
 from server.store.tables import Base, LogEntry
 from sync import canonical
@@ -27,7 +30,9 @@ ASKED = ("asked", "DSR-7")
 
 
 def erase(firm: Firm, *words: str, ids: tuple[str, ...] = (), seen: str | None = None) -> erasing.Preview:
-    return erasing.erase(firm.engine, firm.office, firm.id, firm.company.dana, Wanted(words, ids), *ASKED, seen=seen)
+    with TemporaryDirectory() as folder:
+        means = erasing.Means(firm.engine, firm.office, DiskFiles(Path(folder) / "blobs"), Path(folder) / "erasures")
+        return erasing.erase(means, firm.id, firm.company.dana, Wanted(words, ids), *ASKED, seen=seen)
 
 
 def bytes_of(firm: Firm) -> bytes:
@@ -194,8 +199,8 @@ def test_a_set_that_comes_late_does_not_bring_it_back(firm: Firm, tmp_path: Path
     assert held.verdict == "held" and {answer.verdict for answer in answers} <= {"applied", "merged"}
     assert firm.body(firm.order)["contact"] == "周" and firm.body(firm.order)["phone"] == "1"
     assert has(firm, NAME, PHONE, "138 0000 1111") == []
-    assert erasing.name_late(firm.engine, firm.office, firm.id) == 1
-    assert erasing.name_late(firm.engine, firm.office, firm.id) == 0
+    assert name_late(firm.engine, firm.office, firm.id) == 1
+    assert name_late(firm.engine, firm.office, firm.id) == 0
     expect_proven(firm, tmp_path)
 
 
@@ -233,7 +238,7 @@ def test_whoever_saw_something_else_and_who_finds_nothing_is_told(firm: Firm) ->
     for words, seen, code in (
         ((NAME,), shown.mark, "erasure_moved"),
         (("没有此人",), None, "erasure_empty"),
-        (("王",), None, "erasure_empty"),
+        (("王",), None, "erasure_word_short"),
     ):
         with pytest.raises(Refused) as refused:
             erase(firm, *words, seen=seen)

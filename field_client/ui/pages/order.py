@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, render_template, request
 
+from field_client.store_erasing import refuse_erased
 from field_client.ui.pages.sheet import describe_sheet
 from field_client.ui.visit import finish, open_desk
 from field_client.work import find_missing, find_order, find_pauses, record_findings, start
@@ -96,6 +97,7 @@ def open_note(order_id: str, note_id: str) -> Response:
     desk = open_desk()
     find_order(desk.bench, order_id)
     name = find_note(desk.bench, note_id)["file_sha256"]
+    refuse_erased(desk.store, name)
     if not desk.files.holds(name):
         raise Refused("blob_unknown")
     kind = desk.files.describe(name).media_type

@@ -8,6 +8,7 @@ from typing import Any, Final
 from flask import Blueprint, Response, render_template, request
 
 from field_client.problems import MediaProblem
+from field_client.store_erasing import refuse_erased
 from field_client.ui.visit import finish, is_by_script, open_desk, say
 from field_client.work import find_order
 from field_client.work_album import list_photos, remark_photo, show_photo, take_back_remark
@@ -127,6 +128,7 @@ def read_picture(photo_id: str, size: str) -> Response:
     desk = open_desk()
     values = show_photo(desk.bench, photo_id).values
     name = values.get(SIZES.get(size, ""))
+    refuse_erased(desk.store, name)
     if name is None or not desk.files.holds(name):
         raise Refused("blob_unknown")
     kind = desk.files.describe(name).media_type

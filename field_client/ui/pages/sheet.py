@@ -65,6 +65,7 @@ def show_draft(order_id: str) -> str:
         order=order,
         view=read_sheet(sheet.content),
         said=choose_said,
+        gone=sheet.erased,
         read_sha256=digest_reading(sheet.content),
         missing=[name for name in SIGNED_ORDER_FIELDS if not order.values.get(name)],
         state=read_sheet_state(desk.bench, order),
@@ -120,6 +121,8 @@ def show_signed(order_id: str) -> str:
         changed=[label_change(name)[place] for name in state.changed],
         signature=read_signature(sheet.signature or {}, view.utc_offset),
         drawn=_draw(desk, sheet),
+        erased=sheet.erased.get(str((sheet.signature or {}).get("strokes_sha256"))),
+        gone=sheet.erased,
         here=f"/orders/{order.id}/sheet?read={choose_language()}",
     )
 

@@ -8,59 +8,99 @@ from flask import Blueprint, render_template, request
 
 from pages.language import gettext
 from schemas import KINDS
-from schemas.erasure import GROUND_LABELS, GROUNDS
+from schemas.erasure import ASKED_GROUNDS, GROUND_LABELS, GROUNDS
 from schemas.problems import Refused
 from server.desk.rights import expect_confirmed, needs_proof, take_proof
-from server.desk.visit import finish, speech
+from server.desk.visit import REFUSAL_HEADER, finish, speech
+from server.domain.erasure import Wanted
 from server.services import erasing
-from server.services.erasing import Preview, Wanted
+from server.services.erasing import Means, Preview
+from server.services.erasing_files import FoundFile
+from server.services.erasing_ledger import FOLDER
 from server.store.database import reading
 from server.web.auth import require_person
+from server.web.notes import notes
 from server.web.wiring import wired
 
 blueprint = Blueprint("erasures", __name__, url_prefix="/desk/erasures")
 
 HOME: Final = "/desk/erasures"
 
+_TYPED: Final = {"words": "", "record": "", "photos": "", "grounds": "asked", "reference": ""}
+
 
 @blueprint.get("")
 def list_erasures() -> Any:
     """Show what was erased, and ask whom to erase."""
-    return _show({"words": "", "record": "", "grounds": "asked", "reference": ""})
+    return _show(_TYPED)
 
 
 @blueprint.post("/preview")
 def preview() -> Any:
     """Show what would go. The words are in the body: what is asked for here stands in no address and no journal."""
     typed = _read_form()
-    try:
-        found = erasing.preview(wired().engine, require_person().organisation, _wanted(typed))
-    except Refused as refused:
-        return _show(typed, problem=speech()(refused.fault.sentence("zh"), refused.fault.sentence("en")))
-    return _show(typed, found)
+    return _answer(typed, *_look(typed))
 
 
 @blueprint.post("")
 def erase() -> Any:
     """Erase what was shown."""
-    expect_confirmed()
-    take_proof()
     who, parts, typed = require_person(), wired(), _read_form()
-    if typed["grounds"] not in GROUNDS:
+    if typed["grounds"] not in ASKED_GROUNDS:
         raise Refused("value_invalid", field="grounds", detail=typed["grounds"][:40])
-    reason, seen = (typed["grounds"], typed["reference"][:80]), request.form.get("seen", "")
-    done = erasing.erase(parts.engine, parts.office, who.organisation, who.person, _wanted(typed), *reason, seen)
-    return finish(HOME, gettext("Erased: %(n)s values. Now run gongdan-server sweep.", n=done.openings))
+    try:
+        expect_confirmed()
+        take_proof()
+        reason, seen = (typed["grounds"], typed["reference"][:80]), request.form.get("seen", "")
+        means = Means(parts.engine, parts.office, parts.files, parts.settings.data / FOLDER)
+        done = erasing.erase(means, who.organisation, who.person, _wanted(typed), *reason, seen)
+    except Refused as refused:
+        return _answer(typed, _look(typed)[0], refused)
+    said = gettext(
+        "Erased: %(n)s values, %(files)s files. Now run gongdan-server sweep.", n=done.openings, files=done.going
+    )
+    if done.waits_for_files:
+        said += " " + gettext("The storage of files is away; their bytes go as soon as it answers.")
+    return finish(HOME, said)
 
 
 def _read_form() -> dict[str, str]:
-    names = ("words", "record", "grounds", "reference")
-    return {name: request.form.get(name, "").replace("\0", "").strip() for name in names}
+    return {name: request.form.get(name, "").replace("\0", "").strip() for name in _TYPED}
 
 
 def _wanted(typed: dict[str, str]) -> Wanted:
     words = tuple(line.strip() for line in typed["words"].splitlines() if line.strip())
-    return Wanted(words, (typed["record"],) if typed["record"] else ())
+    return Wanted(words, (typed["record"],) if typed["record"] else (), bool(typed["photos"]))
+
+
+def _look(typed: dict[str, str]) -> tuple[Preview | None, Refused | None]:
+    """Return what would go, or why nothing can."""
+    try:
+        return erasing.preview(wired().engine, require_person().organisation, _wanted(typed)), None
+    except Refused as refused:
+        return None, refused
+
+
+def _answer(typed: dict[str, str], found: Preview | None, refused: Refused | None) -> Any:
+    """Show the form with what was typed, what would go, and why something was refused."""
+    if refused is None:
+        return _show(typed, found)
+    notes().problem = refused.code
+    page = _show(typed, found, speech()(refused.fault.sentence("zh"), refused.fault.sentence("en")))
+    return page, refused.fault.problem.status, {REFUSAL_HEADER: refused.code}
+
+
+def _group(files: list[FoundFile]) -> list[dict[str, Any]]:
+    """Return files by the record that names them, with a small picture where there is one."""
+    found: dict[str, dict[str, Any]] = {}
+    for file in files:
+        group = found.setdefault(file.id, {"kind": file.kind, "fields": [], "picture": "", "keeper": "", "others": 0})
+        group["fields"].append(file.field)
+        group["keeper"] = group["keeper"] or file.keeper
+        group["others"] = max(group["others"], file.others)
+        if file.field in ("preview_sha256", "thumbnail_sha256"):
+            group["picture"] = file.sha256
+    return list(found.values())
 
 
 def _show(typed: dict[str, str], found: Preview | None = None, problem: str = "") -> Any:
@@ -71,6 +111,7 @@ def _show(typed: dict[str, str], found: Preview | None = None, problem: str = ""
         "desk/erasures.html",
         typed=typed,
         found=found,
+        files=_group(found.files) if found else [],
         problem=problem,
         acts=acts,
         grounds=grounds,

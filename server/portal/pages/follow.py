@@ -71,5 +71,4 @@ def read_file(link: str, sha256: str) -> Response:
         mimetype=opened.media_type if is_photo else "application/octet-stream",
         as_attachment=not is_photo,
         download_name=note.get("file_name") or "file",
-        max_age=3600,
     )
