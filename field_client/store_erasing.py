@@ -30,7 +30,9 @@ def list_acts(store: Store) -> list[Act]:
 
 
 def take_out(store: Store, acts: Iterable[Act]) -> int:
-    """Take what some acts name out of the lines in the outbox; return how many lines were changed."""
+    """Take what some acts name out of the lines in the outbox, and note their files; return how many lines changed."""
+    acts = list(acts)
+    _note_files(store, acts)
     gone = {
         one["hash"]: {"erased": one["stand_in"]}
         for act in acts
@@ -52,7 +54,7 @@ def take_out(store: Store, acts: Iterable[Act]) -> int:
     return changed
 
 
-def note_files(store: Store, acts: Iterable[Act]) -> None:
+def _note_files(store: Store, acts: Iterable[Act]) -> None:
     """Note the files that some acts name: they are neither sent nor fetched any more."""
     if not store.recall("erasures_read", 0):
         # Acts may have come while an older release of this program did not look for files in them.

@@ -18,7 +18,7 @@ from field_client.device_log import tell
 from field_client.keys import verify
 from field_client.store import Store
 from field_client.store_apply import apply_incoming, digest_of
-from field_client.store_erasing import list_acts, note_files, take_out
+from field_client.store_erasing import list_acts, take_out
 from schemas.base import UUID_PATTERN
 from schemas.problems import Refused
 from sync import checksum
@@ -79,7 +79,6 @@ class Feed:
                     acts = list_acts(self.store)
                     self._remember_total(*apply_incoming(self.store, *self.total))
                     take_out(self.store, acts)
-                    note_files(self.store, acts)
                     self.evict(unnamed)
                     self._forget_settled(head.until)
                     self.store.remember(witness=head.witness)
@@ -106,7 +105,6 @@ class Feed:
             acts = list_acts(self.store)
             self._remember_total(*apply_incoming(self.store, *self.total))
             take_out(self.store, acts)
-            note_files(self.store, acts)
 
     def digests(self, buckets: Iterable[int] | None = None) -> Iterator[tuple[str, int]]:
         """Yield id and digest of the server's records held here, of all buckets or of some."""

@@ -80,16 +80,15 @@ def describe_dossier(dossier: Dossier) -> None:
             "the office has signed that these are all entries about the number up to the checkpoint",
         ),
     ]
-    if dossier.stamped_size:
-        size = dossier.stamped_size
+    if size := dossier.stamped_size:
         zh, en = f"日志的前 {size} 条有第三方时间戳", f"the first {size} entries have a timestamp of somebody else"
         outcome.shown.append((zh, en))
         zh = "时间戳由谁签发：请用 openssl ts -verify 核对"
         outcome.not_shown.append((zh, "who made the timestamp: check that with openssl ts -verify"))
-    left_out = [item for item in dossier.manifest["evidence"] if item["state"] not in ("here", "erased")]
+    left_out = sum(item["state"] not in ("here", "erased") for item in dossier.manifest["evidence"])
     outcome.not_shown += [
         *_tell_erased(dossier),
-        (f"{len(left_out)} 份证据文件不在包中", f"{len(left_out)} evidence files are not in the file"),
+        (f"{left_out} 份证据文件不在包中", f"{left_out} evidence files are not in the file"),
         (
             f"这些终端在其间的另外 {_between(dossier)} 条记录只列出摘要，{dossier.unnamed} 条只计数",
             f"{_between(dossier)} other sets of these devices are named by digest only, {dossier.unnamed} only counted",
