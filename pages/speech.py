@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
 from schemas import kind_of
+from schemas.base import STAND_IN_PATTERN
 from schemas.clocks import CLOCK_LABELS, LINE_LABELS, PAUSE_LABELS
 from schemas.evidence import PHOTO_PURPOSE_LABELS
 from schemas.job_sheet import OUTCOME_LABELS, VERDICT_LABELS
@@ -36,6 +38,8 @@ LABELS: Final[dict[str, dict[str, tuple[str, str]]]] = {
 }
 """field name, or type of a check item -> value -> what people say in Chinese and English"""
 
+_STAND_IN: Final = re.compile(STAND_IN_PATTERN).match
+
 
 @dataclass(frozen=True, slots=True)
 class Speech:
@@ -61,6 +65,8 @@ class Speech:
             return "—"
         if isinstance(value, list):
             return "、".join(self.value(name, item) for item in value)
+        if isinstance(value, str) and _STAND_IN(value):
+            return self("（已删除）", "(erased)")
         if isinstance(value, str) and value in LABELS.get(name, {}):
             return self(*LABELS[name][value])
         if isinstance(value, Title):

@@ -30,7 +30,7 @@ class FoundFile:
     """A file that tells of the person, by the record and field that name it.
 
     `others` counts the records that name it too and are nobody's whom this is about. A `keeper` is the kind of record
-    for which it stays.
+    for which it stays. `is_picture` tells whether a browser can show it small.
     """
 
     sha256: str
@@ -39,6 +39,7 @@ class FoundFile:
     field: str
     others: int
     keeper: str
+    is_picture: bool = False
 
 
 def find_files(
@@ -46,6 +47,7 @@ def find_files(
 ) -> tuple[list[FoundFile], int]:
     """Return the files that go, and how many photos of the same records stay because nobody asked for them."""
     touched, found, left = ids | {record_id for record_id, _ in slots}, dict[tuple[str, str, str], str](), 0
+    pictures: set[str] = set()
     bodies = records.bodies_of(connection, organisation, touched)
     orders = touched | {str(body["order_id"]) for _, body in bodies.values() if body.get("order_id")}
     for kind, record_id, body in _naming(connection, organisation, personal=True):
@@ -62,12 +64,14 @@ def find_files(
                 is_left = is_left or (concerns and not goes)
             if goes:
                 found[kind.name, record_id, name] = sha256
+                if name != "original_sha256" and str(body.get("media_type")).startswith("image/"):
+                    pictures.add(sha256)
         left += is_left
     gone = blobs.find_erased(connection, organisation, set(found.values()))
     found = {place: sha256 for place, sha256 in found.items() if sha256 not in gone}
     others, keepers = _find_others(connection, organisation, found)
     return [
-        FoundFile(sha256, *place, len(others[sha256]), keepers.get(sha256, ""))
+        FoundFile(sha256, *place, len(others[sha256]), keepers.get(sha256, ""), sha256 in pictures)
         for place, sha256 in sorted(found.items())
     ], left
 

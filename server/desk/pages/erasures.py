@@ -11,7 +11,7 @@ from schemas import KINDS
 from schemas.erasure import ASKED_GROUNDS, GROUND_LABELS, GROUNDS
 from schemas.problems import Refused
 from server.desk.rights import expect_confirmed, needs_proof, take_proof
-from server.desk.visit import REFUSAL_HEADER, finish, speech
+from server.desk.visit import REFUSAL_HEADER, finish, is_by_script, speech
 from server.domain.erasure import Wanted
 from server.services import erasing
 from server.services.erasing import Means, Preview
@@ -55,6 +55,9 @@ def erase() -> Any:
         means = Means(parts.engine, parts.office, parts.files, parts.settings.data / FOLDER)
         done = erasing.erase(means, who.organisation, who.person, _wanted(typed), *reason, seen)
     except Refused as refused:
+        if is_by_script():
+            # The script puts the sentence into the form, where all that was typed stays.
+            raise
         return _answer(typed, _look(typed)[0], refused)
     said = gettext(
         "Erased: %(n)s values, %(files)s files. Now run gongdan-server sweep.", n=done.openings, files=done.going
@@ -98,7 +101,7 @@ def _group(files: list[FoundFile]) -> list[dict[str, Any]]:
         group["fields"].append(file.field)
         group["keeper"] = group["keeper"] or file.keeper
         group["others"] = max(group["others"], file.others)
-        if file.field in ("preview_sha256", "thumbnail_sha256"):
+        if file.is_picture:
             group["picture"] = file.sha256
     return list(found.values())
 
@@ -115,6 +118,7 @@ def _show(typed: dict[str, str], found: Preview | None = None, problem: str = ""
         problem=problem,
         acts=acts,
         grounds=grounds,
+        asked_grounds=ASKED_GROUNDS,
         kinds={name: speech()(*kind.schema.label) for name, kind in KINDS.items()},
         fields={
             (name, field): speech()(rule.label_zh, rule.label_en)
