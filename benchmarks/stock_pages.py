@@ -114,8 +114,9 @@ def _put_stock(parts: Wiring, organisation: str, goods: list[str], places: list[
         upsert(connection, BatchRow.__table__, batches)  # type: ignore[arg-type]
         upsert(connection, StockBalance.__table__, balances)  # type: ignore[arg-type]
         upsert(connection, LevelRow.__table__, levels)  # type: ignore[arg-type]
-        # What a database that has grown knows of its tables.
-        connection.execute(text("ANALYZE"))
+        if connection.dialect.name == "postgresql":
+            # As autovacuum does; SQLite keeps no statistics.
+            connection.execute(text("ANALYZE"))
 
 
 def _life_of(number: int) -> tuple[str | None, str | None]:

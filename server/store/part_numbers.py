@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 SPELLED_MOST: Final = 50
 """Different parts or batches of one number, as it is searched, that are told apart."""
 
-_NAMED: Final = text("SELECT DISTINCT fact FROM part_spans WHERE organisation = :o AND machine = :machine")
+_NAMED: Final = text("SELECT fact FROM part_spans WHERE organisation = :o AND machine = :machine")
 _SPELLINGS: Final = text(
     "SELECT DISTINCT serial FROM part_spans WHERE organisation = :o AND serial_folded = :folded LIMIT :most"
 )
@@ -46,7 +46,8 @@ class Balance:
 
 def find_named(connection: Connection, organisation: str, machine: str) -> list[str]:
     """Return the facts that name a span of a machine, or named one that is no more."""
-    return list(connection.execute(_NAMED, {"o": organisation, "machine": machine}).scalars())
+    # Asked for each fact but once, SQLite would go through the facts of all machines, in whose order they come.
+    return sorted(set(connection.execute(_NAMED, {"o": organisation, "machine": machine}).scalars()))
 
 
 def find_spellings(connection: Connection, organisation: str, folded: str) -> list[str]:
