@@ -54,7 +54,8 @@ def forget_arrived(connection: Connection, organisation: str) -> None:
 def list_orders_lacking(connection: Connection, organisation: str, gap: str, subjects: Sequence[str]) -> list[str]:
     """Return the orders with a gap that one of some subjects would close."""
     where = (_GAPS.c.organisation == organisation, _GAPS.c.gap == gap, _GAPS.c.subject.in_(subjects))
-    return list(connection.execute(select(_GAPS.c.order).where(*where).distinct()).scalars())
+    # Asked for each order but once, SQLite would go through all gaps, in the order in which they come.
+    return sorted(set(connection.execute(select(_GAPS.c.order).where(*where)).scalars()))
 
 
 def count_gaps(
