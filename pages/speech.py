@@ -16,6 +16,7 @@ from schemas.job_sheet import OUTCOME_LABELS, VERDICT_LABELS
 from schemas.lifecycle import STATE_LABELS
 from schemas.order import GRADE_LABELS, RESULT_LABELS, SERVICE_LABELS
 from schemas.part import DESTINATION_LABELS
+from schemas.purchase import PURCHASE_STATE_LABELS
 from schemas.recall import ACTION_LABELS, RECALL_STATE_LABELS
 from schemas.shown_text import Title, show_text
 
@@ -31,6 +32,7 @@ LABELS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "action": ACTION_LABELS,
     "urgency": GRADE_LABELS,
     "recall_state": RECALL_STATE_LABELS,
+    "purchase_state": PURCHASE_STATE_LABELS,
     "paused_by": PAUSE_LABELS,
     "clock": CLOCK_LABELS,
     "line": LINE_LABELS,

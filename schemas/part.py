@@ -100,6 +100,8 @@ class CatalogueItem(RecordSchema):
     wear_part = truth("易损件", "Wear part")
     warranty_months = whole("保修月数", "Warranty", most=240, unit="month")
     price_cents = whole("单价", "Price", unit="0.01 CNY", merge=OFFICE)
+    # Expensive or rare: somebody approves it before it is bought. Source: handbook P5.
+    on_approval = truth("采购须审批", "Bought on approval", merge=OFFICE)
     # After how many days a consumable is to be replaced: in every machine it fits, or as its model asks for.
     interval_days = whole(
         "建议更换周期", "Recommended interval", least=1, most=INTERVAL_DAYS_MOST, unit="day", merge=OFFICE

@@ -144,6 +144,8 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     # Recalls.
     Problem("serial_range_invalid", 422, "ask_person", "“{first}”至“{last}”不是一段序列号：两端须等长、开头相同、以数字结尾且先小后大。", "'{first}' to '{last}' is no range of serial numbers: both ends have one length and one beginning, end in digits, and the smaller comes first."),
     Problem("recall_ended", 409, "after_pull", "召回 {number} 的状态已是“{state}”，请重新查看。", "The recall {number} is '{state}' already; look again."),
+    Problem("purchase_settled", 409, "after_pull", "采购申请的状态已是“{state}”，请重新查看。", "The purchase is '{state}' already; look again."),
+    Problem("purchase_own", 403, "never", "自己提出的采购申请须由他人审批。", "Somebody else approves what you asked for."),
     Problem("recall_names_it", 409, "never", "召回 {number} 已包含所填的全部范围。", "The recall {number} names all of that already."),
     Problem("recall_names_nothing", 409, "never", "这是该召回仅剩的范围；如整个召回都是误开，请撤销召回。", "This is all that the recall still names; where all of it was a mistake, withdraw the recall."),
     # Files.

@@ -14,6 +14,7 @@ Rule 5: a device changes and adds to records that it holds or once held; work do
         moved to somebody else is kept, guessed ids are refused. What is deleted reaches nobody, so a fact may
         name it: an order that comes after its machine was deleted still names the machine.
         A withdrawal names a fact of its own order.
+        Who asks for a purchase does not approve it (schemas/purchase.py).
 Rule 6: a work order moves as the life cycle allows (schemas/lifecycle.py).
 """
 
@@ -31,6 +32,7 @@ from schemas.lifecycle import DISPATCHER, allows
 from schemas.merge_rules import MergeRule
 from schemas.people import OFFICE_ROLES
 from schemas.problems import Fault
+from schemas.purchase import APPROVERS, DECISIONS
 from sync.changeset import Change
 
 OFFICE_WRITERS: Final = frozenset({"dispatcher", "stock_keeper", "manager", "admin", "system"})
@@ -129,6 +131,7 @@ def fault_of_change(
         or _fault_of_existence(change, find, created)
         or _fault_of_references(change, kind, find, created)
         or _fault_of_withdrawal(change, find)
+        or _fault_of_purchase(change, author, find)
         or _fault_of_scope(change, kind, author, created, has_held, is_deleted)
         or _fault_of_move(change, author, settled)
     )
@@ -220,6 +223,23 @@ def _fault_of_withdrawal(change: Change, find: Find) -> Fault | None:
     if found[1]["order_id"] != change.set["order_id"]:
         return Fault("value_invalid", {"field": "subject_id", "detail": "it belongs to another order"})
     return None
+
+
+def _fault_of_purchase(change: Change, author: Author, find: Find) -> Fault | None:
+    """Who asks is named truly; who approves or rejects may do so, and is somebody else."""
+    if change.kind != "purchase" or SYSTEM in author.roles:
+        return None
+    found = find(change.id)
+    asked_by = (found[1] if found else change.set).get("asked_by")
+    if not found and (asked_by != author.person or change.set.get("state") != "asked"):
+        return Fault("value_invalid", {"field": "asked_by", "detail": str(asked_by)[:60]})
+    if change.set.get("state") == "arrived" and found and found[1].get("state") != "approved":
+        return Fault("purchase_settled", {"state": str(found[1].get("state"))})
+    if change.set.get("state") not in DECISIONS:
+        return None
+    if author.roles.isdisjoint(APPROVERS):
+        return Fault("writer_not_allowed", {"field": "state"})
+    return Fault("purchase_own") if asked_by == author.person else None
 
 
 def _fault_of_scope(

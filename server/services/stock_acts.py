@@ -18,13 +18,14 @@ from server.clock import utc_now
 from server.domain.undoing import reverse_move
 from server.keys import new_id
 from server.services.decisions import Desk
+from server.services.purchases import ARRIVED_MAX, settle_arrived
 from server.store import stock_read
 from server.store.workspace import Workspace
 from sync.changeset import CHANGES_MAX, Change
 from sync.receipt import Receipt
 
-MOVES_MAX: Final = CHANGES_MAX - 2
-"""In one change-set with a batch and a count."""
+MOVES_MAX: Final = CHANGES_MAX - 2 - ARRIVED_MAX
+"""In one change-set with a batch, a count, and the purchases that it settles."""
 
 PIECES_MAX: Final = 10_000
 
@@ -79,7 +80,8 @@ def receive(desk: Desk, delivery: Delivery) -> Receipt:
         _expect_fresh(store, lines)
         batch, changes = keep_batch(store, lot)
         ends = spell_end("from", "supplier") | spell_end("to", "centre", delivery.centre)
-        return [*changes, *spell_moves(store, lines, ends | given, batch)]
+        arrived = settle_arrived(store, lot.part, delivery.centre, sum(line.quantity for line in lines))
+        return [*changes, *spell_moves(store, lines, ends | given, batch), *arrived]
 
     return desk.write("stock.receive", plan)
 

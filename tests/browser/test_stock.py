@@ -153,3 +153,34 @@ def test_two_engineers_who_draw_the_last_one_offline_are_shown_at_the_desk(
     accessible(page)
     page.get_by_role("link", name="处理负库存").click()
     expect(page.get_by_text("BA40-LMP-C HL2606: -1").first).to_be_visible()
+
+
+def test_what_is_rare_is_asked_for_by_one_and_approved_by_another(
+    sign_in: Callable[..., Page], accessible: Callable[[Page], None]
+) -> None:
+    xu, gao = sign_in("xu"), sign_in("gao", language="en-GB", viewport=TABLET)
+    for page in (xu, gao):
+        page.keyboard.press("g")
+        page.keyboard.press("w")
+        page.wait_for_url("**/desk/stock")
+    xu.keyboard.press("8")
+    xu.get_by_role("combobox", name="备件").fill("VM85-SRV")
+    xu.get_by_role("combobox", name="备件").press("Escape")
+    xu.get_by_role("combobox", name="服务网点").select_option(index=1)
+    xu.get_by_role("button", name="提出申请").click()
+    expect(xu.get_by_role("alert").filter(has_text="用途")).to_be_visible()
+    xu.get_by_label("用途").fill("备一台主轴驱动")
+    xu.get_by_label("用途").press("Control+Enter")
+    expect(xu.get_by_role("row", name="备一台主轴驱动")).to_contain_text("待审批")
+    expect(xu.get_by_role("button", name="批准", exact=True)).to_have_count(0)
+    accessible(xu)
+
+    gao.keyboard.press("8")
+    row = gao.get_by_role("row", name="备一台主轴驱动")
+    row.get_by_role("button", name="Reject").click()
+    expect(row.get_by_role("alert")).to_contain_text("Note")
+    row.get_by_role("button", name="Approve").click()
+    expect(gao.locator(".word.done")).to_contain_text("It is approved.")
+    expect(row).to_contain_text("Approved")
+    assert gao.evaluate("document.querySelector('header.top').offsetHeight") < 60, "the header is one row"
+    accessible(gao)

@@ -50,6 +50,11 @@ STOCK_REQUESTS: Final[dict[str, Request]] = {
     ),
     "POST /desk/stock/counts/<uuid:sheet>/discard": Request("/desk/stock/counts/<sheet>/discard", Form()),
     "GET /desk/stock/consumables": Request("/desk/stock/consumables"),
+    "GET /desk/stock/purchases": Request("/desk/stock/purchases"),
+    "POST /desk/stock/purchases": Request("/desk/stock/purchases", Form(part="x")),
+    "POST /desk/stock/purchases/decision": Request(
+        "/desk/stock/purchases/decision", Form(purchase="<part>", state="approved")
+    ),
     "POST /desk/stock/consumables/order": Request(
         "/desk/stock/consumables/order", Form(machine="<machine>", part="<part>"), names_ours=True
     ),

@@ -29,6 +29,7 @@ from server.desk.pages import (
     oidc,
     orders,
     password,
+    purchases,
     recalls,
     reconcile,
     record,
@@ -75,6 +76,7 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     stock_vans.blueprint,
     stock_counts.blueprint,
     consumables.blueprint,
+    purchases.blueprint,
 )
 
 

@@ -26,6 +26,7 @@ from server.domain.stock import read_serials
 from server.services import stock_acts
 from server.services.blobs import media_type_of
 from server.services.catalogue import find_called
+from server.services.purchases import lacks_approval
 from server.services.request_files import keep_bytes
 from server.services.stock_acts import Delivery, Line, Lot
 from server.store import records, stock_read
@@ -69,10 +70,14 @@ def receive() -> Any:
     quantity = 0 if serials else read_quantity(form.get("quantity", ""))
     lot = Lot(part, form.get("batch", "").strip(), form.get("supplier") or None, _read_papers())
     note = form.get("note", "").strip()
+    with reading(wired().engine) as connection:
+        is_unapproved = lacks_approval(connection, who.organisation, part, centre)
     stock_acts.receive(find_desk(), Delivery(lot, centre, quantity, serials, note))
     with reading(wired().engine) as connection:
         batch = stock_read.find_batch(connection, who.organisation, part, lot.number) if lot.number else None
         body = records.bodies_of(connection, who.organisation, [part, batch or part])
+    if is_unapproved:
+        say(gettext("This part is bought on approval, and no purchase of it was approved for this centre."), "warning")
     if batch is None:
         say(gettext("Booked without a batch number: this delivery cannot be traced to a lot."), "warning")
     elif not (body[batch][1].get("certificate") or body[batch][1].get("certificate_sha256")):
