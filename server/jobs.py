@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -28,7 +29,7 @@ from server.services.erasing_again import erase_again
 from server.services.erasing_late import name_late
 from server.services.invitations import remove_expired_links
 from server.services.journal import JOURNAL_DAYS, forget_old_entries
-from server.services.log_following import read_positions
+from server.services.log_following import LogPages, read_positions
 from server.services.mail_taking import Taker
 from server.services.mailbox import MailboxAway, look
 from server.services.names import find_organisation
@@ -169,7 +170,9 @@ class Followers:
             return 0
         with sole(self.engine, "followers") as is_ours:
             for organisation, end in grown.items() if is_ours else ():
-                rounds = (warranty.renew, service_clocks.renew, gaps.renew, name_late)
+                pages = LogPages(self.engine)
+                following = (warranty.renew, service_clocks.renew, gaps.renew)
+                rounds = (*(partial(renew, pages=pages) for renew in following), name_late)
                 outcomes = [self._renew_one(renew, organisation) for renew in rounds]
                 written += sum(outcome or 0 for outcome in outcomes)
                 if None not in outcomes:

@@ -21,7 +21,7 @@ from server.domain.ids import is_id
 from server.domain.timetable import PLACE_TIME
 from server.domain.trace import fold
 from server.services import log_following
-from server.services.log_following import follow
+from server.services.log_following import LogPages, follow
 from server.services.office import Office
 from server.services.trace_facts import find_followers, read_log
 from server.store import blobs, catalogue, gap_rows, json_text, records
@@ -89,7 +89,7 @@ class Report:
     behind: int
 
 
-def renew(engine: Engine, _office: Office, organisation: str) -> int:
+def renew(engine: Engine, _office: Office, organisation: str, pages: LogPages | None = None) -> int:
     """Bring an organisation's gaps up to date with its log; return 0, for no record is written.
 
     Raises Refused with `database_busy` or `disk_full`; what was written stays, and the next round goes on.
@@ -102,7 +102,7 @@ def renew(engine: Engine, _office: Office, organisation: str) -> int:
             _renew_orders(engine, organisation, orders[start : start + ORDERS_AT_ONCE])
         return 0 if orders else None
 
-    return follow(engine, organisation, NAME, _KINDS, renew_by)
+    return follow(engine, organisation, NAME, _KINDS, renew_by, pages)
 
 
 def report(

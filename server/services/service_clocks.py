@@ -19,7 +19,7 @@ from server.domain.ids import is_id
 from server.domain.sla import Pause
 from server.domain.times import spell
 from server.services.corrected_times import LogTimes
-from server.services.log_following import follow
+from server.services.log_following import LogPages, follow
 from server.services.office import Office
 from server.services.sla_case import Standing, TermsBook, limits_of, read_standings, read_terms_book
 from server.services.verdicts import expect_taken_in
@@ -37,15 +37,20 @@ _PLACES: Final = ("customer", "site", "machine")
 _KINDS: Final = ("work_order", "clock_pause", *_EVERYWHERE, *_PLACES)
 
 _ORDER_FIELDS: Final = frozenset({
-    "status", "service", "grade", "result", "customer_id", "site_id", "machine_id", "sla_term_id", "service_terms_id",
-    "reported_at", "answered_at", "proposed_at", "arrived_at", "started_at", "finished_at", *DUE_FIELDS.values(),
+    "service", "grade", "customer_id", "site_id", "machine_id", "sla_term_id", "service_terms_id", "reported_at",
+    *DUE_FIELDS.values(),
 })  # fmt: skip
-"""What the clocks of an order stand on, and the limits themselves: what somebody else wrote there is put right."""
+"""What the limits of an order stand on, and the limits themselves: what somebody else wrote there is put right."""
+
+_STOPS: Final = frozenset({
+    "status", "result", "answered_at", "proposed_at", "arrived_at", "started_at", "finished_at",
+})  # fmt: skip
+"""What stops clocks. Of an order that was never paused it moves no limit: that is the report and what is promised."""
 
 _PLACE_FIELDS: Final = frozenset({"service_terms_id", "remote", "key_equipment", "site_id", "customer_id"})
 
 
-def renew(engine: Engine, office: Office, organisation: str) -> int:
+def renew(engine: Engine, office: Office, organisation: str, pages: LogPages | None = None) -> int:
     """Bring the clocks of an organisation's orders up to date with its log; return how many records were written.
 
     Raises Refused with `database_busy` or `disk_full`; what was written stays, and the next round goes on.
@@ -56,16 +61,19 @@ def renew(engine: Engine, office: Office, organisation: str) -> int:
             orders = _find_orders(connection, organisation, changes)
         return renew_orders(engine, office, organisation, orders) if orders else None
 
-    return follow(engine, organisation, NAME, _KINDS, renew_by)
+    return follow(engine, organisation, NAME, _KINDS, renew_by, pages)
 
 
 def renew_orders(engine: Engine, office: Office, organisation: str, orders: Iterable[str]) -> int:
     """Work out the limits of some orders, write those that changed, and return how many records did."""
-    wanted, written = sorted(orders), 0
+    written = 0
+    with reading(engine) as connection:
+        system = read_organisation(connection, organisation).office_person
+        book = read_terms_book(connection, organisation)
+        # Where nothing is promised to everybody there is nothing to work out for most.
+        wanted = sorted(orders if book.terms else order_clocks.find_timed(connection, organisation, orders))
     for start in range(0, len(wanted), ORDERS_AT_ONCE):
         with reading(engine) as connection:
-            system = read_organisation(connection, organisation).office_person
-            book = read_terms_book(connection, organisation)
             changes = list(_compare(connection, organisation, wanted[start : start + ORDERS_AT_ONCE], book))
         for first in range(0, len(changes), CHANGES_MAX):
             expect_taken_in(office.write(organisation, system, "clocks.renew", changes[first : first + CHANGES_MAX]))
@@ -106,13 +114,17 @@ def _end_pauses(standing: Standing, times: LogTimes) -> Iterator[Change]:
 def _find_orders(connection: Connection, organisation: str, changes: Iterable[Change]) -> set[str]:
     """Return the orders whose clocks may have changed by what the log says."""
     orders: set[str] = set()
+    stopped: set[str] = set()
     pauses: set[str] = set()
     places: set[str] = set()
     is_everywhere = False
     for change in changes:
         names = change.set.keys()
-        if change.kind == "work_order" and (change.op == "create" or names & _ORDER_FIELDS):
-            orders.add(change.id)
+        if change.kind == "work_order":
+            if change.op == "create" or names & _ORDER_FIELDS or _opens_again(change):
+                orders.add(change.id)
+            elif names & _STOPS:
+                stopped.add(change.id)
         elif change.kind == "clock_pause":
             pauses.add(change.id)
         elif change.kind in _EVERYWHERE:
@@ -121,6 +133,7 @@ def _find_orders(connection: Connection, organisation: str, changes: Iterable[Ch
             places.add(change.id)
     found = records.bodies_of(connection, organisation, filter(is_id, pauses | places))
     orders |= {body["order_id"] for kind, body in found.values() if kind == "clock_pause"}
+    orders |= order_clocks.find_paused(connection, organisation, stopped - orders)
     if is_everywhere:
         orders |= {row.id for row in order_clocks.list_open_orders(connection, organisation)}
     elif places:
@@ -129,3 +142,8 @@ def _find_orders(connection: Connection, organisation: str, changes: Iterable[Ch
         rows = order_clocks.list_open_orders(connection, organisation)
         orders |= {row.id for row in rows if row.customer in places or row.machine in places}
     return set(filter(is_id, orders))
+
+
+def _opens_again(change: Change) -> bool:
+    """Tell whether an order goes on that had ended: nobody looked at its limits meanwhile."""
+    return "status" in change.set and change.was.get("status") in ENDED_STATES

@@ -19,11 +19,11 @@ from server.domain.ids import is_id
 from server.domain.trace import Fact, Span
 from server.domain.warranty import Basis, NewPart, Repair, work_out
 from server.services import log_following
-from server.services.log_following import follow
+from server.services.log_following import LogPages, follow
 from server.services.office import Office
 from server.services.trace import spans_in
 from server.services.verdicts import expect_taken_in
-from server.store import json_text, records
+from server.store import json_text, order_list, records
 from server.store.database import reading
 from server.store.devices import read_organisation
 from sync.changeset import CHANGES_MAX, Change
@@ -67,7 +67,7 @@ def count_unfollowed(engine: Engine, organisation: str) -> int:
     return log_following.count_unfollowed(engine, organisation, NAME)
 
 
-def renew(engine: Engine, office: Office, organisation: str) -> int:
+def renew(engine: Engine, office: Office, organisation: str, pages: LogPages | None = None) -> int:
     """Bring an organisation's warranties up to date with its log; return how many were written.
 
     Raises Refused with `database_busy` or `disk_full`; what was written stays, and the next round goes on.
@@ -78,7 +78,7 @@ def renew(engine: Engine, office: Office, organisation: str) -> int:
             machines = _find_machines(connection, organisation, changes)
         return renew_machines(engine, office, organisation, machines) if machines else None
 
-    return follow(engine, organisation, NAME, _KINDS, renew_by)
+    return follow(engine, organisation, NAME, _KINDS, renew_by, pages)
 
 
 def renew_machines(engine: Engine, office: Office, organisation: str, machines: Iterable[str]) -> int:
@@ -136,9 +136,8 @@ def _find_machines(connection: Connection, organisation: str, changes: Iterable[
     orders: dict[str, bool] = {}
     for change in changes:
         _take_note(change, machines, models, orders)
-    named = records.bodies_of(connection, organisation, orders)
-    counting = [body for order, (_, body) in named.items() if orders[order] or _is_done(body)]
-    machines |= {body["machine_id"] for body in counting if body.get("machine_id")}
+    standing = order_list.list_standing(connection, organisation, orders)
+    machines |= {row.machine for row in standing if row.machine and (orders[row.id] or row.status in DONE_STATES)}
     if models:
         every = records.bodies_of_kind(connection, organisation, "machine")
         machines |= {machine_id for machine_id, body in every if body.get("model_id") in models}

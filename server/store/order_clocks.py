@@ -1,17 +1,20 @@
-"""Reading the running clocks of orders from the board."""
+"""Reading the running clocks of orders from the board, and which orders have any."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Table, case, func, select, tuple_
 
 from schemas.lifecycle import ENDED_STATES
 from server.store.bulk import select_among
-from server.store.tables import BoardRow
+from server.store.tables import BoardRow, Link, RecordRow
 
 _BOARD: Table = BoardRow.__table__  # type: ignore[assignment]
+_LINKS: Table = Link.__table__  # type: ignore[assignment]
+_RECORDS: Table = RecordRow.__table__  # type: ignore[assignment]
+_NAMES_A_TERM: Final = '"sla_term_id":"'
 _COLUMNS = ("id", "number", "grade", "next_clock", "next_due_at", "paused_by")
 
 
@@ -50,3 +53,18 @@ def list_open_orders(connection: Connection, organisation: str) -> list[Row[Any]
     columns = (_BOARD.c.id, _BOARD.c.customer, _BOARD.c.machine)
     where = (_BOARD.c.organisation == organisation, _BOARD.c.status.not_in(ENDED_STATES))
     return list(connection.execute(select(*columns).where(*where)))
+
+
+def find_paused(connection: Connection, organisation: str, orders: Iterable[str]) -> set[str]:
+    """Return those among some orders that were ever paused."""
+    followers = select_among(connection, _LINKS, ("parent", "id"), "parent", organisation, set(orders))
+    kinds = select_among(connection, _RECORDS, ("id", "kind"), "id", organisation, {row.id for row in followers})
+    pauses = {row.id for row in kinds if row.kind == "clock_pause"}
+    return {row.parent for row in followers if row.id in pauses}
+
+
+def find_timed(connection: Connection, organisation: str, orders: Iterable[str]) -> set[str]:
+    """Return those among some orders that name a term of their own, or were ever paused."""
+    wanted = set(orders)
+    rows = select_among(connection, _RECORDS, ("id", "body"), "id", organisation, wanted)
+    return {row.id for row in rows if _NAMES_A_TERM in row.body} | find_paused(connection, organisation, wanted)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, Table, and_, func, or_, select, text, tuple_
 
 from schemas.lifecycle import ENDED_STATES
-from server.store.bulk import delete_keys, upsert
+from server.store.bulk import delete_keys, select_among, upsert
 from server.store.desk_tables import SavedView
 from server.store.plan_tables import IS_OPEN, PlanRow
 from server.store.tables import BoardRow, ReviewRow, SignedOrder
@@ -46,6 +46,11 @@ class Wanted:
     """A part of what the order itself says."""
     parties: Sequence[str] = field(default_factory=tuple)
     """Customers, machines and engineers, any of which; only with `like`, beside which they count."""
+
+
+def list_standing(connection: Connection, organisation: str, ids: Iterable[str]) -> Sequence[Row[Any]]:
+    """Return id, status and machine of those among some orders that exist."""
+    return select_among(connection, _BOARD, ("id", "status", "machine"), "id", organisation, set(ids))
 
 
 def list_rows(

@@ -16,6 +16,7 @@ from server.clock import unix_ms
 from server.jobs import Followers, Rounds, Tidied, tidy
 from server.services import enrolment
 from server.services.blobs import BlobDesk, Owner
+from server.services.log_following import LogPages
 from server.services.office import Office
 from server.services.warranty import renew, warranty_id
 from server.store.blob_files import Place
@@ -181,10 +182,10 @@ def test_trouble_with_one_organisation_holds_up_no_other(
     machine, other_machine = firm.add_machine(), other_firm.add_machine()
     followers = Followers(engine, office)
 
-    def fail_for_one(engine: Engine, office: Office, organisation: str) -> int:
+    def fail_for_one(engine: Engine, office: Office, organisation: str, pages: LogPages) -> int:
         if organisation == firm.id:
             raise ZeroDivisionError
-        return renew(engine, office, organisation)
+        return renew(engine, office, organisation, pages)
 
     monkeypatch.setattr("server.services.warranty.renew", fail_for_one)
     followers.renew()
