@@ -12,7 +12,9 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Connection, LargeBinary, Row, Table, TextClause, text
+from sqlalchemy import Connection, Row, Table, TextClause, text
+
+from server.store.binary_arrays import ARRAY_TYPES, Column, Texts, kind_of_column
 
 
 def select_among(
@@ -57,7 +59,7 @@ def upsert(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(statement, list(rows))
     else:
-        connection.exec_driver_sql(statement, tuple(list(column) for column in zip(*rows, strict=True)))
+        connection.exec_driver_sql(statement, _columns(table.columns, rows))
 
 
 def delete_keys(connection: Connection, table: Table, keys: Sequence[tuple[Any, ...]]) -> None:
@@ -68,11 +70,18 @@ def delete_keys(connection: Connection, table: Table, keys: Sequence[tuple[Any, 
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(statement, list(keys))
     else:
-        connection.exec_driver_sql(statement, tuple(list(column) for column in zip(*keys, strict=True)))
+        connection.exec_driver_sql(statement, _columns(table.primary_key, keys))
+
+
+def _columns(declared: Iterable[Any], rows: Sequence[tuple[Any, ...]]) -> tuple[Column, ...]:
+    given = zip(declared, zip(*rows, strict=True), strict=True)
+    return tuple(kind_of_column(column.type)(values) for column, values in given)
 
 
 def _spell(connection: Connection, values: list[Any]) -> Any:
-    return json.dumps(values) if connection.dialect.name == "sqlite" else values
+    if connection.dialect.name == "sqlite":
+        return json.dumps(values)
+    return Texts(values) if all(type(value) is str for value in values) else values
 
 
 @cache
@@ -106,7 +115,7 @@ def _upsert_statement(dialect: str, table: Table, update: bool) -> str:
         source = f"VALUES ({', '.join('?' for _ in names)})"
     else:
         # In binary form: spelling arrays as text costs more than the database takes to store them.
-        arrays = ", ".join(f"%b::{_array_type(column.type)}" for column in table.columns)
+        arrays = ", ".join(f"%b::{ARRAY_TYPES[kind_of_column(column.type)]}" for column in table.columns)
         source = f"SELECT * FROM unnest({arrays}) AS given({listed})"  # noqa: S608
     changing = [column.name for column in table.columns if not column.primary_key and "settled" not in column.info]
     replaced = ", ".join(f'"{name}" = excluded."{name}"' for name in changing)
@@ -120,16 +129,6 @@ def _delete_statement(dialect: str, table: Table) -> str:
     if dialect == "sqlite":
         return f'DELETE FROM "{table.name}" WHERE {" AND ".join(f"{key} = ?" for key in keys)}'  # noqa: S608
     # One statement for all: sent one by one, a thousand deletions cost more than the thousand rows beside them.
-    arrays = ", ".join(f"%b::{_array_type(column.type)}" for column in table.primary_key)
+    arrays = ", ".join(f"%b::{ARRAY_TYPES[kind_of_column(column.type)]}" for column in table.primary_key)
     joined = " AND ".join(f"t.{key} = given.{key}" for key in keys)
     return f'DELETE FROM "{table.name}" t USING unnest({arrays}) AS given({", ".join(keys)}) WHERE {joined}'  # noqa: S608
-
-
-def _array_type(column_type: Any) -> str:
-    if isinstance(column_type, BigInteger):
-        return "bigint[]"
-    if isinstance(column_type, Boolean):
-        return "boolean[]"
-    if isinstance(column_type, LargeBinary):
-        return "bytea[]"
-    return "text[]"
