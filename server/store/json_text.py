@@ -9,8 +9,6 @@ from typing import Any
 
 import orjson
 
-from schemas.base import WHOLE_NUMBER_MAX
-
 
 def dump(value: Any) -> str:
     """Return what `sync.canonical.dump` returns for values that change-sets can hold."""
@@ -29,11 +27,12 @@ def read_canonical(data: bytes) -> Any:
     """
     try:
         value = orjson.loads(data)
-        if orjson.dumps(value, option=orjson.OPT_SORT_KEYS) != data:
+        # Whole numbers that are not exact for every reader are no JSON to it either.
+        if orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER) != data:
             return None
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return None
-    return value if _is_exact(value) else None
+    return None if _holds_fraction(value) else value
 
 
 def load(text: str | bytes) -> Any:
@@ -41,14 +40,14 @@ def load(text: str | bytes) -> Any:
     return orjson.loads(text)
 
 
-def _is_exact(value: Any) -> bool:
-    """Tell whether all numbers in a value are whole, and exact for every reader of JSON."""
+def _holds_fraction(value: Any) -> bool:
+    """Tell whether there is a number in a value that is not whole."""
     kind = type(value)
-    if kind is int:
-        return -WHOLE_NUMBER_MAX <= value <= WHOLE_NUMBER_MAX
-    if kind is dict:
-        value = value.values()
-    elif kind is not list:
-        return kind is not float
-    # Texts are most of what there is.
-    return all(type(inner) is str or _is_exact(inner) for inner in value)
+    if kind is not dict and kind is not list:
+        return kind is float
+    for inner in value.values() if kind is dict else value:
+        kind = type(inner)
+        # Texts are most of what there is.
+        if kind is not str and (kind is float or ((kind is dict or kind is list) and _holds_fraction(inner))):
+            return True
+    return False
