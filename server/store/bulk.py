@@ -62,6 +62,23 @@ def upsert(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]
         connection.exec_driver_sql(statement, _columns(table.columns, rows))
 
 
+def update_changed(
+    connection: Connection, table: Table, changed: Sequence[tuple[tuple[Any, ...], tuple[Any, ...]]]
+) -> None:
+    """Replace rows that are stored, each given as it is there and as it is to be; their keys stay as they are."""
+    if connection.dialect.name != "sqlite":
+        # It compares values itself, and leaves indexes alone of which nothing changed.
+        upsert(connection, table, [after for _, after in changed])
+        return
+    keys = _key_places(table)
+    groups: dict[tuple[int, ...], list[tuple[Any, ...]]] = {}
+    for before, after in changed:
+        places = tuple(place for place, value in enumerate(after) if value != before[place])
+        groups.setdefault(places, []).append(tuple(after[place] for place in (*places, *keys)))
+    for places, rows in groups.items():
+        connection.exec_driver_sql(_update_statement(table, places), rows)
+
+
 def delete_keys(connection: Connection, table: Table, keys: Sequence[tuple[Any, ...]]) -> None:
     """Delete rows by their whole primary key, in the order of its columns."""
     if not keys:
@@ -121,6 +138,19 @@ def _upsert_statement(dialect: str, table: Table, update: bool) -> str:
     replaced = ", ".join(f'"{name}" = excluded."{name}"' for name in changing)
     action = f"DO UPDATE SET {replaced}" if update and replaced else "DO NOTHING"
     return f'INSERT INTO "{table.name}" ({listed}) {source} ON CONFLICT ({keys}) {action}'
+
+
+@cache
+def _key_places(table: Table) -> tuple[int, ...]:
+    return tuple(place for place, column in enumerate(table.columns) if column.primary_key)
+
+
+@cache
+def _update_statement(table: Table, places: tuple[int, ...]) -> str:
+    names = [column.name for column in table.columns]
+    assigned = ", ".join(f'"{names[place]}" = ?' for place in places)
+    where = " AND ".join(f'"{names[place]}" = ?' for place in _key_places(table))
+    return f'UPDATE "{table.name}" SET {assigned} WHERE {where}'  # noqa: S608
 
 
 @cache

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Table
 from schemas.clocks import next_limit
 from schemas.lifecycle import ENDED_STATES
 from server.domain.times import spell
-from server.store.bulk import delete_keys, upsert
 from server.store.plan_tables import PlanRow
+from server.store.shown_rows import ShownRows
 from server.store.stored_record import Record
 
 _PLANS: Table = PlanRow.__table__  # type: ignore[assignment]
@@ -33,18 +33,14 @@ Row = tuple[Any, ...]
 
 def write(connection: Connection, organisation: str, records: Iterable[Record]) -> None:
     """Write the rows of the orders and absences among the records that a transaction changed."""
-    wanted: list[Row] = []
-    unwanted: list[Row] = []
+    plans = ShownRows(_PLANS)
     for record in records:
         if record.kind in ("work_order", "absence"):
-            rows = [] if record.deleted else list(rows_of(organisation, record.kind, record.id, record.body))
-            there = {row[2] for row in rows}
+            rows = () if record.deleted else rows_of(organisation, record.kind, record.id, record.body)
             slots = SLOTS if record.kind == "work_order" else ("absence",)
-            unwanted += [(organisation, record.id, slot) for slot in slots if slot not in there]
-            wanted += rows
-    upsert(connection, _PLANS, wanted)
-    # An order that is assigned for the first time never had anybody who goes along: deleting nothing is cheap.
-    delete_keys(connection, _PLANS, unwanted)
+            keys = {slot: (organisation, record.id, slot) for slot in slots}
+            plans.show(record, keys, {row[2]: row for row in rows})
+    plans.write(connection)
 
 
 def rows_of(organisation: str, kind: str, record_id: str, body: Mapping[str, Any]) -> Iterator[Row]:

@@ -21,6 +21,7 @@ from server.store.bulk import delete_keys, upsert
 from server.store.recall_tables import RecalledPartRow
 from server.store.request_tables import RequestRow
 from server.store.review_tables import InquiryRow, MachineSerial
+from server.store.shown_rows import ShownRows
 from server.store.stored_record import Record
 from server.store.tables import Blob, BoardRow, ReviewRow, SignedOrder
 
@@ -28,7 +29,6 @@ Find = Callable[[str], Record | None]
 Row = tuple[Any, ...]
 
 _TABLES: Final[dict[str, Table]] = {
-    "board": BoardRow.__table__,  # type: ignore[dict-item]
     "machines": MachineSerial.__table__,  # type: ignore[dict-item]
     "recalled": RecalledPartRow.__table__,  # type: ignore[dict-item]
     "requests": RequestRow.__table__,  # type: ignore[dict-item]
@@ -37,6 +37,8 @@ _TABLES: Final[dict[str, Table]] = {
     "signed": SignedOrder.__table__,  # type: ignore[dict-item]
     "blobs": Blob.__table__,  # type: ignore[dict-item]
 }
+
+_BOARD: Final[Table] = BoardRow.__table__  # type: ignore[assignment]
 
 _FILE_FIELDS: Final = {
     name: tuple(field for field in BLOB_FIELDS if field in kind.fields) for name, kind in KINDS.items()
@@ -55,11 +57,13 @@ def write(connection: Connection, organisation: str, records: Iterable[Record], 
     catalogue.write(connection, organisation, records)
     stock_rows.write(connection, organisation, records)
     rows: dict[str, list[Row]] = {name: [] for name in _TABLES}
-    deleted: dict[str, list[Row]] = {"board": [], "machines": []}
+    board, deleted_machines = ShownRows(_BOARD), []
     for record in records:
-        name = {"work_order": "board", "machine": "machines"}.get(record.kind, "")
-        if name and record.deleted:
-            deleted[name].append((organisation, record.id))
+        if record.kind == "work_order":
+            shown = {} if record.deleted else {"": _board_row(organisation, record)}
+            board.show(record, {"": (organisation, record.id)}, shown)
+        elif record.kind == "machine" and record.deleted:
+            deleted_machines.append((organisation, record.id))
         else:
             for name, row in _rows_of(organisation, record, find):
                 rows[name].append(row)
@@ -81,16 +85,14 @@ def write(connection: Connection, organisation: str, records: Iterable[Record], 
         for sha256 in record.body.get("files") or ()
     }
     upsert(connection, _TABLES["blobs"], list(erased.values()))
-    for name, keys in deleted.items():
-        delete_keys(connection, _TABLES[name], keys)
+    board.write(connection)
+    delete_keys(connection, _TABLES["machines"], deleted_machines)
 
 
 def _rows_of(organisation: str, record: Record, find: Find) -> Iterator[tuple[str, Row]]:
     """Yield the rows of a record that exists, each with the name of its table."""
     body = record.body
-    if record.kind == "work_order":
-        yield "board", _board_row(organisation, record)
-    elif record.kind == "machine":
+    if record.kind == "machine":
         owner = (body.get("customer_id"), body.get("site_id"))
         yield "machines", (organisation, record.id, fold(body["serial"]), body["model_id"], *owner, body["serial"])
     elif record.kind == "recalled_part":

@@ -18,7 +18,16 @@ from server.store.bulk import delete_keys, select_among, upsert
 from server.store.stored_record import Record
 from server.store.tables import FeedRow, Holder, Holding, Link, Reach
 from sync.checksum import add, parse, spell
-from sync.scope import EVERYBODY, FOLLOWED_KINDS, carried_closure, direct_holder, followed_ids, is_root, structure
+from sync.scope import (
+    CARRIED_KINDS,
+    EVERYBODY,
+    FOLLOWED_KINDS,
+    carried_closure,
+    direct_holder,
+    followed_ids,
+    is_root,
+    structure,
+)
 
 _FEED: Table = FeedRow.__table__  # type: ignore[assignment]
 _HOLDERS: Table = Holder.__table__  # type: ignore[assignment]
@@ -59,6 +68,8 @@ class ScopeRows:
     """record id -> holder -> how many roots bring it to him"""
     by_root: dict[str, Carriage] = field(default_factory=dict)
     """root id -> what it carries to whom"""
+    closures: dict[str, frozenset[str]] = field(default_factory=dict)
+    """id of a record that others carry -> itself and all that it carries"""
 
 
 @dataclass(slots=True)
@@ -114,6 +125,9 @@ class ScopeBook:
         if kind is None or (before == after and after is not None):
             return
         self._restructured[record.id] = record
+        if record.kind in CARRIED_KINDS:
+            # What it carries others may carry through it; such records seldom change.
+            self.rows.closures.clear()
         if is_root(kind):
             self._reroot.add(record.id)
         elif kind.carried and before is not None:
@@ -211,11 +225,20 @@ class ScopeBook:
         root = self.find(root_id)
         assert root is not None and root.schema_kind is not None
         holder = None if root.deleted else direct_holder(root.schema_kind, root.body)
-        carriage = Carriage(holder, frozenset(carried_closure(root_id, self._find_body))) if holder else NOTHING
+        carriage = Carriage(holder, self._closure_of(root)) if holder else NOTHING
         if carriage != self._by_root[root_id]:
             self._by_root[root_id] = carriage
             self._dirty_roots.add(root_id)
         return carriage
+
+    def _closure_of(self, root: Record) -> frozenset[str]:
+        """Return the ids of a root that exists and of all that it carries; many carry the same."""
+        closures = self.rows.closures
+        targets = list(root.carried_ids())
+        for target in targets:
+            if target not in closures:
+                closures[target] = frozenset(carried_closure(target, self._find_body))
+        return frozenset({root.id}).union(*(closures[target] for target in targets))
 
     def _shift(self, carriage: Carriage, by: int) -> Iterator[str]:
         """Add to or take from how many roots bring records to a holder; yield those he gains or loses by it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import Row
@@ -32,6 +32,10 @@ class Record:
     """The digest of `text`, as `sync.checksum` has it; 0 while it is not known."""
     schema_kind: Kind | None
     """What the schemas say of the kind."""
+    is_created: bool = False
+    """Whether it was created here: then nothing is stored of it but what is known of it here."""
+    shown: dict[str, dict[str, tuple[Any, ...]]] = field(default_factory=dict)
+    """By table and slot the rows that lists read, as they are stored; of a table that is missing nothing is known."""
 
     @staticmethod
     def read(row: Row[Any]) -> Record:
@@ -43,7 +47,9 @@ class Record:
     @staticmethod
     def create(record_id: str, kind: str, position: int, device: str) -> Record:
         """Make a record that is being created."""
-        return Record(record_id, kind, {}, {ALL_FIELDS: [position, device]}, position, False, "", 0, kind_of(kind))
+        return Record(
+            record_id, kind, {}, {ALL_FIELDS: [position, device]}, position, False, "", 0, kind_of(kind), True
+        )
 
     def write(self, values: dict[str, Any], position: int, device: str) -> None:
         """Set fields and stamp them."""

@@ -14,9 +14,11 @@ from server.services.office import Office
 from server.store import json_text, kept
 from server.store.database import reading, writing
 from server.store.kept import Kept, Shelf
-from server.store.tables import FeedRow, Holding, Organisation, Reach, RecordRow
+from server.store.plan_tables import PlanRow
+from server.store.tables import BoardRow, FeedRow, Holding, Organisation, Reach, RecordRow
 from server.store.workspace import open_workspace
 from sync.checksum import record_digest
+from sync.scope import carried_closure
 from tests.server.builders import Firm, open_firm, photo
 from tests.server.builders import update as edit
 from tests.server.test_scope_model import Business
@@ -63,7 +65,24 @@ def assert_as_stored(firm: Firm) -> int:
     holdings = {row.root: (row.holder, {*row.carried.split(",")}) for row in firm.rows(Holding)}
     for root, carriage in found.scope.by_root.items():
         assert (carriage.holder, {*carriage.ids}) == holdings.get(root, (None, set()))
+    bodies = {record_id: (row.kind, json_text.load(row.body)) for record_id, row in rows.items() if not row.deleted}
+    for record_id, closure in found.scope.closures.items():
+        assert closure == {*carried_closure(record_id, bodies.get)}
+    assert_shown_as_stored(firm, found)
     return len(found.records)
+
+
+def assert_shown_as_stored(firm: Firm, found: Kept) -> None:
+    """Compare the rows that are kept with those that lists read."""
+    stored = {
+        "order_board": {(row.id, ""): tuple(row) for row in firm.rows(BoardRow)},
+        "plans": {(row.id, row.slot): tuple(row) for row in firm.rows(PlanRow)},
+    }
+    known = [record for record in found.records.values() if record is not None]
+    for name, table in stored.items():
+        shown = {(record.id, slot): row for record in known for slot, row in record.shown.get(name, {}).items()}
+        about = {record.id for record in known if name in record.shown}
+        assert shown == {key: row for key, row in table.items() if key[0] in about}
 
 
 @pytest.mark.parametrize("seed", range(100, 100 + SEEDS))
