@@ -118,10 +118,13 @@ def _find_orders(connection: Connection, organisation: str, changes: Iterable[Ch
     pauses: set[str] = set()
     places: set[str] = set()
     is_everywhere = False
+    is_promised = records.has_kind(connection, organisation, "service_terms")
     for change in changes:
         names = change.set.keys()
         if change.kind == "work_order":
-            if change.op == "create" or names & _ORDER_FIELDS or _opens_again(change):
+            if change.op == "create":
+                orders |= {change.id} if is_promised or change.set.get("sla_term_id") else set()
+            elif names & _ORDER_FIELDS or _opens_again(change):
                 orders.add(change.id)
             elif names & _STOPS:
                 stopped.add(change.id)

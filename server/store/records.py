@@ -103,6 +103,12 @@ def bodies_of_kind(connection: Connection, organisation: str, kind: str) -> Iter
         yield row.id, json_text.load(row.body)
 
 
+def has_kind(connection: Connection, organisation: str, kind: str) -> bool:
+    """Tell whether there is any record of a kind."""
+    where = (_TABLE.c.organisation == organisation, _TABLE.c.kind == kind, _TABLE.c.deleted.is_(False))
+    return connection.execute(select(_TABLE.c.id).where(*where).limit(1)).first() is not None
+
+
 def bodies_holding(
     connection: Connection, organisation: str, kind: str, field: str, value: str
 ) -> Iterator[tuple[str, Body]]:
