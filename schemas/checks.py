@@ -31,7 +31,7 @@ def compile_check(field: Any) -> Check:
 
 
 def _text_check(validator: Any, nullable: bool) -> Check:
-    """Return the test of a text by one rule in one piece: most fields are such, and a call costs as much as the rule."""
+    """Return the test of a text by one rule in one piece: most fields are such, and a call costs as much as a rule."""
     if isinstance(validator, validate.Length) and validator.max is not None:
         least, most = validator.min or 0, validator.max
         return lambda value: (
