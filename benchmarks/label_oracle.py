@@ -12,7 +12,7 @@ from typing import Final
 
 from PIL import Image
 
-from field_client.codes import read_codes
+from field_client.codes import EVEN_CELLS, read_codes
 from field_client.imaging import Raster, load_grey
 from field_client.imaging_views import average_rows, even_out, lay_flat, repeat_rows, restore_rows
 from tests.pictures import LABEL_EDGE, Shot, find_place
@@ -45,7 +45,7 @@ def is_readable(photo: bytes, shot: Shot, code: Image.Image, raw: bytes) -> bool
     box = find_box(code)
     flat = lay_code_flat(full, shot, code, box)
     if code.width < 2 * code.height:
-        return any(_reads(raster, raw) for raster in (flat, even_out(flat)))
+        return any(_reads(raster, raw) for raster in (flat, *(even_out(flat, cells) for cells in EVEN_CELLS)))
     bars = flat.width / math.dist(_place(shot, box, 0.0, 0.5), _place(shot, box, 1.0, 0.5))
     blurs = [0.0, *(share * shot.blur_px * bars for share in BLURS_TRIED)]
     rows = [average_rows(flat, bands) for bands in BAND_COUNTS]

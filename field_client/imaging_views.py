@@ -23,8 +23,7 @@ INK_GREY: Final = 16
 """Added to a mean grey before it divides: the ratio of black to black says nothing."""
 
 EVEN_CELL_PX: Final = 10
-EVEN_CELLS: Final = 3
-"""Light is taken for even within so many cells: some two modules of a code, so that it follows a shadow's edge."""
+"""Of the smallest piece whose light is told by itself: less than a module."""
 
 EVEN_CONTRAST_MIN: Final = 0.2
 """What differs less from the brightest around it is noise, not ink."""
@@ -77,15 +76,15 @@ def lay_flat(raster: Raster, strips: Sequence[Strip], width: int, height: int) -
     return _keep(_open(raster).transform((width, height), Image.Transform.MESH, list(strips), _BILINEAR))
 
 
-def even_out(raster: Raster) -> Raster:
+def even_out(raster: Raster, cells_around: int) -> Raster:
     """Take shadows out: every grey is told by where it lies between the darkest and the brightest around it.
 
-    Light multiplies what is printed, so greys are compared by their logarithms.
+    Around is so many cells wide, an odd number. Light multiplies what is printed, so greys are compared by logarithms.
     """
     image = _open(raster).point(_LOGARITHMS).filter(ImageFilter.GaussianBlur(SMOOTHED_MATRIX_PX))
     cells, soft = image.reduce(EVEN_CELL_PX), ImageFilter.GaussianBlur(1)
-    darkest = cells.filter(ImageFilter.MinFilter(EVEN_CELLS)).filter(soft).resize(image.size, _BICUBIC)
-    brightest = cells.filter(ImageFilter.MaxFilter(EVEN_CELLS)).filter(soft).resize(image.size, _BICUBIC)
+    darkest = cells.filter(ImageFilter.MinFilter(cells_around)).filter(soft).resize(image.size, _BICUBIC)
+    brightest = cells.filter(ImageFilter.MaxFilter(cells_around)).filter(soft).resize(image.size, _BICUBIC)
     return _keep(_spread(image, darkest, brightest, EVEN_CONTRAST_MIN))
 
 

@@ -40,10 +40,9 @@ BINS_APART: Final = 17
 LINEAR_SHARE: Final = 0.35
 """In bars there is next to no second direction, 0.01 to 0.05 of the first; in a matrix it is 0.5 and more."""
 
-MATRIX_MARGIN: Final = 1.15
 BARS_HEIGHT: Final = 0.9
 BARS_LENGTH: Final = 1.08
-"""How much larger than its patch a code is shown: a matrix with its quiet zone, bars without what lies above them."""
+"""How much larger than its patch a linear code is shown: with its quiet zones, without what lies above the bars."""
 
 ELONGATED: Final = 1.6
 AXIS_SINE_MIN: Final = 0.5
@@ -62,8 +61,9 @@ ALIKE_DEGREES: Final = 12.0
 FAN_DEGREES_MAX: Final = 25.0
 """How far bars may lie off those beside them, and those at an end off those in the middle."""
 
-WRAPS: Final = (0.0, 0.6, 0.95)
-"""How far a code goes round a pipe to either side, in radians; a reader lets pass what lies between."""
+MATRIX_LOOKS: Final = ((0.0, 1.15), (0.0, 1.08), (0.6, 1.15), (0.95, 1.15))
+"""How far a matrix code goes round a pipe to either side, in radians, and how much larger than its patch it is shown,
+with its quiet zone; a reader lets pass what lies between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,12 +237,12 @@ def join_bars(linear: Sequence[tuple[Patch, Lines]]) -> list[tuple[Patch, Lines]
 
 def view_matrix(patch: Patch, lines: Lines) -> Iterator[View]:
     """Yield views of a matrix code: its skew undone, then unrolled along either direction."""
-    for wrap in WRAPS:
+    for wrap, larger in MATRIX_LOOKS:
         for down, across in ((lines.first, lines.second), (lines.second, lines.first)):
             if wrap or down == lines.first:
                 one, other = _point_along(down), _point_along(across)
                 middle, s, t = patch.spans(one, other)
-                s, t = s * MATRIX_MARGIN + CELL_PX / 2, t * MATRIX_MARGIN + CELL_PX / 2
+                s, t = s * larger + CELL_PX / 2, t * larger + CELL_PX / 2
                 edge = (one[0] * s, one[1] * s)
                 yield View(middle, (other[0] * t, other[1] * t), edge, edge, MATRIX_PX, MATRIX_PX, wrap)
 

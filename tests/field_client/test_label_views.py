@@ -86,11 +86,12 @@ def test_a_code_that_a_shadow_parts_is_put_together_again() -> None:
 def test_a_matrix_code_is_shown_level_and_without_its_skew() -> None:
     patch = strip(320, 640, 320, 640)
 
-    flat, *unrolled = view_matrix(patch, Lines(90.0, 0.0, 0.9))
+    flat, nearer, *unrolled = view_matrix(patch, Lines(90.0, 0.0, 0.9))
 
     assert flat.place(flat.width / 2, flat.height / 2) == pytest.approx((464.5, 464.5), abs=1)
     corners = [flat.place(x, y) for x, y in ((0, 0), (flat.width, 0), (flat.width, flat.height), (0, flat.height))]
     assert {(x < 320, y < 320) for x, y in corners} == {(True, True), (True, False), (False, True), (False, False)}
+    assert (flat.wrap, nearer.wrap) == (0, 0)
     assert [view.wrap > 0 for view in unrolled] == [True] * 4
 
 
@@ -146,7 +147,7 @@ def test_a_shadow_over_a_matrix_is_taken_out() -> None:
     shaded = drawn.copy()
     shaded.paste(drawn.crop((240, 0, 480, 480)).point([grey // 8 for grey in range(256)]), (240, 0))
 
-    evened = even_out(raster(shaded))
+    evened = even_out(raster(shaded), 3)
 
     middles = [(x, y) for x in range(10, 480, 20) for y in range(10, 480, 20) if abs(x - 240) > 20]
     wrong = [at for at in middles if (evened.grey[at[1] * 480 + at[0]] < 128) != (drawn.getpixel(at) < 128)]
