@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.server.scope_model import held_by
 from tests.simulation.releases import Releases
-from tests.simulation.truth import REVIEWS, Body, Entry, Truth, merkle_root
+from tests.simulation.truth import REVIEWS, Body, Entry, Truth, merkle_root, read_payload
 from tests.simulation.world import Broken
 
 Version = tuple[str, Body, str]
@@ -69,6 +69,15 @@ class Auditor:
         self._name_reviews(stored)
         self._compare(stored)
         self._keep_snapshot()
+
+    def find_set(self, record: str, **written: Any) -> Body:
+        """Return what was signed in the newest set that wrote some values into a record."""
+        for (sealed,) in self.db.execute("SELECT sealed FROM log ORDER BY position DESC"):
+            payload = read_payload(bytes(sealed))
+            for change in payload["changes"]:
+                if change["id"] == record and written.items() <= change["set"].items():
+                    return payload
+        raise Broken(f"nobody ever wrote {written} into {record}")
 
     def read_file(self, name: str) -> bytes | None:
         """Return what the server has under a hash."""
@@ -131,18 +140,14 @@ class Auditor:
         truth = self.truth
         found = {key: json.loads(row[1]) for key, row in stored.items() if row[0] in REVIEWS and key not in truth.facts}
         for name in truth.opened:
-            fact = truth.facts.pop(name)
+            fact = truth.facts[name]
             key = next(
                 (key for key, body in found.items() if _speaks_of(stored[key][0], body, fact.kind, fact.body)), None
             )
             if key is None:
                 raise Broken(f"log {truth.position}: not in the queue: {fact.kind} {fact.body}")
             fact.body = found.pop(key)
-            truth.facts[key] = fact
-            truth.changed = truth.changed - {name} | {key}
-            if fact.kind == "conflict":
-                of_field = truth.conflicts[fact.body["subject_id"], fact.body["field"]]
-                of_field[of_field.index(name)] = key
+            truth.name(name, key)
         if found:
             raise Broken(f"log {truth.position}: in the queue without a reason: {found}")
         truth.opened.clear()

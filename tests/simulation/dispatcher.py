@@ -35,6 +35,8 @@ class Dispatcher:
         self.engineers = firm.engineers[:engineers]
         self.screen: dict[str, tuple[str, Body]] = {}
         self.chance = random.Random(0)
+        self.more: list[Callable[[], None]] = []
+        """What else she does."""
 
     def act(self, chance: random.Random) -> None:
         """Do something; what the product refuses, or a dying server does not answer, she lets be."""
@@ -49,6 +51,7 @@ class Dispatcher:
             self.relocate,
             self.recall,
             self.write_alarms,
+            *self.more,
         ]
         if chance.random() < 0.6:
             self.look()
@@ -65,6 +68,7 @@ class Dispatcher:
             self.world.tell("Dana", act.__name__)
         except Refused as refusal:
             self.world.tell("Dana", act.__name__, "is refused", refusal.code)
+            self.world.counts[f"refused: {act.__name__} {refusal.code}"] += 1
 
     def open_order(self) -> None:
         """Open an order for somebody or nobody."""

@@ -29,7 +29,8 @@ FREE_TEXT: Final[dict[str, tuple[str, ...]]] = {
 PHOTO_BYTES_MAX: Final = 5000
 """Enough to be cut anywhere on its way; pictures are not what is simulated."""
 
-SERIALS: Final = tuple(f"S{n}" for n in range(6))
+SERIALS: Final = ("S08", "S09", "S10", "S11", "S12", "s10")
+"""Of parts; the last one is another part than it seems."""
 
 
 class Engineer:
@@ -38,6 +39,8 @@ class Engineer:
     def __init__(self, bench: Workbench, files: EvidenceFolder, chance: random.Random, old_names: bool) -> None:
         """Work at `bench`, with software that uses old names of fields or not."""
         self.bench, self.files, self.chance, self.old_names = bench, files, chance, old_names
+        self.more: list[Callable[[], object]] = []
+        """What else he does."""
 
     def act(self) -> str:
         """Do something and return its name."""
@@ -54,6 +57,7 @@ class Engineer:
             self.leave_unsigned,
             self.take_order,
             self.take_request,
+            *self.more,
         ]
         chosen = self.chance.choice(acts)
         chosen()
@@ -116,13 +120,17 @@ class Engineer:
         """Fit a part, and at times take another one out for it."""
         order = self.any_of("work_order")
         if order is not None:
-            label = work_parts.PartLabel(
-                gtin=self.chance.choice(GTINS),
-                serial=self.chance.choice([*SERIALS, None]),
-                batch=self.chance.choice(["B0", "B1", None]),
-            )
+            label = self.read_label()
             removed = work_parts.RemovedPart(serial=self.chance.choice(SERIALS))
             work_parts.fit_part(self.bench, label, removed=self.chance.choice([removed, None]), order=order.id)
+
+    def read_label(self) -> work_parts.PartLabel:
+        """Return what stands on a part."""
+        return work_parts.PartLabel(
+            gtin=self.chance.choice(GTINS),
+            serial=self.chance.choice([*SERIALS, None]),
+            batch=self.chance.choice(["B0", "B1", None]),
+        )
 
     def check(self) -> None:
         """Answer an item of the checklist."""

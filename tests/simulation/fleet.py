@@ -154,6 +154,7 @@ def run_fleet(plan: Plan, premises: Premises, firm: Firm) -> Outcome:
         stack.enter_context(drawing_from(world.draw("server")))
         stack.enter_context(scene.hq.fragile())
         stack.enter_context(scene.hq.paging(world.draw("page").choice(PAGE_SIZES)))
+        stack.enter_context(scene.hq.tiling(scene.tile_levels))
         stack.enter_context(scene.releases.in_force())
         try:
             with ExitStack() as watch:

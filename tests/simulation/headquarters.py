@@ -12,23 +12,26 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from unittest.mock import patch
 
 from sqlalchemy import Engine, event
 
 from schemas.problems import Refused
 from server.app import create_app, make_parts
-from server.services import restoring
+from server.services import log_tree, restoring
 from server.services.blobs import BlobDesk
 from server.services.bundles import Imported, import_bundle
 from server.settings import read_settings
+from server.store import log_tiles
 from server.store.blob_files import BlobFiles
 from server.store.migrate import upgrade
 from server.web import sync_api
 from server.web.wiring import EXTENSION, Wiring
+from sync import tiles, transparency
 from tests.simulation.fragile_files import FragileFiles
 from tests.simulation.radio import BASE_URL, Answer, Request
 from tests.simulation.world import MINUTE_MS, SECOND_MS, Broken, Died, World
@@ -187,6 +190,15 @@ class Headquarters:
             yield
         finally:
             sync_api.PAGE_OPS_MAX = usual  # type: ignore[misc]
+
+    @contextmanager
+    def tiling(self, levels: int) -> Iterator[None]:
+        """Let the server keep the roots of subtrees of every so many levels, so that a short log has some of each."""
+        with ExitStack() as stack:
+            for module in (transparency, tiles, log_tiles, log_tree):
+                stack.enter_context(patch.object(module, "TILE_LEVELS", levels))
+            stack.enter_context(patch.object(log_tree, "TILE_WIDTH", 1 << levels))
+            yield
 
     def _before(self, connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if statement == "COMMIT":

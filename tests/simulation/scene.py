@@ -11,12 +11,14 @@ from server.services import enrolment
 from server.services.proofs import replay, verify_log
 from server.store.database import writing
 from tests.simulation.auditor import Auditor
+from tests.simulation.clerk import Clerk
 from tests.simulation.dispatcher import Dispatcher
 from tests.simulation.firm import Firm
 from tests.simulation.headquarters import Headquarters, Premises
 from tests.simulation.ledger import Ledger
 from tests.simulation.mallory import Mallory
 from tests.simulation.radio import BASE_URL, Answer, Radio, Request
+from tests.simulation.read_models import check_questions, check_read_models
 from tests.simulation.releases import Releases
 from tests.simulation.tablet import Tablet
 from tests.simulation.world import HOUR_MS, MINUTE_MS, Broken, World
@@ -24,7 +26,10 @@ from tests.simulation.world import HOUR_MS, MINUTE_MS, Broken, World
 ENGINEERS_OF_TABLETS: Final = 0.7
 """Some people have two devices."""
 
-REPLAYED: Final = 0.25
+TILE_LEVELS: Final = (2, 3, 4)
+"""Levels between the subtrees whose roots the server keeps; it serves people with eight."""
+
+REPLAYED: Final = 0.15
 """The share of runs at whose end the log is replayed by the product itself; it costs as much as 500 steps."""
 
 
@@ -41,8 +46,11 @@ class Scene:
         self.ledger = Ledger(self.auditor, world)
         self.engineers = max(1, round(tablets * ENGINEERS_OF_TABLETS))
         self.dispatcher = Dispatcher(world, self.hq, self.auditor, firm, self.engineers)
+        self.clerk = Clerk(self.dispatcher)
+        self.dispatcher.more = self.clerk.acts()
         self.mallory = Mallory(world, self.hq, self.ledger, firm, self.answer, folder)
         self.tablets: list[Tablet] = []
+        self.tile_levels = world.draw("tiles").choice(TILE_LEVELS)
 
     def answer(self, request: Request) -> Answer | None:
         """Let the server answer, and look at once at what it did."""
@@ -81,6 +89,7 @@ class Scene:
         """Let Dana do something, and look at once at what it did."""
         self.dispatcher.act(chance)
         self.auditor.look()
+        self.clerk.check(self.auditor.truth)
 
     def state_of(self, tablet: Tablet) -> str | None:
         """Return what the log says of a device: ``active``, ``revoked``, or None when it knows of none such."""
@@ -101,6 +110,8 @@ class Scene:
     def check_end(self) -> None:
         """Hold everything to everything."""
         self.auditor.check_all()
+        check_read_models(self.auditor.db, self.auditor.truth, self.tile_levels)
+        check_questions(self.auditor.truth)
         self.ledger.check_log()
         self.check_proofs()
         for tablet in self.tablets:

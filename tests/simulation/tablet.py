@@ -22,11 +22,13 @@ from field_client.store import Store
 from field_client.transport import Caller
 from field_client.work import Workbench
 from schemas.problems import Refused
+from tests.simulation.afterthoughts import Afterthoughts, View, check_taken_back
 from tests.simulation.auditor import Auditor, checksum_of
 from tests.simulation.engineer import Engineer
 from tests.simulation.fragile_files import FragileFolder
 from tests.simulation.ledger import Ledger
 from tests.simulation.radio import Radio, RadioTransport, Run
+from tests.simulation.truth import read_payload
 from tests.simulation.world import SECOND_MS, Broken, Died, World
 
 PAGES_MAX: Final = 1_073_741_823
@@ -126,6 +128,8 @@ class Tablet:
         if not self.is_on or not self.device:
             return
         engineer = Engineer(self.bench, self.files, chance, self.outbox.schema < self.auditor.releases.server)
+        afterthoughts = Afterthoughts(engineer)
+        engineer.more = afterthoughts.acts()
         try:
             done = engineer.act()
         except Refused as refusal:
@@ -136,6 +140,11 @@ class Tablet:
         else:
             saved = self.ledger.note_saved(self.device, self.outbox_rows())
             self.world.tell(self.name, done, saved)
+            if (seq := afterthoughts.taken_back) is not None:
+                changes = read_payload(self.ledger.saved[self.device][seq - 1].line)["changes"]
+                seen = View(self.store.values_of, lambda kind: ((r.id, r.values) for r in self.store.of_kind(kind)))
+                check_taken_back(self.name, seen, changes)
+                self.world.counts["steps taken back"] += 1
 
     def sync(self) -> None:
         """Begin a sync run, unless one is going on."""

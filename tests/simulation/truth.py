@@ -11,14 +11,15 @@ import copy
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from nacl.signing import VerifyKey
 
 from schemas import KINDS, MergeRule
-from schemas.lifecycle import ENDED_STATES
+from tests.simulation.part_history import PartFact
+from tests.simulation.suspicions import find_suspicions
 from tests.simulation.world import Broken
 
 Body = dict[str, Any]
@@ -26,8 +27,8 @@ Respell = Callable[[int, Body], Body]
 """release, values -> the values as the server's release spells them"""
 WHOLE: Final = "*"
 REVIEWS: Final = ("conflict", "exception")
-SIGNED_FIELDS: Final = ("diagnosis", "remedy", "result")
-SIGNED_KINDS: Final = ("part_fitted", "part_removed", "check_result")
+POSTPONED: Final = ("later_until", "later_person", "later_why", "later_by", "later_at")
+"""What a review loses that was put off, when another value comes in for it."""
 
 
 @dataclass(slots=True)
@@ -39,6 +40,8 @@ class Fact:
     stamps: dict[str, tuple[str, str]] = field(default_factory=dict)
     deleted: bool = False
     text: str = ""
+    born: int = 0
+    """the log position that opened a conflict or exception"""
 
 
 @dataclass(slots=True)
@@ -66,8 +69,14 @@ class Truth:
     entries: list[bytes] = field(default_factory=list)
     """what the Merkle log commits to, in order"""
     signed: set[str] = field(default_factory=set)
-    parts: dict[tuple[str, str], list[tuple[str, int, str, str, str]]] = field(default_factory=dict)
-    """(maker, serial) -> (at, position, id, act, machine)"""
+    received: list[str] = field(default_factory=list)
+    """when each entry of the log was received, in order"""
+    office: str = ""
+    """the office's own device: it founded the log"""
+    part_facts: dict[str, PartFact] = field(default_factory=dict)
+    """what is told of parts, by the ids of the facts"""
+    raised: dict[str, list[str]] = field(default_factory=dict)
+    """record -> the exceptions that its creation raised"""
     conflicts: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     """(record, field) -> ids of its open conflicts, oldest first"""
     changed: set[str] = field(default_factory=set)
@@ -83,10 +92,33 @@ class Truth:
         """Return kind and body of every record that is not deleted."""
         return {key: (fact.kind, fact.body) for key, fact in self.facts.items() if not fact.deleted}
 
+    def body_of(self, record_id: str | None) -> Body:
+        """Return the values of a record, nothing when there is none."""
+        fact = self.facts.get(record_id or "")
+        return fact.body if fact else {}
+
+    def bodies_of(self, kind: str) -> list[tuple[str, Body]]:
+        """Return id and values of all records of a kind that are not deleted."""
+        return [(key, fact.body) for key, fact in self.facts.items() if fact.kind == kind and not fact.deleted]
+
+    def name(self, given: str, key: str) -> None:
+        """Give a conflict or exception that was expected the name under which the server opened it."""
+        fact = self.facts.pop(given)
+        self.facts[key] = fact
+        self.changed = self.changed - {given} | {key}
+        if fact.kind == "conflict":
+            named = self.conflicts[fact.body["subject_id"], fact.body["field"]]
+        else:
+            named = self.raised[fact.body["subject_id"]]
+        if given in named:
+            named[named.index(given)] = key
+
     def take(self, entry: Entry, office_key: bytes, respell: Respell) -> None:
         """Take an entry of the log in: check what the bytes promise, and do what they say."""
         payload = self._check(entry, office_key)
         self.position, self.digests[entry.digest] = entry.position, entry.position
+        self.received.append(entry.received_at)
+        self.office = self.office or entry.device
         self.heads[entry.device] = (entry.seq, entry.digest)
         self.entries.append(bytes.fromhex(entry.digest) + hashlib.sha256(entry.receipt.encode()).digest())
         answer = json.loads(entry.receipt)
@@ -101,7 +133,7 @@ class Truth:
 
     def _check(self, entry: Entry, office_key: bytes) -> Body:
         """Check density, digest, signature, chain and receipt of an entry; return what was signed."""
-        line, _, openings = entry.sealed.partition(b"\t")
+        line = entry.sealed.partition(b"\t")[0]
         payload: Body = json.loads(line[129:])
         known = self.facts.get(entry.device)
         key = bytes.fromhex(known.body["public_key"]) if known else office_key
@@ -121,12 +153,19 @@ class Truth:
         for promise, holds in is_right.items():
             if not holds:
                 raise Broken(f"log {entry.position}, set {entry.seq} of {entry.device}: it is not so that {promise}")
-        values = dict(_open_each(json.loads(openings))) if openings else {}
-        for change in payload["changes"]:
-            change["set"], change["was"] = (_put_in_place(change[side], values) for side in ("set", "was"))
-        if values:
-            raise Broken(f"log {entry.position}: {len(values)} openings open nothing")
-        return payload
+        return read_payload(entry.sealed)
+
+
+def read_payload(sealed: bytes) -> Body:
+    """Return what was signed in a sealed line, with the values that it commits to in their places."""
+    line, _, openings = sealed.partition(b"\t")
+    payload: Body = json.loads(line[129:])
+    values = dict(_open_each(json.loads(openings))) if openings else {}
+    for change in payload["changes"]:
+        change["set"], change["was"] = (_put_in_place(change[side], values) for side in ("set", "was"))
+    if values:
+        raise Broken(f"set {payload['seq']} of {payload['device']}: {len(values)} openings open nothing")
+    return payload
 
 
 def _open_each(openings: Body) -> Iterator[tuple[str, Any]]:
@@ -160,27 +199,43 @@ class _Author:
         self.device: str = payload["device"]
         latest = f"{_milliseconds(entry.received_at):013d}-ffff"
         self.stamp = (min(payload["clock"], latest), self.device)
+        self.shift_ms = self._find_shift()
         self.contested: set[tuple[str, str]] = set()
         self.decided = {
             (subject.body["subject_id"], subject.body["field"])
             for change in payload["changes"]
-            if change["kind"] == "conflict" and change["set"].get("state") == "settled"
+            if change["kind"] == "conflict" and change["set"].get("state") in ("settled", "open")
             if (subject := truth.facts.get(change["id"])) is not None
         }
+        self.decides = any(change["kind"] == "exception" for change in payload["changes"])
 
     def write(self) -> set[tuple[str, str]]:
         """Make the changes; return which fields of which records wait for a person."""
         for change in self.payload["changes"]:
-            for code in self._find_exceptions(change):
-                self._open("exception", {"code": code, "subject_id": change["id"], "state": "open"})
-            self._make(change)
+            part = self._read_part(change)
+            for code in [] if self.decides else find_suspicions(self.truth, change, part):
+                name = self._open("exception", {"code": code, "subject_id": change["id"], "state": "open"})
+                self.truth.raised.setdefault(change["id"], []).append(name)
+            if change["kind"] == "withdrawal":
+                self._mark(change)
+            self._make(change, part)
         return self.contested
 
-    def _make(self, change: Body) -> None:
+    def _find_shift(self) -> int:
+        """Return by how many milliseconds the times that a device wrote are off: a set was made before it was received,
+        and after the newest entry that its device had seen."""
+        if self.device == self.truth.office:
+            return 0
+        claimed = _milliseconds(self.payload["captured_at"]) + self.payload["offset_ms"]
+        seen = int((self.payload["witness"] or "0").split()[0])
+        made = max(claimed, _milliseconds(self.truth.received[seen - 1])) if 0 < seen < self.entry.position else claimed
+        return min(made, _milliseconds(self.entry.received_at)) - claimed
+
+    def _make(self, change: Body, part: PartFact | None) -> None:
         fact = self.truth.facts.get(change["id"])
         if fact is None:
             self._put(change["id"], change["kind"], change["set"])
-            self._remember(change)
+            self._remember(change, part)
         elif change["op"] == "delete" or fact.deleted:
             self._delete(fact, change)
         else:
@@ -234,6 +289,7 @@ class _Author:
             is_his = conflict.body["incoming_provenance"]["device_id"] == self.device
             if is_his and conflict.body["incoming"] == base:
                 conflict.body |= {"office": stands, "incoming": wanted}
+                conflict.body |= {name: None for name in POSTPONED if conflict.body.get(name) is not None}
                 self.truth.changed.add(known)
                 return
         named = {"subject_kind": fact.kind, "subject_id": change["id"], "field": name, "state": "open"}
@@ -248,7 +304,7 @@ class _Author:
 
     def _open(self, kind: str, body: Body) -> str:
         name = f"{kind} {self.entry.position}.{len(self.truth.opened)}"
-        self.truth.facts[name] = Fact(kind, body)
+        self.truth.facts[name] = Fact(kind, body, born=self.entry.position)
         self.truth.opened.append(name)
         return name
 
@@ -260,56 +316,59 @@ class _Author:
             fact.stamps |= dict.fromkeys(values, self.stamp)
         fact.body |= values
         self.truth.changed.add(record_id)
-        if kind == "conflict" and fact.body["state"] == "settled":
+        if kind == "conflict":
             of_field = self.truth.conflicts[fact.body["subject_id"], fact.body["field"]]
-            if record_id in of_field:
-                of_field.remove(record_id)
+            of_field[:] = [found for found in of_field if found != record_id]
+            if fact.body["state"] == "open":
+                # Opened again, it has its place by when it was opened first.
+                of_field.append(record_id)
+                of_field.sort(key=lambda found: self.truth.facts[found].born)
 
-    def _remember(self, change: Body) -> None:
+    def _mark(self, change: Body) -> None:
+        """Tell in the exceptions that a fact raised that it was struck out."""
+        for name in self.truth.raised.get(change["set"]["subject_id"], ()):
+            self.truth.facts[name].body["withdrawal_id"] = change["id"]
+            self.truth.changed.add(name)
+
+    def _remember(self, change: Body, part: PartFact | None) -> None:
         """Remember what later findings depend on."""
         values = change["set"]
         if change["kind"] == "signature" and values["outcome"] == "signed":
             self.truth.signed.add(values["order_id"])
-        if change["kind"] in ("part_fitted", "part_removed") and values.get("serial"):
-            self.truth.parts.setdefault((values["gtin"], values["serial"]), []).append(self._event(change))
+        if part is not None:
+            self.truth.part_facts[part.id] = part
 
-    def _event(self, change: Body) -> tuple[str, int, str, str, str]:
-        values, act = change["set"], change["kind"].removeprefix("part_")
-        return (values[f"{act}_at"], self.entry.position, change["id"], act, values["machine_id"])
+    def _read_part(self, change: Body) -> PartFact | None:
+        """Return what a change tells of a part, None when it tells of none."""
+        values, truth = change["set"], self.truth
+        if change["op"] != "create" or change["id"] in truth.facts:
+            return None
+        place = (change["id"], self.entry.position)
+        if change["kind"] == "withdrawal":
+            subject = truth.part_facts.get(values["subject_id"])
+            return subject and self._strike(subject, place, values["withdrawn_at"])
+        if change["kind"] not in ("part_fitted", "part_removed"):
+            return None
+        act = change["kind"].removeprefix("part_")
+        part, batch = truth.body_of(values.get("part_id")), truth.body_of(values.get("batch_id"))
+        maker = values.get("gtin") or part.get("gtin") or part.get("manufacturer") or ""
+        number = values.get("batch") or batch.get("number")
+        at, about = values[f"{act}_at"], values.get("replaces_id")
+        corrected = truth.part_facts.get(about or "")
+        # Who repeats the time of what he corrects means that same moment, whatever his clock shows today.
+        when = corrected.when if corrected and corrected.at == at else self._put_right(at)
+        where = (values["machine_id"], values["order_id"])
+        serial = values.get("serial") or None
+        return PartFact(place[0], act, maker, serial, number, *where, at, when, place[1], about)
 
-    def _find_exceptions(self, change: Body) -> list[str]:
-        kind, values, found = change["kind"], change["set"], []
-        order_id = change["id"] if kind == "work_order" else values.get("order_id")
-        if not order_id or kind in REVIEWS or ("order_id" not in KINDS[kind].fields and kind != "work_order"):
-            return []
-        order = self.truth.facts.get(order_id)
-        if order is not None and order.body["status"] in ENDED_STATES and change["op"] == "create":
-            found.append("work_on_ended_order")
-        says_otherwise = any(n in values and values[n] != change["was"].get(n) for n in SIGNED_FIELDS)
-        if order_id in self.truth.signed and (kind in SIGNED_KINDS or (kind == "work_order" and says_otherwise)):
-            found.append("changed_after_signature")
-        if kind in ("part_fitted", "part_removed"):
-            found += self._find_in_parts(change)
-        return found
+    def _strike(self, subject: PartFact, place: tuple[str, int], at: str) -> PartFact:
+        when = self._put_right(at)
+        told = {"id": place[0], "position": place[1], "act": "struck", "at": at, "when": when, "about": subject.id}
+        return replace(subject, **told)  # type: ignore[arg-type]
 
-    def _find_in_parts(self, change: Body) -> list[str]:
-        values, found = change["set"], []
-        batch = self.truth.facts.get(values.get("batch_id") or "")
-        if batch is not None and batch.body.get("recalled_on"):
-            found.append("recalled_batch")
-        if not values.get("serial"):
-            return found
-        at, machine = self._event(change)[0], values["machine_id"]
-        known = sorted(self.truth.parts.get((values["gtin"], values["serial"]), []))
-        earlier, later = [e for e in known if e[0] <= at], [e for e in known if e[0] > at]
-        where = None
-        for event in earlier:
-            where = event[4] if event[3] == "fitted" else None if event[4] == where else where
-        if change["kind"] == "part_removed":
-            return [*found, "unknown_serial"] if earlier and where != machine else found
-        is_elsewhere = where not in (None, machine)
-        moves_on = bool(later) and later[0][3] == "fitted" and later[0][4] != machine
-        return [*found, "serial_in_two_places"] if is_elsewhere or moves_on else found
+    def _put_right(self, instant: str) -> str:
+        moment = datetime.fromtimestamp((_milliseconds(instant) + self.shift_ms) / 1000, UTC)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _milliseconds(instant: str) -> int:
