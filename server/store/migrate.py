@@ -18,6 +18,9 @@ NOTHING: Final = "base"
 
 _LOCK: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('migrations', 0))")
 
+# Between two statements a migration may work out the rows of a large table, for longer than a request may hang.
+_TAKE_TIME: Final = text("SET LOCAL idle_in_transaction_session_timeout = 0")
+
 
 def upgrade(engine: Engine, revision: str = NEWEST) -> None:
     """Apply the migrations that are missing up to a revision; of several processes one does it, the others wait.
@@ -54,4 +57,5 @@ def _migrating(engine: Engine) -> Iterator[Config]:
     with writing(engine) as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(_LOCK)
+            connection.execute(_TAKE_TIME)
         yield configure(connection)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, PrimaryKeyConstraint, UniqueConstraint, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -70,6 +71,23 @@ def test_taking_migrations_back_removes_everything_and_they_apply_again(engine: 
     upgrade(engine)
 
     assert differences(engine) == []
+
+
+def test_a_migration_may_think_longer_than_a_request(postgres_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = open_engine(postgres_database)
+    limits: list[str] = []
+
+    def note(config: Config, _revision: str) -> None:
+        asked = config.attributes["connection"].execute(text("SHOW idle_in_transaction_session_timeout"))
+        limits.append(asked.scalar_one())
+
+    monkeypatch.setattr("server.store.migrate.command.upgrade", note)
+    upgrade(engine)
+    with engine.connect() as connection:
+        limits.append(connection.execute(text("SHOW idle_in_transaction_session_timeout")).scalar_one())
+    engine.dispose()
+
+    assert limits == ["0", "10s"]
 
 
 def test_migrating_a_current_database_changes_nothing(engine: Engine) -> None:
