@@ -88,9 +88,10 @@ class PostgresServer:
         with (self.folder / "data" / "postgresql.conf").open("a", encoding="utf-8") as config:
             config.writelines(f"{name} = {value}\n" for name, value in chosen.items())
 
-    def start(self) -> None:
-        """Start and return once connections are accepted."""
-        self.control("start", f"--log={self.folder / 'log'}")
+    def start(self, **settings: str) -> None:
+        """Start, with settings that hold until it stops, and return once connections are accepted."""
+        given = " ".join(f"-c {name}={value}" for name, value in settings.items())
+        self.control("start", f"--log={self.folder / 'log'}", *([f"--options={given}"] if given else []))
 
     def stop(self, mode: str = "fast") -> None:
         """Stop; mode `immediate` leaves what a power cut would leave."""
