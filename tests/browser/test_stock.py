@@ -31,7 +31,7 @@ with opened_desk(None) as desk:
 
 
 def scan(page: Page, code: str) -> None:
-    """Let a scanner type a code into the field that waits for it; FNC1 comes as Ctrl and a bracket."""
+    """Let a scanner type a code into its field, which takes it; FNC1 comes as Ctrl and a bracket."""
     field = page.locator("[data-code]")
     field.wait_for()
     # The scripts that read the field are there once the page is loaded.
@@ -42,6 +42,7 @@ def scan(page: Page, code: str) -> None:
             page.keyboard.press("Control+]")
         page.keyboard.type(piece)
     page.keyboard.press("Enter")
+    expect(field).to_have_value("")
 
 
 def gtin_of(part: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def test_a_withdrawn_part_is_shown_struck_out_and_as_it_was_known_before(firm: F
     (span,), (earlier,) = spans_of(firm, "SN-W1"), spans_of(firm, "SN-W1", before)
     serial = firm.body(firm.company.machine)["serial"]
     with reading(firm.engine) as connection:
-        on_day = trace_machine(connection, firm.id, serial, "2026-11-21")["spans"]
+        on_day = trace_machine(connection, firm.id, serial, "2026-11-21", UTC)["spans"]
 
     assert span["withdrawn"]["reason"] == REASON and span["withdrawn"]["by"]["id"] == firm.wei.person
     assert span["fitted"]["id"] == wrong.id

@@ -141,11 +141,15 @@
       sheet: count,
     };
 
+    // Who has gone on to another field meanwhile is not called back: the next key would be typed into this one.
+    const isHere = () => reader.contains(document.activeElement) || document.activeElement === document.body;
+
     async function pick(button) {
       const isDone = await acts[reader.dataset.reader]({ ...button.dataset });
+      const goesOn = isHere();
       choices.replaceChildren();
       code.value = "";
-      if (isDone) code.focus();
+      if (isDone && goesOn) code.focus();
     }
     async function read() {
       const from = form && one("select[name=from]", form);
@@ -154,6 +158,7 @@
       choices.innerHTML = await answer.text();
       const found = choices.querySelectorAll(".choice");
       if (found.length === 1) await pick(found[0]);
+      else if (!isHere()) return;
       else if (found.length) found[0].focus();
       else code.select();
     }
