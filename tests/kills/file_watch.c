@@ -2,7 +2,8 @@
 
    Loaded with LD_PRELOAD. KILLS_FOLDER names the folder by its real path; KILLS_TRACE, where given, the file to which
    every operation that succeeded is added in the order in which it happened, with what the process says meanwhile.
-   KILLS_AIM, where given, is the operation at which to die: kind, how often it comes, how, and pattern of the path. A flush to disk is two entries, its
+   KILLS_AIM, where given, is the operation at which to die: kind, how often it comes, how, and pattern of the path;
+   KILLS_AIM_FROM, where given, a file: operations count from when it is there. A flush to disk is two entries, its
    beginning and its end, since what is written between the two may or may not be covered. The format is read by
    tests/kills/trace.py, which also checks that nothing went past: the trace played through must give the folder.
 
@@ -48,6 +49,7 @@ static int aimed_kind;
 static enum how aimed_how;
 static int aimed_times;
 static char aimed_act[WORD_BYTES], aimed_pattern[WORD_BYTES], act[WORD_BYTES];
+static char aimed_from[PATH_BYTES];
 
 void kills_record(const char *written) {
     int low = syscall(SYS_openat, AT_FDCWD, written, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -66,6 +68,8 @@ __attribute__((constructor)) static void begin(void) {
     int how = NOT_HERE;
     if (aimed != NULL && sscanf(aimed, "%d %d %d %127s", &aimed_kind, &aimed_times, &how, aimed_pattern) == 4)
         aimed_how = how;
+    const char *from = getenv("KILLS_AIM_FROM");
+    if (from != NULL) snprintf(aimed_from, sizeof aimed_from, "%s", from);
 }
 
 void kills_aim(const char *during, int kind, const char *pattern, int times, int how) {
@@ -120,6 +124,7 @@ static uint64_t node_at(const char *path) {
 
 static enum how reach(int kind, const char *path) {
     if (kind != aimed_kind || strcmp(act, aimed_act) != 0) return NOT_HERE;
+    if (aimed_from[0] && access(aimed_from, F_OK) != 0) return NOT_HERE;
     if (fnmatch(aimed_pattern, path + folder_bytes, 0) != 0 || --aimed_times > 0) return NOT_HERE;
     if (aimed_how == BEFORE) die();
     return aimed_how;

@@ -14,6 +14,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -90,17 +91,26 @@ def play_death(server: Server, order: str, chance: random.Random, death: str) ->
     lin, caller = server.devices["lin"], server.caller("wei")
     line, data = lin.seal("photo.take", photo(order)), chance.randbytes(3000)
     server.stop(signal.SIGKILL)
-    with patch.dict(os.environ, {"KILLS_AIM": death}):
-        server.start()
+    with tempfile.TemporaryDirectory() as outside:
+        ready = Path(outside) / "ready"
+        with patch.dict(os.environ, {"KILLS_AIM": death, "KILLS_AIM_FROM": str(ready)}):
+            server.start()
+        # What its jobs write while it starts is not what it shall die of.
+        ready.touch()
+        die_amid(server, lin, caller, line, data)
+    server.stop(signal.SIGKILL)
+    server.start()
+    push(server, lin, line)
+    send(caller_at(server, caller), data, chance, server.ours.organisation)
+
+
+def die_amid(server: Server, lin: Device, caller: Caller, line: bytes, data: bytes) -> None:
+    """Hand in a set and a file to a server that is about to die."""
     with contextlib.suppress(OSError, http.client.HTTPException):
         push(server, lin, line)
         place = caller_at(server, caller).begin(data)
         caller_at(server, caller).send(place, 0, data)
         raise AssertionError("the server lived on")
-    server.stop(signal.SIGKILL)
-    server.start()
-    push(server, lin, line)
-    send(caller_at(server, caller), data, chance, server.ours.organisation)
 
 
 def caller_at(server: Server, caller: Caller) -> Caller:
