@@ -39,7 +39,8 @@ PROCESSES ?= auto
 
 test: setup lint $(JS_STAMP) ## Check everything: style, types, tests; PROCESSES= at once
 	@# A file's tests stay together: they share servers and browsers. In their order, the last ones are short.
-	$(BIN)/pytest -n $(PROCESSES) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	@# Hundreds of processes are started: where Python may keep no bytecode, each would compile the whole anew.
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(PROCESSES) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 SEED ?= 1
 STEPS ?= 1000000

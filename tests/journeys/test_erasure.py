@@ -2,42 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import socket
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from field_client.keys import open_keyring
 from field_client.store import Store
 from scripts.demo_stage import Stage
+from tests.journeys.steps import begin_work
 
 NAME, PHONE = "Wang Jianguo", "138-0000-4711"
-ORDER = ("--machine", "MC12-2403-0018", "--grade", "urgent", "--engineer", "wei", "--term", "标准服务（A）")
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    """An office that has enrolled Wei's device and assigned him an order."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    stage = Stage(tmp_path, "en", port)
-    try:
-        stage.office("migrate")
-        stage.office("demo")
-        stage.start_server()
-        asked = ("--symptom", f"noise, says {NAME}", f"contact={NAME}", f"phone={PHONE}")
-        told = stage.office("orders", "create", "--by", "dana", *ORDER, *asked)
-        invitation = re.search(r"gongdan-enrol:\S+", stage.office("enrol", "--person", "wei"))
-        number = re.search(r"GD\d+", told)
-        assert number is not None and invitation is not None
-        stage.device("enrol", invitation[0], "--name", "Wei's phone")
-        stage.device("sync")
-        stage.device("start", number[0])
-        yield stage
-    finally:
-        stage.stop_server()
 
 
 def read_device(stage: Stage) -> bytes:
@@ -61,6 +33,7 @@ def files_with(folder: Path, *words: str) -> list[str]:
 
 
 def test_who_asks_to_be_forgotten_is_nowhere_and_the_log_holds(stage: Stage) -> None:
+    begin_work(stage, f"contact={NAME}", f"phone={PHONE}", symptom=f"noise, says {NAME}")
     stage.device("sign", "--absent", "--reason", "not there", "--diagnosis", "bearing")
     stage.device("sync")
     assert NAME.encode() in read_device(stage) and files_with(stage.folder / "server", NAME)

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
 from scripts.demo_stage import Stage
+from tests.journeys.steps import enrol, make_order
 from tests.source_tree import ROOT
 
 DATABASE = "gongdan.sqlite"
-ORDER = ("--machine", "MC12-2403-0018", "--grade", "urgent", "--term", "标准服务（A）")
-
 A_DAY_LATER = """
 from field_client import log_watch
 log_watch.EVERY_MS = 0
@@ -27,31 +21,6 @@ from field_client.__main__ import main
 main(["sync"])
 """
 """A device asks for the proof once a day; this one asks at each sync."""
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    """An office that has enrolled Wei's device."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    stage = Stage(tmp_path, "en", port)
-    try:
-        stage.office("migrate")
-        stage.office("demo")
-        stage.start_server()
-        invitation = re.search(r"gongdan-enrol:\S+", stage.office("enrol", "--person", "wei"))
-        assert invitation is not None
-        stage.device("enrol", invitation[0], "--name", "Wei's phone")
-        yield stage
-    finally:
-        stage.stop_server()
-
-
-def make_order(stage: Stage, *more: str) -> str:
-    """Let the office write an order."""
-    found = re.search(r"GD\d+", stage.office("orders", "create", "--by", "dana", *ORDER, "--symptom", "noise", *more))
-    assert found is not None
-    return found[0]
 
 
 def sync(stage: Stage, status: int = 0) -> str:
@@ -81,6 +50,7 @@ def put_back(stage: Stage, kept: Path) -> None:
 
 
 def test_a_device_refuses_a_log_that_was_cut_and_forked_and_loses_nothing(stage: Stage) -> None:
+    enrol(stage)
     sync(stage)
     before = keep(stage, "before.sqlite")
     number = make_order(stage, "--engineer", "wei")

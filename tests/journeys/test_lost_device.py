@@ -6,24 +6,16 @@ It is killed in the middle of destroying them, and the next command goes on.
 from __future__ import annotations
 
 import json
-import re
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from sqlalchemy import select
 
 from scripts.demo_stage import Stage
 from server.store.database import open_engine, reading
 from server.store.tables import KeptAside, Wipe
+from tests.journeys.steps import WEIS_DEVICE, begin_work
 from tests.source_tree import ROOT
-
-ORDER = ("--machine", "MC12-2403-0018", "--grade", "urgent", "--engineer", "wei", "--term", "标准服务（A）")
-
-NAME = "Wei's phone"
 
 KILLED = """
 import importlib, os, signal
@@ -32,27 +24,6 @@ setattr(importlib.import_module(module), name, lambda *_: os.kill(os.getpid(), s
 from field_client.__main__ import main
 main(["sync"])
 """
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    """An office that has enrolled Wei's device and assigned him an order."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    stage = Stage(tmp_path, "en", port)
-    try:
-        stage.office("migrate")
-        stage.office("demo")
-        stage.start_server()
-        number = re.search(r"GD\d+", stage.office("orders", "create", "--by", "dana", *ORDER, "--symptom", "noise"))
-        invitation = re.search(r"gongdan-enrol:\S+", stage.office("enrol", "--person", "wei"))
-        assert number is not None and invitation is not None
-        stage.device("enrol", invitation[0], "--name", NAME)
-        stage.device("sync")
-        stage.device("start", number[0])
-        yield stage
-    finally:
-        stage.stop_server()
 
 
 def read_aside(stage: Stage) -> list[tuple[str, bytes]]:
@@ -82,7 +53,9 @@ def sync_until(stage: Stage, step: str) -> None:
 
 
 def test_a_lost_device_hands_in_its_work_and_destroys_its_keys(stage: Stage) -> None:
-    device = next(row["device"] for row in stage.office_json("devices", "list") if row["name"] == NAME)
+    begin_work(stage)
+    devices = stage.office_json("devices", "list")
+    device = next(row["device"] for row in devices if row["name"] == WEIS_DEVICE)
     stage.office("devices", "revoke", device, "--by", "dana")
 
     sync_until(stage, "field_client.syncing.wipe")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
-import socket
 import sqlite3
 import urllib.error
 import urllib.request
@@ -21,6 +19,8 @@ from field_client.keys import open_keyring
 from scripts.demo_stage import Stage
 from server.demo.seeding import PASSWORD
 from tests.cast import Device
+from tests.journeys.conftest import serving
+from tests.journeys.steps import invite, make_order
 from tests.sync.made_up import FIRST
 
 PIN = "pin-geheim-471"
@@ -29,7 +29,6 @@ PHONE = "13900007788"
 SYMPTOM = "Geheimnis des Kunden"
 WRONG_PASSWORD = "password-falsch-473"
 LOGIN_BY_MISTAKE = "password-als-login-474"
-MACHINE = "MC12-2403-0018"
 
 
 @dataclass
@@ -72,37 +71,26 @@ def lower(headers: Message) -> dict[str, str]:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[NoisyStage]:
+def stage(tmp_path: Path, office_data: Path) -> Iterator[NoisyStage]:
     """An office with its server."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    stage = NoisyStage(tmp_path, "en", port)
-    try:
-        stage.office("migrate")
-        stage.office("demo")
-        stage.start_server()
+    with serving(NoisyStage, tmp_path, office_data) as stage:
         yield stage
-    finally:
-        stage.stop_server()
 
 
 def work_a_day(stage: NoisyStage) -> list[str]:
     """Enrol a device, work, sync, and be refused in every way; return the secrets that were used."""
-    asked = ["--machine", MACHINE, "--grade", "urgent", "--engineer", "wei", "--term", "标准服务（A）"]
-    order = stage.office("orders", "create", "--by", "dana", *asked, "--symptom", SYMPTOM, f"phone={PHONE}")
-    number = re.search(r"GD\d+", order)
-    invitation = re.search(r"gongdan-enrol:\S+#([A-Z2-7]{20})", stage.office("enrol", "--person", "wei"))
-    assert number is not None and invitation is not None
-    stage.device("enrol", invitation[0])
+    number = make_order(stage, "--engineer", "wei", f"phone={PHONE}", symptom=SYMPTOM)
+    invitation = invite(stage)
+    stage.device("enrol", invitation)
     stage.device("sync")
-    stage.device("start", number[0])
+    stage.device("start", number)
     stage.device("sync")
-    stage.device("finish", number[0], "--diagnosis", SYMPTOM)
-    stage.device("enrol", invitation[0], status=1)
+    stage.device("finish", number, "--diagnosis", SYMPTOM)
+    stage.device("enrol", invitation, status=1)
     stage.pin = WRONG_PIN
     stage.device("today", status=1)
     stage.pin = PIN
-    return [invitation[1], *call_the_office(stage), *keys_of(stage)]
+    return [invitation.rpartition("#")[2], *call_the_office(stage), *keys_of(stage)]
 
 
 def call_the_office(stage: NoisyStage) -> list[str]:
