@@ -19,6 +19,7 @@ from server.store.catalogue_tables import CatalogueTerm
 from server.store.database import writing
 from server.store.fact_book import FACT_COLUMNS
 from server.store.review_tables import MachineSerial
+from server.store.stock_tables import BatchRow
 from server.store.stored_record import Record
 from server.store.tables import PartSpan, RecordRow, StockBalance, TraceFact
 from server.store.trace_store import TraceStore
@@ -41,6 +42,7 @@ _SPANS: Table = PartSpan.__table__  # type: ignore[assignment]
 _MACHINES: Table = MachineSerial.__table__  # type: ignore[assignment]
 _RECORDS: Table = RecordRow.__table__  # type: ignore[assignment]
 _TERMS: Table = CatalogueTerm.__table__  # type: ignore[assignment]
+_BATCHES: Table = BatchRow.__table__  # type: ignore[assignment]
 _STOCK: Table = StockBalance.__table__  # type: ignore[assignment]
 
 
@@ -80,6 +82,10 @@ def machine_of(size: Size, part: int, stint: int) -> int:
 def fill(engine: Engine, organisation: str, size: Size) -> None:
     """Write everything unless it is there; the indexes of the trace are made last, as one does with so many rows."""
     with writing(engine) as connection:
+        # What a folder was filled with by an earlier release has none.
+        upsert(
+            connection, _BATCHES, [_spell_batch(organisation, number) for number in range(size.batches)], update=False
+        )
         if read_mark(connection, organisation, _FILLED) is not None:
             return
         indexes = [index for table in (_FACTS, _SPANS) for index in table.indexes]
@@ -160,6 +166,10 @@ def _fill_records(connection: Connection, organisation: str, size: Size) -> None
     upsert(connection, _RECORDS, batches)
     upsert(connection, _TERMS, terms)
     upsert(connection, _STOCK, stock)
+
+
+def _spell_batch(organisation: str, number: int) -> tuple[Any, ...]:
+    return (organisation, identity(5, number), identity(4, number), f"B-{number}", None, None, True)
 
 
 def _spell_machine(organisation: str, number: int) -> tuple[Any, ...]:

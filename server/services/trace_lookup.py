@@ -1,6 +1,6 @@
 """Fast look-ups of the trace, as plain rows: where a batch is, what a machine holds, parts by range, as known when.
 
-Rule 1: rows carry ids and numbers; `name_machines` and `name_records` say what they are called, in two statements each.
+Rule 1: rows carry ids and numbers; `name_machines` and `name_records` say what they are called.
 Rule 2: `known_at` is a log position: what came in later is left out. `position_at` gives the one of a moment.
         Stock is counted as it stands today, whatever the position.
 Rule 3: what people type is searched with case and width folded; a row has its numbers byte by byte, and where more than
@@ -10,7 +10,7 @@ What is told with evidence, photo and signature is `server.services.trace`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final, NamedTuple
@@ -23,9 +23,9 @@ from server.domain.catalogue import spell_name, title_of
 from server.domain.times import spell
 from server.domain.trace import fold, storable
 from server.services.office_days import read_day
-from server.store import catalogue, log, records
+from server.store import json_text, log, records
 from server.store.machines import find_owners
-from server.store.part_numbers import Balance, find_balances, find_spellings
+from server.store.part_numbers import Balance, find_balances, find_lot, find_spellings
 from server.store.span_rows import Page, SpanRow, find_between, find_spans
 
 _AT_ONCE: Final = timedelta(milliseconds=1)
@@ -153,16 +153,14 @@ def places_of_batch(
     """Return every machine, van and shelf where parts of a batch are; without `only_in` also where they were."""
     number = storable(number)
     spans = spans_of_batches(connection, organisation, [number], known_at, only_in=only_in)
-    spelled = _spell_batch(connection, organisation, number, spans)
-    linked = {record for records in spelled.values() for record in records}
-    return Places(spans, find_balances(connection, organisation, "batch", spelled), sorted(linked))
+    return Places(spans, *_find_lot(connection, organisation, number, spans))
 
 
 def balances_of_batch(
-    connection: Connection, organisation: str, number: str, spans: Iterable[SpanRow]
+    connection: Connection, organisation: str, number: str, spans: Sequence[SpanRow]
 ) -> list[Balance]:
     """Return in which vans and centres parts of a batch are: as it is typed, as the office and its spans spell it."""
-    return find_balances(connection, organisation, "batch", _spell_batch(connection, organisation, number, spans))
+    return _find_lot(connection, organisation, number, spans)[0]
 
 
 def balances_of_serial(connection: Connection, organisation: str, number: str) -> list[Balance]:
@@ -185,16 +183,15 @@ def balances_of_batches(connection: Connection, organisation: str, numbers: Iter
 def name_machines(connection: Connection, organisation: str, machines: Iterable[str]) -> dict[str, MachineName]:
     """Return what machines are called and whose they are, by id; those deleted are left out."""
     known = find_owners(connection, organisation, machines)
-    sites = _bodies(connection, organisation, {machine.site for machine in known if machine.site})
-    owners = {one.id: one.customer or sites.get(one.site or "", {}).get("customer_id") or "" for one in known}
-    customers = _bodies(connection, organisation, {owner for owner in owners.values() if owner})
+    bodies = {one.customer: one.customer_body for one in known} | {one.site: one.site_body for one in known}
+    named: dict[str, Mapping[str, Any]] = {key: json_text.load(body) for key, body in bodies.items() if key and body}
+    # Few machines have no owner of their own but that of the site they stand at.
+    owners = {one.id: one.customer or named.get(one.site or "", {}).get("customer_id") or "" for one in known}
+    named |= _bodies(connection, organisation, {owner for owner in owners.values() if owner not in bodies} - {""})
+    called = {key: body.get("name") or "" for key, body in named.items()}
     return {
         one.id: MachineName(
-            one.serial,
-            owners[one.id],
-            customers.get(owners[one.id], {}).get("name") or "",
-            one.site or "",
-            sites.get(one.site or "", {}).get("name") or "",
+            one.serial, owners[one.id], called.get(owners[one.id], ""), one.site or "", called.get(one.site or "", "")
         )
         for one in known
     }
@@ -206,23 +203,13 @@ def name_records(connection: Connection, organisation: str, ids: Iterable[str]) 
     return {key: (kind, title_of(kind, body)) for key, (kind, body) in found.items()}
 
 
-def _spell_batch(
-    connection: Connection, organisation: str, number: str, spans: Iterable[SpanRow]
-) -> dict[str, set[str]]:
-    """Return how a batch number is spelled, each spelling with the batch records of that number."""
-    found: dict[str, set[str]] = {number: set()}
-    linked: dict[str, None] = {}
-    for row in spans:
-        if row.batch is not None:
-            found.setdefault(row.batch, set())
-        if row.batch_id is not None:
-            linked[row.batch_id] = None
-    term = spell_name(number)
-    for record in catalogue.find_by_terms(connection, organisation, "batch", [term]).get(term, []):
-        linked.setdefault(record, None)
-    for key, body in _bodies(connection, organisation, linked).items():
-        found.setdefault(body["number"], set()).add(key)
-    return found
+def _find_lot(
+    connection: Connection, organisation: str, number: str, spans: Sequence[SpanRow]
+) -> tuple[list[Balance], list[str]]:
+    """Return what of a batch is in stock, however its number is spelled, and the records of that batch."""
+    numbers = {number, *(row.batch for row in spans if row.batch is not None)}
+    linked = {row.batch_id for row in spans if row.batch_id is not None}
+    return find_lot(connection, organisation, spell_name(number), numbers, linked)
 
 
 def _bodies(connection: Connection, organisation: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:

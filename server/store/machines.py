@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, select, text
 
-from server.store.bulk import fetch_among
+from server.store.bulk import fetch
 from server.store.review_tables import MachineSerial
 
 _MACHINES: Table = MachineSerial.__table__  # type: ignore[assignment]
 
 
+_OWNERS_OF: Final = (
+    "SELECT m.id, m.serial, m.customer, m.site, c.body, s.body FROM {among} AS m"
+    " LEFT JOIN records c ON c.organisation = m.organisation AND c.id = m.customer AND NOT c.deleted"
+    " LEFT JOIN records s ON s.organisation = m.organisation AND s.id = m.site AND NOT s.deleted"
+    " WHERE m.organisation = :organisation AND m.id = w.value"
+)
+# PostgreSQL reads a list as JSON in a third of the time that it takes to spell an array.
+_AMONG: Final = (
+    "json_array_elements_text(CAST(:wanted AS json)) AS w(value) CROSS JOIN LATERAL"
+    " (SELECT * FROM machine_serials t WHERE t.organisation = :organisation AND t.id = w.value OFFSET 0)"
+)
+_OWNERS: Final = {
+    "sqlite": text(_OWNERS_OF.format(among="json_each(:wanted) w CROSS JOIN machine_serials")),
+    "postgresql": text(_OWNERS_OF.format(among=_AMONG)),
+}
+
+
 class Owned(NamedTuple):
-    """A machine and whose it is, as far as its record says."""
+    """A machine, and whose it is and where as far as its record says, with the bodies of these records as JSON."""
 
     id: str
     serial: str
     customer: str | None
     site: str | None
+    customer_body: str | None
+    site_body: str | None
 
 
 def find_machines(connection: Connection, organisation: str, serial_folded: str) -> list[tuple[str, str]]:
@@ -30,6 +50,9 @@ def find_machines(connection: Connection, organisation: str, serial_folded: str)
 
 
 def find_owners(connection: Connection, organisation: str, machines: Iterable[str]) -> list[Owned]:
-    """Return serial number, customer and site of the machines that exist among some ids, in no particular order."""
-    rows = fetch_among(connection, _MACHINES, Owned._fields, "id", organisation, set(machines))
-    return list(map(Owned._make, rows))
+    """Return what is recorded of the machines that exist among some ids, in no particular order."""
+    wanted = list(set(machines))
+    if not wanted:
+        return []
+    given = {"organisation": organisation, "wanted": json.dumps(wanted)}
+    return list(map(Owned._make, fetch(connection, _OWNERS[connection.dialect.name], given)))

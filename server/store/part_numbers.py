@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
+from server.store.bulk import fetch
+
 SPELLED_MOST: Final = 50
 """Different parts or batches of one number, as it is searched, that are told apart."""
 
@@ -31,6 +33,31 @@ _STOCKED: Final = text(
     "SELECT serial FROM stock WHERE organisation = :o AND part = :part AND length(serial) > 0 AND quantity > 0"
     " LIMIT :most"
 )
+_LOT_OF: Final = (
+    "WITH known AS MATERIALIZED (SELECT b.id, b.number FROM (SELECT w.value AS id FROM {linked} UNION SELECT t.id"
+    " FROM catalogue_terms t WHERE t.organisation = :o AND t.kind = 'batch' AND t.term = :term) w"
+    " CROSS JOIN stock_batches b WHERE b.organisation = :o AND b.id = w.id),"
+    " spelled AS (SELECT w.value AS number FROM {numbers} UNION SELECT number FROM known)"
+    " SELECT k.place, k.part, k.batch, k.serial, k.quantity FROM spelled w CROSS JOIN {stock} AS k"
+    # The last condition is that of the index, which has only balances with such a number.
+    " WHERE k.organisation = :o AND k.batch = w.number AND k.batch <> ''"
+    " UNION ALL SELECT '', id, number, '', 0 FROM known"
+)
+_STOCK_OF_LOT: Final = (
+    "LATERAL (SELECT * FROM stock s WHERE s.organisation = :o AND s.batch = w.number AND s.batch <> '' OFFSET 0)"
+)
+_LOT: Final = {
+    "sqlite": text(_LOT_OF.format(linked="json_each(:linked) w", numbers="json_each(:numbers) w", stock="stock")),
+    "postgresql": text(
+        _LOT_OF.format(
+            linked="unnest(CAST(:linked AS text[])) AS w(value)",
+            numbers="unnest(CAST(:numbers AS text[])) AS w(value)",
+            stock=_STOCK_OF_LOT,
+        )
+    ),
+}
+"""Records of batches by their ids or by what they are called, and the stock by the numbers given and theirs."""
+
 _BATCH: Final = text("SELECT 1 FROM part_spans WHERE organisation = :o AND batch_folded = :folded LIMIT 1")
 
 
@@ -73,6 +100,22 @@ def find_stocked(connection: Connection, organisation: str, parts: Iterable[str]
 def is_batch_known(connection: Connection, organisation: str, folded: str) -> bool:
     """Tell whether the trace knows a batch whose number is searched alike."""
     return connection.execute(_BATCH, {"o": organisation, "folded": folded}).first() is not None
+
+
+def find_lot(
+    connection: Connection, organisation: str, term: str, numbers: Iterable[str], linked: Iterable[str]
+) -> tuple[list[Balance], list[str]]:
+    """Return what is of a batch in vans and centres, and its records: those that are `linked` or called by a term.
+
+    Stock is that of the `numbers` and of those that the records give, byte by byte.
+    """
+    dialect = connection.dialect.name
+    given = {"numbers": sorted({number for number in numbers if number}), "linked": sorted(set(linked))}
+    facts: dict[str, Any] = {"o": organisation, "term": term}
+    facts |= {name: json.dumps(values) if dialect == "sqlite" else values for name, values in given.items()}
+    rows = fetch(connection, _LOT[dialect], facts)
+    stock = sorted(row for row in rows if row[0])
+    return [Balance(*row) for row in stock], sorted(row[1] for row in rows if not row[0])
 
 
 def find_balances(connection: Connection, organisation: str, by: str, numbers: Iterable[str]) -> list[Balance]:

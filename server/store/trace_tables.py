@@ -12,13 +12,11 @@ from server.store.base import UUID_LENGTH, db, key
 NUMBER_LENGTH = 60
 """The most characters of a serial or batch number, as it is written and as it is searched."""
 
-IN_BATCH: Final = (
-    "known_from", "maker", "serial", "serial_folded", "batch", "part", "batch_id", "supplier", "quantity", "machine",
-    "order", "begins_at", "again",
+BY_BATCH: Final = (
+    "known_until", "removal_known", "known_from", "fact", "maker", "serial", "serial_folded", "batch", "part",
+    "batch_id", "supplier", "quantity", "machine", "order", "begins_at", "withdrawn", "again",
 )  # fmt: skip
-"""What is told of a span that is in a machine today, beside its fact and its batch as it is searched."""
-
-STANDS_IN_BATCH: Final = "batch_folded IS NOT NULL AND known_until IS NULL AND ends_at IS NULL AND withdrawn IS NULL"
+"""All that is told of a span of a batch that is in its machine, today or as known in the past."""
 
 
 def _by_code_point(length: int) -> Any:
@@ -114,30 +112,15 @@ class PartSpan(db.Model):  # type: ignore[name-defined]
             sqlite_where=text("serial_folded IS NOT NULL"),
             postgresql_where=text("serial_folded IS NOT NULL"),
         ),
-        # What was in machines at a log position is told from the index, without reading what had been removed.
+        # The rows of a batch, written in years, lie all over the table; here they stand together, with all that is told
+        # of those that are in machines, and first by what tells which these are, today or at a log position.
         Index(
             "spans_by_batch",
             "organisation",
             "batch_folded",
-            "known_until",
-            "removal_known",
-            "known_from",
+            *BY_BATCH,
             sqlite_where=text("batch_folded IS NOT NULL"),
             postgresql_where=text("batch_folded IS NOT NULL"),
-        ),
-        # What of a batch is in machines today, with all that is told of it: the rows of a batch lie all over the table,
-        # here they stand together. The last columns are empty; SQLite does not take that from the condition.
-        Index(
-            "spans_in_batch",
-            "organisation",
-            "batch_folded",
-            "fact",
-            *IN_BATCH,
-            "known_until",
-            "ends_at",
-            "withdrawn",
-            sqlite_where=text(STANDS_IN_BATCH),
-            postgresql_where=text(STANDS_IN_BATCH),
         ),
         Index("spans_by_machine", "organisation", "machine", "known_until"),
         # A span is in one of these: what the catalogue does not know is known by its GTIN or its maker's name.
