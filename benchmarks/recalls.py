@@ -150,7 +150,7 @@ def _write_machines(
         machine, customer = new_id(), customers[number % CUSTOMERS]
         body = json_text.dump({"serial": f"M{number:06d}", "model_id": part, "customer_id": customer})
         machines.append((organisation, machine, "machine", body, "{}", 1, False))
-        serials.append((organisation, machine, f"m{number:06d}", part, customer, None, f"M{number:06d}"))
+        serials.append((organisation, machine, f"m{number:06d}", part, customer, None, f"M{number:06d}", None, False))
         for kind in range(PARTS):
             fact, serial, batch = new_id(), f"SN{number:06d}", f"B{number // BATCH:05d}"
             removal = new_id() if number % 10 == 0 else None

@@ -1,5 +1,7 @@
 """The stock pages at a large company: 100,000 balances of 2,000 parts and 4,000 batches in 50 vans and centres.
 
+It has 100,000 machines of ten models; twenty of the parts are consumables of all of them, 300,000 of which were fitted.
+
 On both databases. `python -m benchmarks.stock_pages` prints the table. Pages are asked of the application in this
 process, signed in. Balances and batches are put into their tables as moves would: what is measured is reading them.
 """
@@ -21,11 +23,13 @@ from server.app import create_app
 from server.keys import new_id
 from server.services import accounts
 from server.settings import read_settings
+from server.store import json_text
 from server.store.bulk import upsert
 from server.store.database import writing
 from server.store.migrate import upgrade
-from server.store.stock_tables import BatchRow, LevelRow
-from server.store.tables import StockBalance
+from server.store.review_tables import MachineSerial
+from server.store.stock_tables import BatchRow, FittingRow, LevelRow
+from server.store.tables import RecordRow, StockBalance
 from server.web.wiring import EXTENSION, Wiring
 from sync.changeset import Change
 
@@ -34,6 +38,11 @@ PLACES: Final = 50
 BALANCES: Final = 100_000
 BATCHES_OF_PART: Final = 2
 LEVELS_OF_PLACE: Final = 40
+MACHINES: Final = 100_000
+MODELS: Final = 10
+CONSUMABLES: Final = 20
+FITTINGS_OF_MACHINE: Final = 3
+ROWS_AT_ONCE: Final = 5000
 
 PAGES: Final = (
     "/desk/stock",
@@ -48,6 +57,7 @@ PAGES: Final = (
     "/desk/stock/vans/{van}",
     "/desk/stock/levels",
     "/desk/stock/counts",
+    "/desk/stock/consumables",
 )
 
 
@@ -77,11 +87,14 @@ def _company(folder: Path, url: str) -> Iterator[tuple[FlaskClient, dict[str, st
     records = [_create("person", keeper, name="Xu", roles=["stock_keeper"])]
     records.append(_create("service_centre", centre, name="centre", tier="national"))
     records += [_create("van", van, name=f"van {number}", centre_id=centre) for number, van in enumerate(vans)]
+    models = [new_id() for _ in range(MODELS)]
     records += [
-        _create("part", part, part_number=f"P{number:05d}", name=f"seal {number}", price_cents=100 + number)
-        for number, part in enumerate(goods)
+        _create("model", model, manufacturer="maker", name=f"M{number}", family="mini_centrifuge")
+        for number, model in enumerate(models)
     ]
+    records += [_create("part", part, **_describe_part(number)) for number, part in enumerate(goods)]
     write_records(parts, organisation, records)
+    _put_machines(parts, organisation, models, goods[:CONSUMABLES])
     _put_stock(parts, organisation, goods, places)
     with writing(parts.engine) as connection:
         accounts.open_account(connection, organisation, keeper, "xu", PASSWORD)
@@ -91,6 +104,30 @@ def _company(folder: Path, url: str) -> Iterator[tuple[FlaskClient, dict[str, st
         raise RuntimeError(answer.text)
     yield client, {"place": vans[7], "van": vans[7], "part": goods[17]}
     parts.engine.dispose()
+
+
+def _describe_part(number: int) -> dict[str, object]:
+    named = {"part_number": f"P{number:05d}", "name": f"seal {number}", "price_cents": 100 + number}
+    consumed = {"families": ["mini_centrifuge"], "interval_days": 300 + number} if number < CONSUMABLES else {}
+    return named | consumed
+
+
+def _put_machines(parts: Wiring, organisation: str, models: list[str], goods: list[str]) -> None:
+    """Put machines into their tables, with what was fitted of some parts; every hundredth of these is overdue."""
+    for start in range(0, MACHINES, ROWS_AT_ONCE):
+        records, machines, fittings = [], [], []
+        for number in range(start, start + ROWS_AT_ONCE):
+            key, serial, model = new_id(), f"M{number:06d}", models[number % MODELS]
+            body = json_text.dump({"serial": serial, "model_id": model, "accepted_on": "2026-10-01"})
+            records.append((organisation, key, "machine", body, "{}", 1, False))
+            machines.append((organisation, key, serial.lower(), model, None, None, serial, "2026-10-01", False))
+            at = "2024-01-01T08:00:00.000Z" if number % 100 == 0 else "2026-10-02T08:00:00.000Z"
+            fitted = (goods[(number + one) % len(goods)] for one in range(FITTINGS_OF_MACHINE))
+            fittings += [(organisation, new_id(), part, key, at) for part in fitted]
+        with writing(parts.engine) as connection:
+            upsert(connection, RecordRow.__table__, records)  # type: ignore[arg-type]
+            upsert(connection, MachineSerial.__table__, machines)  # type: ignore[arg-type]
+            upsert(connection, FittingRow.__table__, fittings)  # type: ignore[arg-type]
 
 
 def _put_stock(parts: Wiring, organisation: str, goods: list[str], places: list[str]) -> None:

@@ -185,7 +185,7 @@ def _spell_machine(organisation: str, number: int) -> tuple[Any, ...]:
 def _spell_serial(organisation: str, number: int) -> tuple[Any, ...]:
     owner = identity(7, number % CUSTOMERS)
     serial = f"MC12-{number:07d}"
-    return (organisation, identity(2, number), serial.lower(), identity(4, 0), owner, None, serial)
+    return (organisation, identity(2, number), serial.lower(), identity(4, 0), owner, None, serial, None, False)
 
 
 def _spell_customer(organisation: str, number: int) -> tuple[Any, ...]:

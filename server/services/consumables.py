@@ -7,19 +7,18 @@ Rule 2: an order that names the part for the machine and is not ended is told; a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Engine
 
 from schemas.lifecycle import ENDED_STATES
 from schemas.problems import Refused
 from server.domain import stock as rules
-from server.domain.catalogue import spell_facet
 from server.services import orders
 from server.services.office import Office
-from server.store import catalogue, records, stock_levels_read
+from server.store import records, stock_levels_read
 from server.store.database import reading
 
 DUE_DAYS_AHEAD: Final = 30
@@ -45,6 +44,16 @@ class Due:
     """An order under way that brings it."""
 
 
+class _Waiting(NamedTuple):
+    """A machine that is due a part, in the order in which they are told."""
+
+    due_on: str
+    machine: str
+    part: str
+    interval_days: int
+    fitted_on: str | None
+
+
 def list_consumables(connection: Connection, organisation: str) -> dict[str, Body]:
     """Return the parts that are to be replaced after some time, by id."""
     bodies = records.bodies_of_kind(connection, organisation, "part")
@@ -56,17 +65,22 @@ def list_due(
 ) -> tuple[list[Due], bool]:
     """Return what is due until some days from today, the longest overdue first, and whether there is more."""
     until = rules.due_on(today, days_ahead)
-    found: list[Due] = []
     models = dict(records.bodies_of_kind(connection, organisation, "model"))
-    for part, body in list_consumables(connection, organisation).items():
-        found += _list_due_of(connection, organisation, part, body, models, until)
-    found.sort(key=lambda due: (due.due_on, due.machine, due.part))
+    parts = list_consumables(connection, organisation)
+    found = sorted(
+        waiting
+        for part, body in parts.items()
+        for waiting in _list_due_of(connection, organisation, part, body, models, until)
+    )
     shown = found[:DUE_SHOWN]
-    under_way = _find_orders(connection, organisation, shown)
+    machines = records.bodies_of(connection, organisation, {one.machine for one in shown})
+    under_way = _find_orders(connection, organisation, machines)
     told = [
-        Due(d.machine, d.machine_body, d.part, d.part_body, d.interval_days, d.fitted_on, d.due_on,
-            under_way.get((d.machine, d.part)))
-        for d in shown
+        Due(
+            one.machine, machines[one.machine][1], one.part, parts[one.part], one.interval_days, one.fitted_on,
+            one.due_on, under_way.get((one.machine, one.part)),
+        )
+        for one in shown
     ]  # fmt: skip
     return told, len(found) > DUE_SHOWN
 
@@ -97,22 +111,22 @@ def raise_order(engine: Engine, office: Office, organisation: str, actor: str, m
 
 def _list_due_of(
     connection: Connection, organisation: str, part: str, body: Body, models: Mapping[str, Body], until: str
-) -> list[Due]:
-    intervals = {model: rules.interval_of(body, model) for model in models if _fits(body, model, models[model])}
-    wanted = {model: days for model, days in intervals.items() if days}
-    siblings = _list_siblings(connection, organisation, part, body)
-    fitted = stock_levels_read.list_last_fitted(connection, organisation, siblings)
-    found = []
-    for model, days in wanted.items():
-        ids = [
-            key
-            for _, key in catalogue.search(connection, organisation, "machine", [], [spell_facet("model_id", model)])
-        ]
-        for machine, (_, values) in records.bodies_of(connection, organisation, ids).items():
-            last = fitted.get(machine)
-            since = last or values.get("accepted_on")
-            if since and values.get("state") != "retired" and (due := rules.due_on(since, days)) <= until:
-                found.append(Due(machine, values, part, body, days, last[:10] if last else None, due, None))
+) -> list[_Waiting]:
+    models_of: dict[int, list[str]] = {}
+    for model, model_body in models.items():
+        days = rules.interval_of(body, model) if _fits(body, model, model_body) else None
+        if days:
+            models_of.setdefault(days, []).append(model)
+    siblings = _list_siblings(connection, organisation, part, body) if models_of else []
+    found: list[_Waiting] = []
+    for days, chosen in models_of.items():
+        # Whatever is of a day comes before the next one begins.
+        before = rules.due_on(until, 1 - days)
+        rows = stock_levels_read.list_due(connection, organisation, siblings, chosen, before, DUE_SHOWN + 1)
+        found += (
+            _Waiting(rules.due_on(row.since, days), row.id, part, days, row.fitted_at and row.fitted_at[:10])
+            for row in rows
+        )
     return found
 
 
@@ -131,13 +145,12 @@ def _list_siblings(connection: Connection, organisation: str, part: str, body: B
     return sorted({part, *(other for other, _ in others)})
 
 
-def _find_orders(connection: Connection, organisation: str, due: list[Due]) -> dict[tuple[str, str], str]:
+def _find_orders(connection: Connection, organisation: str, machines: Iterable[str]) -> dict[tuple[str, str], str]:
     """Return the numbers of orders under way that name a part for a machine."""
     found: dict[tuple[str, str], str] = {}
-    for order in stock_levels_read.list_open_orders(
-        connection, organisation, {one.machine for one in due}, ENDED_STATES
-    ):
-        body = records.body_of(connection, organisation, order.id)
-        for needed in (body[1].get("needed_parts") or ()) if body else ():
+    under_way = stock_levels_read.list_open_orders(connection, organisation, machines, ENDED_STATES)
+    bodies = records.bodies_of(connection, organisation, [order.id for order in under_way])
+    for order in under_way:
+        for needed in bodies[order.id][1].get("needed_parts") or () if order.id in bodies else ():
             found.setdefault((order.machine, needed.get("part_id")), order.number)
     return found

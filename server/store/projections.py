@@ -94,7 +94,11 @@ def _rows_of(organisation: str, record: Record, find: Find) -> Iterator[tuple[st
     body = record.body
     if record.kind == "machine":
         owner = (body.get("customer_id"), body.get("site_id"))
-        yield "machines", (organisation, record.id, fold(body["serial"]), body["model_id"], *owner, body["serial"])
+        use = (body.get("accepted_on"), body.get("state") == "retired")
+        yield (
+            "machines",
+            (organisation, record.id, fold(body["serial"]), body["model_id"], *owner, body["serial"], *use),
+        )
     elif record.kind == "recalled_part":
         yield "recalled", _recalled_row(organisation, record, None, find)
     elif record.kind == "recall_correction":

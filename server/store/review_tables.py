@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, String
+from sqlalchemy import Boolean, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.store.base import UUID_LENGTH, db
@@ -27,7 +27,8 @@ class InquiryRow(db.Model):  # type: ignore[name-defined]
 class MachineSerial(db.Model):  # type: ignore[name-defined]
     """The serial number of a machine, folded, and its model, so that one registered twice is noticed; whose it is.
 
-    `serial` is the number as it is written: what many machines are called is read without their records.
+    `serial` is the number as it is written: what many machines are called is read without their records. From when and
+    whether a machine wants consumables say `accepted_on` and `is_retired`.
     """
 
     __tablename__ = "machine_serials"
@@ -38,7 +39,12 @@ class MachineSerial(db.Model):  # type: ignore[name-defined]
     customer: Mapped[str | None] = mapped_column(String(UUID_LENGTH))
     site: Mapped[str | None] = mapped_column(String(UUID_LENGTH))
     serial: Mapped[str] = mapped_column(String(60), server_default="")
-    __table_args__ = (Index("machine_serials_by_serial", "organisation", "serial_folded"),)
+    accepted_on: Mapped[str | None] = mapped_column(String(10))
+    is_retired: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    __table_args__ = (
+        Index("machine_serials_by_serial", "organisation", "serial_folded"),
+        Index("machine_serials_by_model", "organisation", "model"),
+    )
 
 
 class Looker(db.Model):  # type: ignore[name-defined]

@@ -175,8 +175,10 @@ def _statement(dialect: str, kind: _Kind, limit: int | None) -> TextClause:
         # A sign keeps SQLite from going through all facts behind that one.
         conditions.append("+s.fact > :after" if dialect == "sqlite" else "s.fact > :after")
     if only_in:
-        later = " OR s.removal_known > :known" if is_past else ""
-        conditions += [f"(s.removal_known IS NULL{later})", "s.withdrawn IS NULL"]
+        # Each column is one of the index that is read.
+        was_open = "(s.removal_known IS NULL OR s.removal_known > :known)"
+        is_open = "s.removal_known IS NULL" if is_indexed else "s.ends_at IS NULL"
+        conditions += [was_open if is_past else is_open, "s.withdrawn IS NULL"]
     if is_between:
         conditions += ["(s.begins_at IS NULL OR s.begins_at < :end)", f"({ends} IS NULL OR {ends} > :begin)"]
     ordered = f" ORDER BY s.fact LIMIT {int(limit)}" if limit is not None else ""

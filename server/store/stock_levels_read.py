@@ -89,24 +89,33 @@ def list_settled(connection: Connection, organisation: str, limit: int) -> Seque
     return connection.execute(_SETTLED, {"organisation": organisation, "limit": limit}).all()
 
 
-_FITTED: Final = text(
+_LAST_FITTED: Final = (
     "SELECT f.machine, max(f.fitted_at) AS fitted_at FROM stock_fittings f WHERE f.organisation = :organisation"
     " AND f.part IN :parts AND NOT EXISTS (SELECT 1 FROM trace_facts t WHERE t.organisation = f.organisation"
     " AND t.subject = f.id AND (t.act = 'struck' OR NOT EXISTS (SELECT 1 FROM trace_facts w"
     " WHERE w.organisation = t.organisation AND w.subject = t.id AND w.act = 'struck'))) GROUP BY f.machine"
-).bindparams(bindparam("parts", expanding=True))
+)
+_DUE: Final = text(
+    f"SELECT m.id, l.fitted_at, COALESCE(l.fitted_at, m.accepted_on) AS since FROM machine_serials m"  # noqa: S608
+    f" LEFT JOIN ({_LAST_FITTED}) l ON l.machine = m.id WHERE m.organisation = :organisation AND m.model IN :models"
+    " AND NOT m.is_retired AND COALESCE(l.fitted_at, m.accepted_on) < :before ORDER BY 3, m.id LIMIT :most"
+).bindparams(bindparam("parts", expanding=True), bindparam("models", expanding=True))
 _OPEN_ORDERS: Final = text(
     "SELECT id, number, machine FROM order_board WHERE organisation = :organisation AND machine IN :machines"
     " AND status NOT IN :ended ORDER BY number"
 ).bindparams(bindparam("machines", expanding=True), bindparam("ended", expanding=True))
 
 
-def list_last_fitted(connection: Connection, organisation: str, parts: Sequence[str]) -> dict[str, str]:
-    """Return when some of these parts were last fitted into each machine; a fact that is withdrawn is left out."""
-    if not parts:
-        return {}
-    rows = connection.execute(_FITTED, {"organisation": organisation, "parts": list(parts)})
-    return {row.machine: row.fitted_at for row in rows}
+def list_due(
+    connection: Connection, organisation: str, parts: Sequence[str], models: Sequence[str], before: str, most: int
+) -> Sequence[Row[Any]]:
+    """Return machines of some models that wait the longest for one of some parts: id, fitted_at and since.
+
+    That is since one was last fitted, or since the machine was accepted where none was; earlier than the day `before`.
+    A fact that is withdrawn is left out, and so are machines that are out of use.
+    """
+    facts = {"organisation": organisation, "parts": list(parts), "models": list(models)}
+    return connection.execute(_DUE, facts | {"before": before, "most": most}).all()
 
 
 def list_open_orders(

@@ -123,12 +123,15 @@ class PartSpan(db.Model):  # type: ignore[name-defined]
             postgresql_where=text("batch_folded IS NOT NULL"),
         ),
         Index("spans_by_machine", "organisation", "machine", "known_until"),
-        # A span is in one of these: what the catalogue does not know is known by its GTIN or its maker's name.
+        # A span is in one of these: what the catalogue does not know is known by its GTIN or its maker's name. A recall
+        # asks for a batch or some serial numbers of a part, and for those of which they are not known.
         Index(
             "spans_by_part",
             "organisation",
             "part",
             "known_until",
+            "batch_folded",
+            "serial_folded",
             "ends_at",
             sqlite_where=text("part IS NOT NULL"),
             postgresql_where=text("part IS NOT NULL"),
@@ -138,6 +141,8 @@ class PartSpan(db.Model):  # type: ignore[name-defined]
             "organisation",
             "maker",
             "known_until",
+            "batch_folded",
+            "serial_folded",
             "ends_at",
             sqlite_where=text("part IS NULL"),
             postgresql_where=text("part IS NULL"),

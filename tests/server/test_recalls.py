@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 
 from schemas.problems import Refused
 from schemas.recall import Extent
@@ -14,6 +16,7 @@ from server.services.proofs import replay
 from server.services.recalls import Author
 from server.store.contacts import ContactRow, write_contacts
 from server.store.database import reading, writing
+from server.store.recall_spans import list_fittings
 from server.store.recalls import note_receipts, read_receipts
 from tests.server.builders import create, handset, removed, update
 from tests.server.recall_plant import Plant, finish, plant
@@ -56,6 +59,37 @@ def test_a_range_of_serial_numbers_is_followed_however_late_a_part_is_told_of(pl
     (told,) = [body["detail"] for body in plant.firm.bodies("exception") if body["code"] == "recalled_batch"]
     assert told == f"{plant.firm.body(recall)['number']} (SN0110): 可能失效"
     assert outside not in plant.states(recall)
+
+
+@pytest.mark.parametrize(
+    "extent", [Extent("p", "b1"), Extent("p", None, "S10", "S19"), Extent("p", "b1", "S10", "S19")]
+)
+def test_of_a_part_only_what_may_be_recalled_is_read(engine: Engine, extent: Extent) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def listen(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    plans: list[str] = []
+    with writing(engine) as connection:
+        event.listen(connection, "before_cursor_execute", listen)
+        list_fittings(connection, new_id(), "p", "09506000134352", [extent])
+        event.remove(connection, "before_cursor_execute", listen)
+        explain = "EXPLAIN QUERY PLAN"
+        if engine.dialect.name == "postgresql":
+            # So little is known of an empty table that any other way would do.
+            for way in ("seqscan", "bitmapscan"):
+                connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
+            explain = "EXPLAIN"
+        for statement, given in asked:
+            plans.append(str(connection.exec_driver_sql(f"{explain} {statement}", given).all()))
+
+    for plan in plans:
+        found_by = plan[plan.index("spans_by_") :].split(" m ")[0]
+        assert extent.batch is None or re.search(r"batch_folded(=|\)::text = | = | IS NULL)", found_by), plan
+        # SQLite names in a plan what leads to the first row, and tells the others by the index too.
+        assert engine.dialect.name == "sqlite" or extent.first is None or "serial_folded" in found_by, plan
+    assert len(plans) == (8 if extent.batch and extent.first else 4)
 
 
 def test_orders_are_raised_once_for_each_machine_and_lines_follow_them(plant: Plant) -> None:

@@ -273,6 +273,26 @@ def test_a_machine_is_due_its_consumable_until_an_order_brings_it(depot: Depot) 
         assert [one.machine for one in consumables.list_due(connection, firm.id, TODAY)[0]] == [never]
 
 
+def test_who_waits_longest_for_a_consumable_is_told_first(depot: Depot, monkeypatch: pytest.MonkeyPatch) -> None:
+    firm = depot.firm
+    depot.firm.ensure(Change("part", depot.part, "update", {"interval_days": 90}, {"interval_days": None}))
+    model = firm.bodies("model")[0]["id"]
+    depot.firm.ensure(Change("part", depot.part, "update", {"model_ids": [model]}, {"model_ids": None}))
+    last_day = firm.add_machine(accepted_on="2026-09-22")
+    firm.add_machine(accepted_on="2026-09-23")
+    firm.add_machine(accepted_on="2025-01-01", state="retired")
+    first = firm.add_machine(accepted_on="2026-01-01")
+
+    with reading(firm.engine) as connection:
+        due, has_more = consumables.list_due(connection, firm.id, TODAY)
+        monkeypatch.setattr(consumables, "DUE_SHOWN", 1)
+        one, is_cut = consumables.list_due(connection, firm.id, TODAY)
+
+    assert [(found.machine, found.due_on) for found in due] == [(first, "2026-04-01"), (last_day, "2026-12-21")]
+    assert not has_more
+    assert (one, is_cut) == (due[:1], True)
+
+
 def test_all_tables_of_the_stock_come_out_of_the_log_again(depot: Depot, engine: Engine, tmp_path: Any) -> None:
     depot.receive("L1", 5, expires_on="2027-01-31")
     depot.move("centre", "wei", depot.line("L1", 2))
