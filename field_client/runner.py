@@ -1,5 +1,7 @@
 """One sync run: push everything, pull everything, then files, out and in. This is the only driver of `sync.session`.
 
+Before anything is handed in the server shows, once a day, that its log begins as it was (`field_client.log_watch`).
+
 Rule 1: a fault stops the run where it stands; what was reached is stored and the next run goes on from there.
 Rule 2: nothing that is unsent is touched by anything but its own receipt.
 Rule 3: a file leaves the device only when the server has verified it and the setting says so.
@@ -14,7 +16,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from field_client.downloads import Downloads
 from field_client.evidence import EvidenceFolder
-from field_client.log_watch import watch
+from field_client.log_watch import look_ahead, watch
 from field_client.outbox import Outbox, parse_instant, spell_instant
 from field_client.patience import Pace
 from field_client.store import Store
@@ -112,11 +114,15 @@ class SyncRun:
     def run(self) -> SyncReport:
         """Do everything that can be done and return what was; a refusal ends up in the report."""
         started_at = self._outbox.now()
+        prove = self._transport.prove_prefix
         try:
+            if not look_ahead(self._store, prove, started_at):
+                self.pull()
+                watch(self._store, prove, started_at)
             self.push()
             self.pull()
             drop_files(self._store, self._files)
-            watch(self._store, self._transport.prove_prefix, started_at)
+            watch(self._store, prove, started_at)
             self._store.remember(synced_at=spell_instant(self._outbox.now()), revoked=None)
             if self._sends_files:
                 self.send_files()

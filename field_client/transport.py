@@ -163,9 +163,9 @@ class Transport:
         """Ask for a page, once, and yield its lines, with their line breaks."""
         yield from read_lines(self._send("GET", "/pull", {**query, **self._tell()}, b"", {}, LINES))
 
-    def prove_prefix(self, old_size: int, size: int) -> dict[str, Any]:
-        """Ask for the proof that the log of `size` begins with that of `old_size`, once."""
-        query = {"old_size": str(old_size), "size": str(size)}
+    def prove_prefix(self, old_size: int, size: int | None) -> dict[str, Any]:
+        """Ask for the proof that the log of `size`, or as it stands, begins with that of `old_size`, once."""
+        query = {"old_size": str(old_size)} | ({"size": str(size)} if size is not None else {})
         return read_document(self._send("GET", "/log/consistency", query, b"", {}, JSON))
 
     def fetch_records(self, record_ids: list[str]) -> Iterator[bytes]:

@@ -6,13 +6,14 @@ from typing import Any, Final
 
 from flask import Response
 
-from server.services import log_tree
+from server.services import devices, log_tree
 from server.services.log_tree import LogProof
 from server.store.database import reading
 from server.web import log_shapes
 from server.web.auth import caller_organisation, require_person
 from server.web.openapi import about, blueprint
 from server.web.wiring import wired
+from sync.checkpoint import Checkpoint
 
 log = blueprint("log")
 
@@ -41,10 +42,17 @@ def inclusion(query: dict[str, Any]) -> dict[str, Any]:
 @log.doc(**about("证明日志只增不改", *PROBLEMS))
 @log.alt_response(200, schema=log_shapes.LogProofAnswer)
 def consistency(query: dict[str, Any]) -> dict[str, Any]:
-    """Prove that the log, as it stands or of a size, begins with that of an older size (RFC 9162); devices ask too."""
-    organisation = caller_organisation()
+    """Prove that the log, as it stands or of a size, begins with that of an older size (RFC 9162); devices ask too.
+
+    As it stands it comes with its signed checkpoint: who asks need not have pulled one.
+    """
+    organisation, size = caller_organisation(), query.get("size")
     with reading(wired().engine) as connection:
-        return _spell(log_tree.prove_prefix(connection, organisation, query["old_size"], query.get("size")))
+        proof = log_tree.prove_prefix(connection, organisation, query["old_size"], size)
+    if size is not None:
+        return _spell(proof)
+    checkpoint = Checkpoint(organisation, proof.size, proof.root)
+    return _spell(proof) | {"checkpoint": devices.sign_checkpoint(wired().key, organisation, checkpoint.witness)}
 
 
 @log.get("/log/tile")

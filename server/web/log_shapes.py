@@ -39,3 +39,4 @@ class LogProofAnswer(Answer):
     size = fields.Integer()
     root = fields.String()
     path = fields.List(fields.String())
+    checkpoint = fields.String(metadata={"description": "当前日志的签名检查点 / Signed note of the log as it stands"})
