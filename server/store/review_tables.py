@@ -43,7 +43,7 @@ class MachineSerial(db.Model):  # type: ignore[name-defined]
     is_retired: Mapped[bool] = mapped_column(Boolean, server_default=false())
     __table_args__ = (
         Index("machine_serials_by_serial", "organisation", "serial_folded"),
-        Index("machine_serials_by_model", "organisation", "model"),
+        Index("machine_serials_by_model", "organisation", "model", "accepted_on"),
     )
 
 

@@ -96,9 +96,12 @@ _LAST_FITTED: Final = (
     " WHERE w.organisation = t.organisation AND w.subject = t.id AND w.act = 'struck'))) GROUP BY f.machine"
 )
 _DUE: Final = text(
-    f"SELECT m.id, l.fitted_at, COALESCE(l.fitted_at, m.accepted_on) AS since FROM machine_serials m"  # noqa: S608
-    f" LEFT JOIN ({_LAST_FITTED}) l ON l.machine = m.id WHERE m.organisation = :organisation AND m.model IN :models"
-    " AND NOT m.is_retired AND COALESCE(l.fitted_at, m.accepted_on) < :before ORDER BY 3, m.id LIMIT :most"
+    f"WITH last AS MATERIALIZED ({_LAST_FITTED}) SELECT m.id, l.fitted_at, l.fitted_at AS since"  # noqa: S608
+    " FROM last l CROSS JOIN machine_serials m WHERE l.fitted_at < :before AND m.organisation = :organisation"
+    " AND m.id = l.machine AND m.model IN :models AND NOT m.is_retired"
+    " UNION ALL SELECT m.id, NULL, m.accepted_on FROM machine_serials m WHERE m.organisation = :organisation"
+    " AND m.model IN :models AND m.accepted_on < :before AND NOT m.is_retired"
+    " AND m.id NOT IN (SELECT machine FROM last) ORDER BY 3, 1 LIMIT :most"
 ).bindparams(bindparam("parts", expanding=True), bindparam("models", expanding=True))
 _OPEN_ORDERS: Final = text(
     "SELECT id, number, machine FROM order_board WHERE organisation = :organisation AND machine IN :machines"

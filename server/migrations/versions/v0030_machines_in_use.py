@@ -23,7 +23,7 @@ def upgrade() -> None:
     _index_parts(["batch_folded", "serial_folded", "ends_at"])
     op.add_column("machine_serials", sa.Column("accepted_on", sa.String(10)))
     op.add_column("machine_serials", sa.Column("is_retired", sa.Boolean, nullable=False, server_default=sa.false()))
-    op.create_index("machine_serials_by_model", "machine_serials", ["organisation", "model"])
+    op.create_index("machine_serials_by_model", "machine_serials", ["organisation", "model", "accepted_on"])
     fill(op.get_bind())
 
 
