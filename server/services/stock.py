@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Row
 from scanning.scan import Identity, parse_typed
 from schemas.problems import Refused
 from schemas.recall import Cover
+from schemas.stock import StockKey
 from server.domain.catalogue import fold, spell_name, wanted_words
 from server.domain.ids import is_id
-from server.domain.stock import EXPIRES_SOON_DAYS
+from server.domain.stock import EXPIRES_SOON_DAYS, place_of
 from server.services.provenance import read_origins
 from server.services.stock_recalls import StockRecalls, list_recalled
 from server.store import catalogue, records, stock_read
@@ -161,7 +162,27 @@ def count_states(connection: Connection, organisation: str, today: str) -> dict[
 
 def read_history(connection: Connection, organisation: str, part: str, place: str | None) -> list[Step]:
     """Return the moves of a part, at a place where one is named, newest first."""
-    rows = stock_read.list_moves(connection, organisation, part, place, MOVES_SHOWN)
+    return _tell_moves(
+        connection, organisation, stock_read.list_moves(connection, organisation, part, place, MOVES_SHOWN)
+    )
+
+
+def read_draws(connection: Connection, organisation: str, move: str, most: int) -> list[Step]:
+    """Return what made up a balance when a move took from it, itself first, then whatever had come in last.
+
+    Where it came to be below zero, these are who else drew the same, and what was brought.
+    """
+    found = records.body_of(connection, organisation, move)
+    if found is None or found[0] != "stock_move":
+        return []
+    body, position = found[1], records.position_of(connection, organisation, move)
+    key = StockKey(place_of(body, "from"), body["part_id"], body.get("batch") or "", body.get("serial") or "")
+    return _tell_moves(
+        connection, organisation, stock_read.list_balanced(connection, organisation, key, position, most)
+    )
+
+
+def _tell_moves(connection: Connection, organisation: str, rows: Sequence[Row[Any]]) -> list[Step]:
     bodies = records.bodies_of(connection, organisation, [row.id for row in rows])
     origins = read_origins(connection, organisation, {row.position for row in rows})
     undone = {row.reverses for row in rows if row.reverses}

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, TextClause, bindparam, text
 
+from schemas.stock import StockKey
+
 _NAMED: Final = "c.organisation = :organisation AND c.kind = 'part'"
 _LINE: Final = (
     "s.place, s.part, s.batch, s.serial, s.quantity, b.id AS batch_id, b.expires_on, b.recalled_on, b.is_certified"
@@ -182,6 +184,10 @@ _MOVES: Final = (
 _NEWEST: Final = " ORDER BY moved_at DESC, position DESC, id LIMIT :limit"
 _OF_PART: Final = text(f"{_MOVES} AND part = :part{_NEWEST}")
 _OF_PART_THERE: Final = text(f"{_MOVES} AND part = :part AND (from_at = :place OR to_at = :place){_NEWEST}")
+_BALANCED: Final = text(
+    f"{_MOVES} AND part = :part AND batch = :batch AND serial = :serial AND (from_at = :place OR to_at = :place)"
+    " AND position <= :until ORDER BY position DESC, id LIMIT :limit"
+)
 _AFTER: Final = text(
     f"{_MOVES} AND from_at = :place AND moved_at > :since UNION ALL {_MOVES} AND to_at = :place AND from_at <> :place"
     " AND moved_at > :since"
@@ -197,6 +203,14 @@ def list_moves(
     if place is None:
         return connection.execute(_OF_PART, facts).all()
     return connection.execute(_OF_PART_THERE, facts | {"place": place}).all()
+
+
+def list_balanced(
+    connection: Connection, organisation: str, key: StockKey, until: int, limit: int
+) -> Sequence[Row[Any]]:
+    """Return the moves that make a balance up to a log position, those that came in last first."""
+    facts = {"organisation": organisation, "place": key.place, "part": key.part, "batch": key.batch}
+    return connection.execute(_BALANCED, facts | {"serial": key.serial, "until": until, "limit": limit}).all()
 
 
 def list_moves_after(connection: Connection, organisation: str, place: str, since: str) -> Sequence[Row[Any]]:

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from server.desk.reconcile_evidence import read_evidence
 from server.keys import new_id
 from server.services.proofs import replay, verify_log
+from server.store.database import reading
 from server.store.tables import StockBalance
 from sync.changeset import Change
 from tests.server.builders import NOON, Firm, create, fitted, handset, update
@@ -98,6 +100,15 @@ def test_two_who_draw_the_last_one_are_both_kept_and_a_person_is_told(depot: Dep
 
     assert all(firm.has(move.id) for move in moves)
     assert exceptions(firm) == [("stock_below_zero", "浦东网点: P-1 L1: -1")]
+    (below,) = firm.bodies("exception")
+    with reading(firm.engine) as connection:
+        evidence = read_evidence(connection, firm.id, below["id"])
+    assert [(step.actor, step.to_at, step.quantity) for step in evidence.draws][:2] == [
+        (firm.lin.person, depot.lin, 1),
+        (firm.wei.person, depot.wei, 1),
+    ]
+    assert [step.from_at for step in evidence.draws[2:]] == ["supplier"]
+    assert {depot.lin, depot.wei, firm.wei.person, firm.lin.person} <= set(evidence.names)
     assert depot.balances(depot.centre) == {(depot.part, "L1", ""): -1}
 
 
