@@ -18,6 +18,7 @@ from schemas.clocks import next_limit
 from schemas.job_sheet import SIGNED_ORDER_FIELDS
 from schemas.lifecycle import ENDED_STATES, ENGINEER, ORDER_STATES, allows
 from schemas.problems import Refused
+from schemas.shown_text import Title
 from sync import canonical
 from sync.openings import is_stand_in
 
@@ -129,15 +130,20 @@ def describe_order(bench: Workbench, order: Record) -> OrderLine:
         status=values["status"],
         grade=values["grade"],
         service=values["service"],
-        customer=store.values_of(values.get("customer_id")).get("name") or values.get("customer_name") or "",
-        site=site.get("name") or values.get("site_address") or "",
-        machine=store.values_of(machine.get("model_id")).get("name") or values.get("machine_name") or "",
+        customer=_title_of(store.values_of(values.get("customer_id"))) or values.get("customer_name") or "",
+        site=_title_of(site) or values.get("site_address") or "",
+        machine=_title_of(store.values_of(machine.get("model_id"))) or values.get("machine_name") or "",
         serial=machine.get("serial", ""),
         appointment_at=values.get("appointment_at"),
         due_at=due_at,
         is_overdue=due_at is not None and parse_instant(due_at) < parse_instant(bench.now()),
         is_local=order.is_local,
     )
+
+
+def _title_of(values: Values) -> Title:
+    """Return what a record is called in both languages; empty where it has no name."""
+    return Title(values.get("name") or "", values.get("name_en") or "")
 
 
 def find_pauses(bench: Workbench, order: Record) -> list[Record]:
@@ -333,9 +339,11 @@ def _look_back(bench: Workbench, order: Record, values: Values) -> Iterator[Noti
     checklist = checklist_of(bench, order)
     done = latest_results(bench, order)
     items = checklist.values["items"] if checklist else []
-    missing = [item["label"] for item in items if item.get("mandatory") and item["key"] not in done]
+    missing = [item for item in items if item.get("mandatory") and item["key"] not in done]
     if missing:
-        yield Notice("checks_missing", {"items": "、".join(missing)})
+        named = "、".join(item["label"] for item in missing)
+        in_english = ", ".join(item.get("label_en") or item["label"] for item in missing)
+        yield Notice("checks_missing", {"items": (named, in_english)})
     sheet = signed_sheet(bench, order)
     if sheet is None:
         yield Notice("signature_missing")

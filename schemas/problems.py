@@ -37,8 +37,29 @@ class Fault:
 
     def sentence(self, language: str = "en") -> str:
         """Return the sentence in Chinese (``zh``) or English, with the facts filled in."""
-        template = self.problem.zh if language.startswith("zh") else self.problem.en
-        return template.format_map(_Facts(self.facts))
+        is_chinese = language.startswith("zh")
+        template = self.problem.zh if is_chinese else self.problem.en
+        facts = _Facts(self.facts)
+        if isinstance(what := facts.get("what"), str):
+            noun, *rest = what.split(" ", 1)
+            facts["what"] = " ".join([NOUNS[noun][0 if is_chinese else 1], *rest]) if noun in NOUNS else what
+        return template.format_map(facts)
+
+
+NOUNS: Final[dict[str, tuple[str, str]]] = {
+    "calendar": ("这份日历", "This calendar"),
+    "clock_pause": ("暂停", "Pause"),
+    "file": ("这个文件", "This file"),
+    "link": ("这个链接", "This link"),
+    "person": ("人员", "Person"),
+    "photo": ("照片", "Photo"),
+    "photo_remark": ("照片标注", "Marks of the photo"),
+    "recall": ("召回", "Recall"),
+    "recalled_part": ("召回范围", "Named part"),
+    "request": ("请求", "Request"),
+    "work_order": ("工单", "Order"),
+}
+"""What a sentence calls the things that were looked for in vain: the first word of its fact `what`."""
 
 
 class Refused(Exception):

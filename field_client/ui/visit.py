@@ -93,6 +93,12 @@ def take_words() -> list[Word]:
     return taken
 
 
+def name_person(desk: Desk) -> str:
+    """Return what the person of this device is called, in the language of the pages."""
+    person = desk.store.values_of(desk.outbox.identity.person)
+    return desk.say.named(person, desk.store.recall("person_name", ""))
+
+
 def read_typed(key: str) -> Typed:
     """Return what was typed into a form and not yet sent."""
     return read_draft(open_desk().store, key)

@@ -69,7 +69,7 @@ def test_what_failed_and_what_is_excluded_decide_the_warranty(phone: Page, acces
     expect(phone.get_by_label("故障部件")).to_have_value("电机")
     phone.get_by_label("保修除外").select_option("没有发现")
     phone.get_by_role("button", name="记录").click()
-    expect(phone.locator(".machine-card")).to_contain_text(re.compile(r"部件“电机”保修到 \d{4}-\d\d-\d\d。 W2"))
+    expect(phone.locator(".machine-card")).to_contain_text(re.compile(r"部件“电机”保修到 \d{4}-\d\d-\d\d。 条款 W2"))
 
 
 def test_a_part_from_the_van_is_fitted_warned_of_and_struck_out(

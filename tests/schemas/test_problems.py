@@ -83,6 +83,14 @@ def test_everybody_else_reads_english(language: str) -> None:
     assert Fault("pin_wrong").sentence(language) == "The PIN is wrong."
 
 
+def test_what_was_looked_for_is_named_in_the_reader_s_language() -> None:
+    fault = Fault("not_found", {"what": "work_order GD269999"})
+
+    assert fault.sentence("zh") == "没有找到 工单 GD269999。"
+    assert fault.sentence("en") == "Order GD269999 was not found."
+    assert Fault("not_found", {"what": "GD269999"}).sentence("en") == "GD269999 was not found."
+
+
 def test_a_code_outside_the_catalogue_is_a_mistake_of_the_programmer() -> None:
     with pytest.raises(KeyError):
         Refused("no_such_code")

@@ -33,8 +33,8 @@ OFFERED_MOST: Final = 1000
 """Names a person scrolls through by typing their beginning; a list of them all would be slow to build."""
 
 HANDED_IN_SHOWN: Final = 10
-ROWS: Final = 3
-"""Things in a box to begin with: the machine, a part taken off, its cable; more rows can be added."""
+ROWS: Final = 2
+"""Things in a box to begin with: the machine, and what was taken off it; more rows can be added."""
 
 TOLD: Final = ("machine_name", "customer_name", "site_address", "contact", "phone")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, render_template
 
+from field_client.ui.pages.order import BEFORE_DEPARTURE
 from field_client.ui.visit import open_desk
 from field_client.work import find_order, machine_of
 from field_client.work_machine import read_machine
@@ -23,13 +24,14 @@ def show(order_id: str) -> str:
     desk = open_desk()
     order = find_order(desk.bench, order_id)
     machine = machine_of(desk.bench, order)
+    leaves_yet = order.values["status"] in BEFORE_DEPARTURE
     return render_template(
         "machine.html",
         desk=desk,
         order=order,
         card=read_machine(desk.bench, machine, order),
         manuals=list_manuals(desk.bench, desk.files, machine),
-        readiness=check_readiness(desk.bench, desk.files, order.id),
+        readiness=check_readiness(desk.bench, desk.files, order.id) if leaves_yet else None,
     )
 
 

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, redirect, render_template, request, send_
 
 from field_client.keys import change_pin, read_keyring, save_keyring, unlock
 from field_client.telling import CLIENT
-from field_client.ui.visit import open_desk, say
+from field_client.ui.visit import name_person, open_desk, say
 from pages.language import gettext
 from schemas.problems import Refused
 
@@ -22,7 +22,7 @@ def show() -> str:
     desk = open_desk()
     return render_template(
         "more.html",
-        person=desk.store.recall("person_name", ""),
+        person=name_person(desk),
         server=desk.store.recall("base_url", ""),
         device=desk.outbox.identity.device,
         client=CLIENT,

@@ -6,7 +6,7 @@ from typing import Final
 
 from flask import Blueprint, render_template, request
 
-from field_client.ui.visit import open_desk
+from field_client.ui.visit import name_person, open_desk
 from field_client.work import UNDER_WAY, list_today
 from field_client.work_inquiries import list_inquiries
 from field_client.work_readiness import check_readiness_of
@@ -32,5 +32,5 @@ def show() -> str:
         ready=check_readiness_of(desk.bench, desk.files, [line.id for line in waiting[:FIRST_SHOWN]]),
         inquiries=[found for found in list_inquiries(desk.bench) if found.answer is None],
         more=count - len(lines),
-        person=desk.store.recall("person_name", ""),
+        person=name_person(desk),
     )

@@ -60,5 +60,11 @@
     };
   }
 
+  // A file that was chosen is named on the button that chose it; the browser's own words would be in its language.
+  document.addEventListener("change", (event) => {
+    const named = event.target.closest?.("label.file")?.querySelector("[data-named]");
+    if (named && event.target.files?.length) named.textContent = [...event.target.files].map((file) => file.name).join("、");
+  });
+
   window.gongdan = { send, askForPin };
 })();
