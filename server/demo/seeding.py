@@ -177,13 +177,20 @@ class _Seeding:
         rows = []
         with reading(self.engine) as connection:
             end = read_epoch(connection, self.organisation)[1]
-        for name, minutes in week.HEARD_MINUTES_AGO.items():
+        for number, (name, minutes) in enumerate(week.HEARD_MINUTES_AGO.items(), start=1):
             key = make_device_key(self.settings).public_key
-            body = {"person_id": refer("person", name), "public_key": key, "name": "平板 / tablet", "state": "active"}
+            body = {
+                "person_id": refer("person", name),
+                "public_key": key,
+                "name": f"PAD-{number:02d}",
+                "state": "active",
+            }
             device, at = DemoRecord("device", f"{name} tablet", body), orders.order_time(now, -minutes / 60)
             self._create(refer("person", "gao"), [device])
             position = end if minutes < OPENED_HOURS_AGO * 60 else 0
-            rows.append(ContactRow(self.organisation, device.id, at, synced_at=at, position=position))
+            rows.append(
+                ContactRow(self.organisation, device.id, at, synced_at=at, position=position, **_told(number, at))
+            )
         with writing(self.engine) as connection:
             note_receipts(connection, rows)
             write_contacts(connection, rows)
@@ -245,6 +252,12 @@ class _Seeding:
             earlier = {"appointment_at": orders.order_time(now, orders.visit_hours(number) - 3)}
             change = Change("work_order", refer("work_order", number), "update", earlier, {"appointment_at": agreed})
             self._submit("qian", [Act("order.reschedule", orders.order_time(now, -1), (change,))])
+
+
+def _told(number: int, at: str) -> dict[str, Any]:
+    """Return what a device with nothing left to send tells of itself: its clock, its room, its version."""
+    told = {"told_at": at, "waiting_sets": 0, "waiting_files": 0, "waiting_bytes": 0, "client": "gongdan-field/0.1.0"}
+    return told | {"offset_ms": number * 170 - 900, "free_bytes": (31 - number) * 1_000_000_000}
 
 
 def _without_empty(values: dict[str, Any]) -> dict[str, Any]:
