@@ -40,6 +40,9 @@ ACTS: Final[dict[str, tuple[str, str]]] = {
 KINDS: Final[dict[str, tuple[str, str]]] = {
     "accounts": ("账号", "Account"),
     "blobs": ("文件", "File"),
+    "checklists": ("检查表草稿", "Checklist draft"),
+    "counts": ("盘点", "Stock count"),
+    "customer": ("客户", "Customer"),
     "customers": ("客户", "Customer"),
     "device": ("终端", "Device"),
     "erasures": ("个人信息删除", "Erasure"),
@@ -49,11 +52,14 @@ KINDS: Final[dict[str, tuple[str, str]]] = {
     "machines": ("设备", "Machine"),
     "orders": ("工单", "Order"),
     "people": ("人员", "Person"),
+    "parts": ("备件", "Part"),
     "person": ("人员", "Person"),
+    "recalls": ("召回", "Recall"),
     "reconcile": ("裁定", "Review"),
     "requests": ("请求", "Request"),
     "reviews": ("裁定", "Review"),
     "trace": ("追溯", "Trace"),
+    "vans": ("车载库", "Van"),
 }
 """What was looked at, as addresses name it -> its words; another is shown as it is."""
 

@@ -36,7 +36,7 @@ CHINA_AHEAD: Final = timedelta(hours=8)
 REASONS: Final[dict[str, tuple[str, str, str]]] = {
     # code: rule of the handbook, sentence in Chinese, sentence in English
     "machine_term": ("W1", "整机保修到 {ends_on}。", "The machine is under warranty until {ends_on}."),
-    "downtime_added": ("W4", "其中停机 {days} 天已顺延。", "{days} days out of use are added to it."),
+    "downtime_added": ("W4", "其中停机 {days} 天已顺延。", "Days out of use added to it: {days}."),
     "machine_term_over": ("W1", "整机保修已于 {ends_on} 到期。", "The machine's warranty ended on {ends_on}."),
     "component_term": ("W2", "部件“{name}”保修到 {ends_on}。", "The component '{name}' is covered until {ends_on}."),
     "component_term_over": ("W2", "部件“{name}”的保修已于 {ends_on} 到期。", "The cover of '{name}' ended on {ends_on}."),

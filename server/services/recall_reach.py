@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from server.domain.catalogue import title_of
 from server.services.recalls_read import Affected, KnownRecall
 from server.store import fleet, recalls, records
 from server.store.devices import read_organisation
@@ -69,7 +70,7 @@ def read_reach(connection: Connection, organisation: str, known: KnownRecall, af
                 device=row.device,
                 name=bodies.get(row.device, {}).get("name") or row.device[-8:],
                 person=row.person,
-                person_name=bodies.get(row.person, {}).get("name") or "",
+                person_name=title_of("person", bodies.get(row.person, {})),
                 has_it=has_it,
                 had_at=had_at if has_it and position >= known.end else None,
                 synced_at=row.synced_at,

@@ -16,6 +16,7 @@ from schemas.journal import ACTS, KINDS
 from schemas.problems import Refused
 from server.desk.visit import speech
 from server.domain.access_rules import METHOD_LABELS
+from server.domain.catalogue import title_of
 from server.services import orders_read
 from server.services.journal import ENTRIES_MAX, search_journal
 from server.store import records
@@ -47,7 +48,7 @@ def show_journal() -> Any:
             (str(body["name"]), person)
             for person, body in records.bodies_of_kind(connection, who.organisation, "person")
         )
-    names = {record: _name_of(body) for record, (_kind, body) in bodies.items()}
+    names = {record: speech().value("", title_of(*found)) for record, found in bodies.items()}
     acts = {act: speech()(*words) for act, words in ACTS.items()}
     after = entries[-1].id if len(entries) == ENTRIES_MAX else None
     more = {**asked, "before": after} if after else None
@@ -61,6 +62,7 @@ def show_journal() -> Any:
         asked=asked,
         people=people,
         more=more,
+        is_id=_ID,
         days=parts.settings.journal_days,
     )
 
@@ -79,10 +81,6 @@ def _name_kinds() -> dict[str, str]:
     """Return what people call what was looked at: kinds of records, and what addresses call them."""
     labels = {name: kind.schema.label for name, kind in schemas.KINDS.items()}
     return {kind: speech()(*words) for kind, words in {**labels, **KINDS}.items()}
-
-
-def _name_of(body: dict[str, Any]) -> str | None:
-    return next((str(body[name]) for name in ("number", "name", "serial") if body.get(name)), None)
 
 
 def _read_day(day: str) -> int:

@@ -40,6 +40,8 @@ def find() -> Any:
 def show_serial() -> Any:
     """Show the life of a part by its serial number."""
     who, number, maker = require_person(), request.args.get("q", ""), request.args.get("maker", "")
+    if not number.strip():
+        return redirect("/desk/trace", 303)
     with reading(wired().engine) as connection:
         asked = read_asked(connection, who.organisation)
         choose = choose_name()

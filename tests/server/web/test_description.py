@@ -9,9 +9,12 @@ import pytest
 from openapi_spec_validator import validate
 from werkzeug.routing import Rule
 
+import schemas
+from schemas.journal import KINDS
 from schemas.people import ROLES
 from server.web.access import ACCESS, access_of
 from server.web.docs_page import DOCUMENT_CONFIG
+from server.web.looks import NOT_NOTED, _kind_of
 from tests.server.web.conftest import PREFIX, House
 
 
@@ -28,6 +31,19 @@ def _rules_of(house: House) -> Iterator[tuple[str, Rule]]:
 
 def _spell(rule: str) -> str:
     return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule)
+
+
+def test_whatever_a_person_looks_at_at_the_desk_has_words_in_the_journal(house: House) -> None:
+    without_a_person = ("/desk/oidc/", "/desk/password/", "/desk/calendar/")
+    looked_at = {
+        _kind_of(rule.rule)
+        for method, rule in _rules_of(house)
+        if method == "GET" and rule.rule.startswith("/desk/") and not rule.rule.startswith(without_a_person)
+        if rule.arguments and "kind" not in rule.arguments and rule.rule not in NOT_NOTED
+    }
+
+    assert "recalls" in looked_at
+    assert looked_at - KINDS.keys() - schemas.KINDS.keys() == set()
 
 
 def test_the_description_is_valid_openapi(house: House) -> None:
