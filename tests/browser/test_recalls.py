@@ -114,8 +114,8 @@ def test_a_dispatcher_reads_and_raises_but_opens_none(
     expect(stock).to_contain_text("SV2510-0060")
     devices = page.get_by_role("region", name="Devices")
     expect(page.locator("#missing")).to_contain_text("4 devices have not synced since the recall was opened")
-    expect(devices.get_by_role("row", name="赵建国")).to_contain_text("not synced since")
-    expect(devices.get_by_role("row", name="林小雨")).to_contain_text("since ")
+    expect(devices.get_by_role("row", name="Zhao Jianguo")).to_contain_text("not synced since")
+    expect(devices.get_by_role("row", name="Lin Xiaoyu")).to_contain_text("since ")
     expect(page.get_by_role("button", name="Close the recall")).to_have_count(0)
     accessible(page)
 
