@@ -34,8 +34,14 @@ def test_a_monday_morning(
     expect(desk.locator("nav [aria-current]")).to_have_attribute("data-go", "f")
     picture(desk, "desk-fleet")
     accessible(desk)
-    desk.goto(f"{desk_office.address}/desk/imports/part")
+    desk.goto(f"{desk_office.address}/desk/imports/machine")
     picture(desk, "desk-import")
+    desk.goto(f"{desk_office.address}/desk/stock?state=expired")
+    picture(desk, "desk-stock")
+    desk.goto(f"{desk_office.address}/desk/recalls")
+    desk.get_by_role("link", name="RC260001").click()
+    expect(desk.locator("#missing")).to_be_visible()
+    picture(desk, "desk-recall")
 
 
 def take_a_call(desk: Page, picture: Picture) -> str:
