@@ -70,6 +70,8 @@ def guard(app: Flask, token: str, port: int) -> None:
     """Let only the person at this device in."""
     hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
     origins = {f"http://{host}" for host in hosts}
+    # Cookies know no ports: two devices on one machine, as at a demonstration, must not push each other out.
+    own = f"{COOKIE}_{port}"
 
     def is_token(said: str) -> bool:
         return hmac.compare_digest(said.encode(), token.encode())
@@ -80,11 +82,11 @@ def guard(app: Flask, token: str, port: int) -> None:
             raise Refused("page_not_yours")
         if request.path == "/enter" and is_token(request.args.get("token", "")):
             answer = redirect("/")
-            answer.set_cookie(COOKIE, token, max_age=COOKIE_S, httponly=True, samesite="Strict")
+            answer.set_cookie(own, token, max_age=COOKIE_S, httponly=True, samesite="Strict")
             return answer  # type: ignore[return-value]
         if request.path.startswith(OPEN_TO_ALL):
             return None
-        if not is_token(request.cookies.get(COOKIE, "")):
+        if not any(is_token(request.cookies.get(name, "")) for name in (own, COOKIE)):
             raise Refused("page_not_yours")
         if request.method not in ("GET", "HEAD") and not _is_ours(origins):
             raise Refused("page_not_yours")

@@ -205,11 +205,17 @@ def fold(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
+OFFICE: Final = Title("办公室系统", "Office system")
+"""What the office's own device and person are called; a device has no English name of its own."""
+
+
 def title_of(kind: str, body: Body) -> Title:
     """Return what a record is called."""
     entry = ENTRIES.get(kind)
     names = entry.called if entry else ("name", "number", "serial")
     found = next((name for name in names if body.get(name)), None)
+    if kind == "device" and body.get("name") == OFFICE:
+        return OFFICE
     return Title(str(body[found]), str(body.get(f"{found}_en") or "")) if found else Title("")
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, Table, insert, select
 
 from schemas import SCHEMA_VERSION
 from server.clock import unix_ms, utc_now
+from server.domain.catalogue import OFFICE
 from server.intake import accept, examine
 from server.keys import OfficeKey, draw_bytes, new_id, verify_signature
 from server.request_trace import current_trace_id
@@ -27,8 +28,6 @@ _DEVICES: Table = DeviceHead.__table__  # type: ignore[assignment]
 Plan = Callable[[Workspace], Sequence[Change]]
 """The records as they stand, under the organisation's lock -> the changes of a set"""
 
-OFFICE_NAME = "办公室系统"
-
 
 class Office:
     """Writes in the name of the office, signed with the office's key."""
@@ -45,11 +44,11 @@ class Office:
             organisation, device, person = new_id(), new_id(), new_id()
             self._insert_organisation(connection, organisation, name, device, person)
             store = open_workspace(connection, organisation)
-            founder = {"name": OFFICE_NAME, "name_en": "Office system", "roles": ["admin"]}
+            founder = {"name": str(OFFICE), "name_en": OFFICE.english, "roles": ["admin"]}
             desk = {
                 "person_id": person,
                 "public_key": self.key.public_key,
-                "name": OFFICE_NAME,
+                "name": str(OFFICE),
                 "state": "active",
                 "enrolled_at": utc_now(),
             }

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.tablet import Tablet
 
 Check = Callable[[Page], None]
-Picture = Callable[[Page, str], None]
+Picture = Callable[..., None]
 
 ORDER = "GD260001"
 
@@ -90,7 +90,7 @@ def test_a_machine_is_packed_for_the_workshop(phone: Page, tablet: Tablet, acces
     expect(phone.get_by_label("物品名称").nth(2)).to_have_value("转子")
     phone.get_by_label("外观与状态").nth(2).fill("完好")
     accessible(phone)
-    picture(phone, "return")
+    picture(phone, "return", at=".rows")
     phone.get_by_role("button", name="已装箱").click()
 
     expect(phone.locator(".word.done")).to_contain_text("返厂工单 F")

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.tablet import Tablet
 
 Check = Callable[[Page], None]
-Picture = Callable[[Page, str], None]
+Picture = Callable[..., None]
 
 URGENT = "GD260001"
 """Wei's order for the centrifuge that stopped."""
@@ -43,7 +43,7 @@ def test_before_departure_one_sees_what_is_missing_and_whose_warranty_it_is(
     expect(card).to_contain_text("保修期内")
     expect(card).to_contain_text(re.compile(r"整机保修到 \d{4}-\d\d-\d\d"))
     accessible(phone)
-    picture(phone, "order-readiness")
+    picture(phone, "order-readiness", at=".readiness")
 
     card.get_by_role("link").click()
     expect(phone.locator("#warranty")).to_contain_text("W1")

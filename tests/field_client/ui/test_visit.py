@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 
 from field_client.drafts import read_draft
 from field_client.ui.keeper import DeskKeeper
-from tests.field_client.ui.conftest import ORIGIN, PIN
+from tests.field_client.ui.conftest import ORIGIN, PIN, PORT
 
 OURS = {"Origin": ORIGIN}
 
@@ -37,6 +37,15 @@ def test_a_wrong_request_is_answered_by_a_page(
 
     assert answer.status_code == status
     assert f"<code>{code}</code>" in answer.text
+
+
+def test_another_device_s_pages_on_this_machine_do_not_push_these_out(opened: FlaskClient) -> None:
+    opened.set_cookie("gongdan_token_9000", "another device's", domain="127.0.0.1")
+    opened.set_cookie("gongdan_token", "another device's", domain="127.0.0.1")
+
+    assert opened.get("/", base_url=ORIGIN).status_code == 200
+    opened.delete_cookie(f"gongdan_token_{PORT}", domain="127.0.0.1")
+    assert "<code>page_not_yours</code>" in opened.get("/", base_url=ORIGIN).text
 
 
 def test_a_script_is_answered_in_json(opened: FlaskClient) -> None:
