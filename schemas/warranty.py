@@ -31,7 +31,9 @@ EXCLUSION_LABELS: Final = {
 DOUBTS: Final = ("acceptance_unknown", "term_unknown", "changed_without_authority")
 
 CHINA_AHEAD: Final = timedelta(hours=8)
-"""Terms are counted in days where the machine stands; China has one time zone and no summer time."""
+"""A warranty's days are days of China's law, whatever zone the office reads its clocks in: a term is counted in calendar
+days and ends with the last of them at 24:00 (Civil Code, articles 200 to 203), by the one time that China has. Devices
+and server come to the same day without a setting."""
 
 REASONS: Final[dict[str, tuple[str, str, str]]] = {
     # code: rule of the handbook, sentence in Chinese, sentence in English
@@ -124,7 +126,7 @@ class Verdict:
 
 
 def day_of(instant: str) -> str:
-    """Return the calendar day of an instant where the machine stands."""
+    """Return the calendar day of an instant by China's time."""
     return (datetime.fromisoformat(instant) + CHINA_AHEAD).date().isoformat()
 
 

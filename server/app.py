@@ -135,7 +135,7 @@ def wsgi() -> Flask:
     # Daemons: a round cut off by the end of the process is made again by whoever comes next.
     authority = open_authority(settings.authority)
     Rounds(parts.engine, parts.files, settings.journal_days, parts.key, authority, settings.data / FOLDER).start()
-    Followers(parts.engine, parts.office).start()
+    Followers(parts.engine, parts.office, settings.zone).start()
     Correspondence(parts.engine, parts.office, parts.files, settings).start()
     spare_the_collector()
     return app

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from datetime import tzinfo
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -18,6 +19,7 @@ from sqlalchemy import Engine
 
 from schemas.problems import Refused
 from server.clock import spell_instant, unix_ms
+from server.domain.timetable import PLACE_TIME
 from server.event_log import EVENTS
 from server.keys import OfficeKey
 from server.services import gaps, service_clocks, warranty
@@ -142,6 +144,8 @@ class Followers:
 
     engine: Engine
     office: Office
+    zone: tzinfo = PLACE_TIME
+    """In which months are counted: the office's."""
     _followed: dict[str, int] = field(default_factory=dict)
     """organisation -> how far this process has seen to it that somebody looked"""
     _stopped: threading.Event = field(default_factory=threading.Event)
@@ -171,7 +175,7 @@ class Followers:
         with sole(self.engine, "followers") as is_ours:
             for organisation, end in grown.items() if is_ours else ():
                 pages = LogPages(self.engine)
-                following = (warranty.renew, service_clocks.renew, gaps.renew)
+                following = (warranty.renew, service_clocks.renew, partial(gaps.renew, zone=self.zone))
                 rounds = (*(partial(renew, pages=pages) for renew in following), name_late)
                 outcomes = [self._renew_one(renew, organisation) for renew in rounds]
                 written += sum(outcome or 0 for outcome in outcomes)
@@ -258,7 +262,7 @@ class Correspondence:
         end = read_positions(self.engine)[organisation]
         if self._followed == end:
             return 0
-        teller = Teller(self.engine, self.office.key, settings.mail, settings.base_url, organisation)
+        teller = Teller(self.engine, self.office.key, settings.mail, settings.base_url, organisation, settings.zone)
         written = teller.follow()
         self._followed = end
         return written

@@ -14,6 +14,7 @@ from server.portal.pages import BLUEPRINTS
 from server.services.notice_texts import spell_moment
 from server.web.errors import show_failures
 from server.web.notes import notes
+from server.web.wiring import wired
 
 HOME: Final = Path(__file__).parent
 
@@ -42,7 +43,11 @@ def register_portal(app: Flask) -> None:
     show_failures(portal, show_refusal)
     portal.after_request(_send_policy)
     app.register_blueprint(portal)
-    app.jinja_env.filters["told_moment"] = spell_moment
+    app.jinja_env.filters["told_moment"] = _tell_moment
+
+
+def _tell_moment(instant: str | None) -> str | None:
+    return spell_moment(instant, wired().settings.zone)
 
 
 def show_refusal(fault: Fault) -> Response:

@@ -89,8 +89,10 @@ class Report:
     behind: int
 
 
-def renew(engine: Engine, _office: Office, organisation: str, pages: LogPages | None = None) -> int:
-    """Bring an organisation's gaps up to date with its log; return 0, for no record is written.
+def renew(
+    engine: Engine, _office: Office, organisation: str, pages: LogPages | None = None, *, zone: tzinfo = PLACE_TIME
+) -> int:
+    """Bring an organisation's gaps up to date with its log; return 0, for no record is written. Months are of a zone.
 
     Raises Refused with `database_busy` or `disk_full`; what was written stays, and the next round goes on.
     """
@@ -99,7 +101,7 @@ def renew(engine: Engine, _office: Office, organisation: str, pages: LogPages | 
         with reading(engine) as connection:
             orders = sorted(_find_orders(connection, organisation, changes))
         for start in range(0, len(orders), ORDERS_AT_ONCE):
-            _renew_orders(engine, organisation, orders[start : start + ORDERS_AT_ONCE])
+            _renew_orders(engine, organisation, orders[start : start + ORDERS_AT_ONCE], zone)
         return 0 if orders else None
 
     return follow(engine, organisation, NAME, _KINDS, renew_by, pages)
@@ -156,9 +158,9 @@ def _find_orders(connection: Connection, organisation: str, changes: Iterable[Ch
     return orders
 
 
-def _renew_orders(engine: Engine, organisation: str, orders: Sequence[str]) -> None:
+def _renew_orders(engine: Engine, organisation: str, orders: Sequence[str], zone: tzinfo) -> None:
     with reading(engine) as connection:
-        rows = list(_look(connection, organisation, orders))
+        rows = list(_look(connection, organisation, orders, zone))
 
     def work(connection: Connection) -> None:
         gap_rows.replace_gaps(connection, organisation, orders, rows)
@@ -167,7 +169,7 @@ def _renew_orders(engine: Engine, organisation: str, orders: Sequence[str]) -> N
     transact(engine, work, is_repeatable=True)
 
 
-def _look(connection: Connection, organisation: str, orders: Sequence[str]) -> Iterator[Gap]:
+def _look(connection: Connection, organisation: str, orders: Sequence[str], zone: tzinfo) -> Iterator[Gap]:
     """Yield what is missing at some orders."""
     following = find_followers(connection, organisation, orders)
     ids = {key for keys in following.values() for key in keys}
@@ -190,7 +192,7 @@ def _look(connection: Connection, organisation: str, orders: Sequence[str]) -> I
     for order in orders:
         if order in bodies:
             members = [(key, *bodies[key]) for key in following.get(order, ()) if key in bodies]
-            yield from _look_at(order, bodies[order][1], members, around, actors, arrived)
+            yield from _look_at(order, bodies[order][1], members, around, actors, arrived, zone)
 
 
 def _look_at(
@@ -200,6 +202,7 @@ def _look_at(
     around: Mapping[str, Body],
     actors: Mapping[str, str],
     arrived: Mapping[str, int],
+    zone: tzinfo,
 ) -> Iterator[Gap]:
     struck = {body["subject_id"] for _, kind, body in members if kind == "withdrawal"}
     struck |= {body["replaces_id"] for key, kind, body in members if body.get("replaces_id") and key not in struck}
@@ -211,7 +214,13 @@ def _look_at(
     for key, body in fitted:
         machine = around.get(body["machine_id"], {})
         at = body["fitted_at"]
-        about = (body["machine_id"], customer or machine.get("customer_id") or "", actors.get(key, ""), _month(at), at)
+        about = (
+            body["machine_id"],
+            customer or machine.get("customer_id") or "",
+            actors.get(key, ""),
+            _month(at, zone),
+            at,
+        )
         for gap, subject in _lacking(key, body, around):
             yield Gap(order_id, gap, key, subject, *about)
         if not has_photo:
@@ -219,7 +228,7 @@ def _look_at(
         if not is_signed and _is_done(order):
             yield Gap(order_id, "signature", key, order_id, *about)
     if fitted:
-        yield from _missing_files(order_id, customer, order, counted, arrived)
+        yield from _missing_files(order_id, customer, order, counted, arrived, zone)
 
 
 def _find_lots(connection: Connection, organisation: str, fitted: Iterable[Body]) -> Iterator[str]:
@@ -253,14 +262,19 @@ def _lacking(key: str, body: Body, around: Mapping[str, Body]) -> Iterator[tuple
 
 
 def _missing_files(
-    order_id: str, customer: str, order: Body, counted: Iterable[tuple[str, str, Body]], arrived: Mapping[str, int]
+    order_id: str,
+    customer: str,
+    order: Body,
+    counted: Iterable[tuple[str, str, Body]],
+    arrived: Mapping[str, int],
+    zone: tzinfo,
 ) -> Iterator[Gap]:
     for key, kind, body in counted:
         for name in _EVIDENCE:
             sha256 = body.get(name)
             if kind in ("photo", "signature") and sha256 and sha256 not in arrived:
                 at = body.get("taken_at") or body.get("signed_at") or order.get("reported_at") or "1970-01-01T00:00:00Z"
-                about = (order.get("machine_id") or "", customer, order.get("engineer_id") or "", _month(at), at)
+                about = (order.get("machine_id") or "", customer, order.get("engineer_id") or "", _month(at, zone), at)
                 yield Gap(order_id, FILE_GAP, key, sha256, *about)
 
 
@@ -302,5 +316,5 @@ def _is_done(order: Mapping[str, Any]) -> bool:
     return order.get("status") in DONE_STATES
 
 
-def _month(instant: str, zone: tzinfo = PLACE_TIME) -> str:
+def _month(instant: str, zone: tzinfo) -> str:
     return f"{datetime.fromisoformat(instant).astimezone(zone):%Y-%m}"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, tzinfo
 from typing import Any, Final
 
 from schemas.order import GRADE_LABELS, SERVICE_LABELS
-
-ZONE: Final = timezone(timedelta(hours=8), "UTC+8")
 
 EVENTS: Final[dict[str, tuple[str, str]]] = {
     "accepted": ("您的服务请求 {number} 已受理", "Your request {number} has been accepted"),
@@ -64,13 +62,13 @@ _CLOSING: Final = {
 }
 
 
-def tell_customer(event: str, facts: Mapping[str, Any], language: str) -> tuple[str, str]:
-    """Return subject and text of a mail to a customer, in ``zh`` or ``en``."""
+def tell_customer(event: str, facts: Mapping[str, Any], language: str, zone: tzinfo) -> tuple[str, str]:
+    """Return subject and text of a mail to a customer, in ``zh`` or ``en``; times are those of a zone."""
     place = 0 if language.startswith("zh") else 1
     title = EVENTS[event][place].format(number=facts["number"])
     named = " ".join(str(facts[name]) for name in ("model", "serial") if facts.get(name))
-    shown = {**facts, "machine": named or None, "arrival": spell_moment(facts.get("arrival_at"))}
-    shown["due"] = None if facts.get("arrival_at") else spell_moment(facts.get("due_at"))
+    shown = {**facts, "machine": named or None, "arrival": spell_moment(facts.get("arrival_at"), zone)}
+    shown["due"] = None if facts.get("arrival_at") else spell_moment(facts.get("due_at"), zone)
     shown["parts"] = ("、", ", ")[place].join(facts.get("parts") or ()) or None
     # What has ended has no arrival to be expected.
     if event in ("finished", "cancelled"):
@@ -79,24 +77,24 @@ def tell_customer(event: str, facts: Mapping[str, Any], language: str) -> tuple[
     return f"[{facts['number']}] {title}", "\n".join([*lines, "", _CLOSING["zh" if place == 0 else "en"]])
 
 
-def tell_engineer(event: str, facts: Mapping[str, Any]) -> tuple[str, str]:
-    """Return subject and text of a mail to an engineer, in both languages."""
+def tell_engineer(event: str, facts: Mapping[str, Any], zone: tzinfo) -> tuple[str, str]:
+    """Return subject and text of a mail to an engineer, in both languages; times are those of a zone."""
     titles = [title.format(number=facts["number"]) for title in ENGINEER_EVENTS[event]]
     told: list[str] = []
     for place in (0, 1):
-        shown = {**facts, "arrival": spell_moment(facts.get("appointment_at"))}
-        shown["due"] = spell_moment(facts.get("on_site_due_at"))
+        shown = {**facts, "arrival": spell_moment(facts.get("appointment_at"), zone)}
+        shown["due"] = spell_moment(facts.get("on_site_due_at"), zone)
         for name, labels in (("grade", GRADE_LABELS), ("service", SERVICE_LABELS)):
             shown[name] = labels[facts[name]][place] if facts.get(name) else None
         told += [titles[place], *(_fill(_ENGINEER_LINES, shown, place) if event == "order.assigned" else ()), ""]
     return " · ".join(titles), "\n".join(told)
 
 
-def spell_moment(instant: str | None) -> str | None:
-    """Return a moment as it is told to people: day and minute where the machine stands."""
+def spell_moment(instant: str | None, zone: tzinfo) -> str | None:
+    """Return a moment as it is told to people: day and minute in a zone."""
     if not instant:
         return None
-    return f"{datetime.fromisoformat(instant).astimezone(UTC).astimezone(ZONE):%Y-%m-%d %H:%M}"
+    return f"{datetime.fromisoformat(instant).astimezone(zone):%Y-%m-%d %H:%M}"
 
 
 def _fill(lines: tuple[tuple[str, str, str], ...], shown: Mapping[str, Any], place: int) -> Iterator[str]:

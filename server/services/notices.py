@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from functools import partial
 from typing import Any, Final, TypeGuard
 
@@ -51,6 +52,8 @@ class Teller:
     mail: MailSettings
     base_url: str
     organisation: str
+    zone: tzinfo
+    """In which letters tell times: the office's."""
 
     def follow(self) -> int:
         """Write what the log brings about and return how many notices that were. Raises Refused as transactions do."""
@@ -141,7 +144,7 @@ class Teller:
         facts["address"] = address_of(self.base_url, make_link(self.key, self.organisation, request))
         letters = self._hook(f"request.{event}", facts, request, news.turn, customer=found.get("customer_id"))
         if found.get("email") and self.mail.relay is not None:
-            subject, text = tell_customer(event, facts, found.get("language") or "zh")
+            subject, text = tell_customer(event, facts, found.get("language") or "zh", self.zone)
             letters.append(self._mail(found["email"], subject, text, request, news.turn))
         return letters
 
@@ -154,7 +157,7 @@ class Teller:
         facts = gather_order_facts(bodies, values)
         letters = self._hook(event, facts, None, news.turn, engineer=engineer)
         if person.get("email") and self.mail.relay is not None:
-            subject, text = tell_engineer(event, facts)
+            subject, text = tell_engineer(event, facts, self.zone)
             letters.append(self._mail(person["email"], subject, text, None, news.turn))
         return letters
 

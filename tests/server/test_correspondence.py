@@ -14,6 +14,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -36,6 +37,7 @@ import sys
 from server.clock import unix_ms
 from server.keys import open_office_key
 from server.services import outgoing
+from server.services.notice_texts import tell_engineer
 from server.settings import read_settings
 from server.store.database import open_engine
 
@@ -339,3 +341,11 @@ def test_a_mailbox_that_is_away_is_said_and_waited_for(counter: Counter) -> None
         set_mail(counter, mailbox=server)
         with pytest.raises(mailbox.MailboxAway):
             counter.look()
+
+
+def test_a_letter_tells_times_by_the_clock_of_the_office() -> None:
+    facts = {"number": "GD-1", "appointment_at": "2026-03-02T01:30:00Z"}
+
+    _, text = tell_engineer("order.assigned", facts, ZoneInfo("America/New_York"))
+
+    assert "Appointment: 2026-03-01 20:30" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -147,6 +148,22 @@ def test_a_renewal_made_twice_or_from_the_beginning_comes_to_the_same(firm: Firm
         connection.exec_driver_sql(f"DELETE FROM watermarks WHERE organisation = '{firm.id}' AND name = 'gaps'")
 
     assert lacking(firm) == before == lacking(firm)
+
+
+def test_a_month_is_one_of_the_office(firm: Firm) -> None:
+    fact = fitted(firm.order, firm.company.machine, "SN-1", "2026-03-31T20:00:00Z")
+    assert firm.send(firm.wei, fact).verdict == "applied"
+    gaps.renew(firm.engine, firm.office, firm.id, zone=ZoneInfo("America/New_York"))
+    with reading(firm.engine) as connection:
+        there = [line.gap.month for line in gaps.list_all(connection, firm.id, "batch", {})]
+    with writing(firm.engine) as connection:
+        connection.exec_driver_sql(f"DELETE FROM watermarks WHERE organisation = '{firm.id}' AND name = 'gaps'")
+
+    gaps.renew(firm.engine, firm.office, firm.id, zone=ZoneInfo("Asia/Shanghai"))
+
+    with reading(firm.engine) as connection:
+        here = [line.gap.month for line in gaps.list_all(connection, firm.id, "batch", {})]
+    assert (there, here) == (["2026-03"], ["2026-04"])
 
 
 def test_what_is_no_gap_is_refused(firm: Firm) -> None:

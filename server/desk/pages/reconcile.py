@@ -27,6 +27,7 @@ from server.desk.reconcile_view import (
     spell_detail,
     spell_value,
 )
+from server.desk.stock_view import read_names
 from server.desk.visit import finish, is_local, speech
 from server.domain.disagreement import WHY_LABELS
 from server.domain.remedies import BY_CAUSE
@@ -75,13 +76,14 @@ def show_evidence(review_id: str) -> str:
     who = require_person()
     with reading(wired().engine) as connection:
         evidence = read_evidence(connection, who.organisation, review_id)
+        places = read_names(connection)
     words = {
         "cause_name": lambda cause: speech()(*CAUSE_LABELS[cause]),
         "sign_words": _spell_sign,
         "settled_by": lambda cause: speech()(*REMEDY_LABELS[BY_CAUSE[cause]]),
     }
     return render_template(
-        "desk/_reconcile_evidence.html", evidence=evidence, call=call, spell_value=spell_value, **words
+        "desk/_reconcile_evidence.html", evidence=evidence, places=places, call=call, spell_value=spell_value, **words
     )
 
 

@@ -90,6 +90,9 @@ def test_lines_are_moved_told_when_short_and_put_right(depot: Depot) -> None:
     assert depot.post("move", **ends, **line).startswith("/desk/stock/move?from=")
     assert "P-1 L1 在移出处账面为负：-2" in depot.client.get("/desk/stock/move").text
     assert depot.at(depot.centre) == [("L1", -2)]
+    (below,) = depot.bodies("exception")
+    evidence = depot.house.sign_in("dana").get(f"/desk/reconcile/{below['id']}/evidence").text
+    assert "魏工车" in evidence and "供应商" in evidence and "Xu" in evidence
     wrong = depot.bodies("stock_move")[-1]["id"]
     back = f"/desk/stock/parts/{depot.part}?place={depot.van}"
     assert depot.post(f"moves/{wrong}/reversal", part=depot.part, place=depot.van) == back
