@@ -23,6 +23,7 @@ from server.keys import new_id
 from server.services import mailbox, outgoing, requests, webhooks
 from server.services.mail_reading import MAIL_BYTES_MAX
 from server.services.mail_taking import spell_message_id
+from server.services.notice_texts import tell_engineer
 from server.services.notices import Teller
 from server.services.requests import NewNote
 from server.settings import Endpoint
