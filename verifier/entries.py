@@ -172,6 +172,24 @@ def check_openings(entry: Entry) -> Iterator[Finding]:
             yield Finding("opening_wrong", entry.place, commitment)
 
 
+def find_gone(entry: Entry) -> Iterator[str]:
+    """Yield what stands for each personal value that an entry does not give: its stand-in, or its commitment alone."""
+    # Most entries tell nothing of persons, and need not be gone through.
+    for commitment in _commitments(entry.document["changes"]) if b'{"~":' in entry.payload else ():
+        opening = entry.openings.get(commitment)
+        if opening is None:
+            yield commitment
+        elif isinstance(opening, dict):
+            yield str(opening.get("erased"))
+
+
+def named_by_acts(entry: Entry) -> Iterator[str]:
+    """Yield the stand-ins that the acts of erasing in an entry name."""
+    for change in entry.changes("erasure"):
+        named = change["set"].get("openings")
+        yield from (str(one.get("stand_in")) for one in named or () if isinstance(one, dict))
+
+
 def open_values(entry: Entry, value: Any) -> Any:
     """Return a value with what is known of the personal values in it; those not known are None."""
     if isinstance(value, dict):

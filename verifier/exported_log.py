@@ -14,7 +14,9 @@ from verifier.entries import (
     Entry,
     Trust,
     Unreadable,
+    find_gone,
     is_position,
+    named_by_acts,
     read_entry,
     read_hash,
     read_json,
@@ -43,6 +45,10 @@ class LogReader:
     _tree: Tree = field(default_factory=Tree)
     _heads: dict[str, tuple[int, str]] = field(default_factory=dict)
     _roots: bytearray = field(default_factory=bytearray)
+    _gone: dict[str, str] = field(default_factory=dict)
+    """what stands for a personal value that is not given -> the first place where it does"""
+    _erased: set[str] = field(default_factory=set)
+    """The stand-ins that the office's acts of erasing name"""
 
     def root_at(self, size: int) -> bytes | None:
         """Return the root that the log had at a size, None where it never had that size."""
@@ -63,7 +69,11 @@ class LogReader:
             self.outcome.find("format_unknown", "line 1", str(error))
             return
         self.outcome.facts |= {"organisation": head["organisation"], "name": head["organisation_name"]}
-        self._compare_end(self._read_entries(source))
+        note = self._read_entries(source)
+        for stand_in, place in self._gone.items():
+            if stand_in not in self._erased:
+                self.outcome.find("opening_missing", place, stand_in)
+        self._compare_end(note)
 
     def _read_entries(self, source: Iterator[bytes]) -> str:
         for number, line in enumerate(source, 2):
@@ -101,7 +111,11 @@ class LogReader:
         self._tree.append(entry.leaf)
         self._roots += self._tree.root
         self.changes += len(entry.document["changes"])
+        for stand_in in find_gone(entry):
+            self._gone.setdefault(stand_in, entry.place)
         if entry.took_effect:
+            if entry.document["device"] == self.trust.office_device:
+                self._erased.update(named_by_acts(entry))
             self.sheets |= {sheet: (entry.position, sha256) for sheet, sha256 in sheets_of(entry)}
 
     def _check_chain(self, entry: Entry) -> None:

@@ -43,6 +43,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "it is not shown that this log begins with the one its author saw",
     ),
     "opening_wrong": ("给出的个人信息与签名中的承诺不符", "a personal value is not the one that was signed"),
+    "opening_missing": (
+        "一项个人信息被拿走，但没有一条删除记录提到它",
+        "a personal value is gone, and no act of erasing says so",
+    ),
     # What an entry says.
     "sheet_differs": ("服务报告的内容与其摘要不符", "the job sheet's content does not match its hash"),
     "subject_missing": ("没有一条记录提到所查的编号", "no entry mentions the number asked for"),

@@ -86,6 +86,9 @@ _INTERVALS_DAYS: Final = {
 }  # fmt: skip
 """After how many days its maker has a consumable replaced. Source: handbook P6."""
 
+_ON_APPROVAL: Final = frozenset({"VM85-SPN", "TL36-TUR"})
+"""What is too dear to lie on a shelf. Source: handbook P5."""
+
 _COMPONENTS: Final = {
     # component, as in the models' own terms: part numbers, the families they fit
     "电机": (("MC12-MOT", "MC12-MOT-R", "MC12-MOT-C"), ("mini_centrifuge",)),
@@ -191,6 +194,7 @@ def parts() -> list[DemoRecord]:
             number,
             {"part_number": number, "gtin": gtin(item), "interval_days": _INTERVALS_DAYS.get(number)}
             | dict(zip(fields, row, strict=True))
+            | ({"on_approval": True} if number in _ON_APPROVAL else {})
             | _place_of(number),
         )
         for number, item, *row in _PARTS

@@ -103,7 +103,7 @@ class _Seeding:
         dana = refer("person", "dana")
         self._create(dana, [*customers.customers(), *customers.sites(), *machines.machines(now)])
         self._create(dana, [*orders.orders(now), *week.orders(now), *week.absences(now)])
-        self._create(refer("person", "xu"), [*stock.vans(), *rotors.vans(), *stock.levels()])
+        self._create(refer("person", "xu"), [*stock.vans(), *rotors.vans(), *stock.levels(), *stock.purchases(now)])
         self._create(refer("person", "xu"), [*stock.moves(now), *rotors.moves(now)])
 
     def replay_visits(self, now: datetime) -> None:

@@ -45,6 +45,7 @@ _OFTEN_USED: Final = ("MC12-PAD", "MC12-MOT", "BA40-LMP", "VM85-BAT", "LC30-SEA"
 
 DELIVERED_HOURS_AGO: Final = 800
 LOADED_HOURS_AGO: Final = 60
+ASKED_HOURS_AGO: Final = 20
 SPARE: Final = 3
 """How many of what is counted in pieces the centre keeps for each one on a van."""
 
@@ -80,6 +81,15 @@ def levels() -> Iterator[DemoRecord]:
                 shelves[centre, part] = {"part_id": of["part_id"], "minimum": SPARE, "standard": 4 * SPARE}
     for (centre, part), kept in shelves.items():
         yield DemoRecord("stock_level", f"{centre} {part}", kept | {"centre_id": centre})
+
+
+def purchases(now: datetime) -> list[DemoRecord]:
+    """Return what waits for an approval. Source: handbook P5."""
+    centre = next(person.values["centre_id"] for person in people() if person.name == "zhao")
+    asked = {"part_id": refer("part", "VM85-SPN"), "quantity": 1, "centre_id": centre, "state": "asked"}
+    asked |= {"purpose": "三台加工中心主轴已过大修期，备一根 / three spindles are past their overhaul; one to have"}
+    asked |= {"asked_by": refer("person", "xu"), "asked_at": order_time(now, -ASKED_HOURS_AGO)}
+    return [DemoRecord("purchase", "VM85-SPN", asked)]
 
 
 def _count_parts(load: tuple[tuple[str, str, Any], ...]) -> dict[str, int]:

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy import update as update_of
 
 from schemas.problems import Refused
 from server.domain.erasure import Wanted
 from server.keys import new_id
 from server.services import decisions, erasing
 from server.services.erasing_late import name_late
+from server.services.log_export import export_log
 from server.services.proofs import replay, verify_log
 from server.store.database import reading
 from server.store.disk_files import DiskFiles
@@ -24,6 +26,8 @@ from server.store.tables import Base, LogEntry
 from sync import canonical
 from sync.openings import is_stand_in
 from tests.server.builders import Firm, create, delete, handset, update
+from verifier.exported_log import LogReader
+from verifier.findings import Outcome
 
 NAME, PHONE = "王建国", "138-0000-1111"
 ASKED = ("asked", "DSR-7")
@@ -33,6 +37,22 @@ def erase(firm: Firm, *words: str, ids: tuple[str, ...] = (), seen: str | None =
     with TemporaryDirectory() as folder:
         means = erasing.Means(firm.engine, firm.office, DiskFiles(Path(folder) / "blobs"), Path(folder) / "erasures")
         return erasing.erase(means, firm.id, firm.company.dana, Wanted(words, ids), *ASKED, seen=seen)
+
+
+def read_outside(firm: Firm) -> Outcome:
+    """Return what an outsider finds in the whole log."""
+    outcome = Outcome("log")
+    with reading(firm.engine) as connection:
+        LogReader(outcome).read(export_log(connection, firm.office.key, firm.id))
+    return outcome
+
+
+def exchange_all(firm: Firm, position: int) -> None:
+    """Take every opening of an entry away by hand, without leaving a word."""
+    with firm.engine.begin() as connection:
+        where = (LogEntry.organisation == firm.id, LogEntry.position == position)
+        (sealed,) = connection.execute(select(LogEntry.sealed).where(*where)).scalars()
+        connection.execute(update_of(LogEntry).where(*where).values(sealed=bytes(sealed).partition(b"\t")[0] + b"\t{}"))
 
 
 def bytes_of(firm: Firm) -> bytes:
@@ -228,6 +248,18 @@ def test_an_opening_taken_out_by_hand_is_named(firm: Firm) -> None:
     (found,) = verify_log(firm.engine, firm.id).discrepancies
 
     assert (found.place, found.code) == (f"log {row.position}", "opening_missing")
+    told = [(one.place, one.code) for one in read_outside(firm).findings]
+    assert told == [(f"log {row.position}", "opening_missing")]
+    exchange_all(firm, row.position)
+    assert {one.code for one in read_outside(firm).findings} == {"opening_missing"}
+
+
+def test_an_outsider_finds_an_act_for_every_opening_that_is_gone(firm: Firm) -> None:
+    live(firm)
+    erase(firm, NAME, PHONE)
+
+    assert b'"erased":' in bytes_of(firm)
+    assert read_outside(firm).findings == []
 
 
 def test_whoever_saw_something_else_and_who_finds_nothing_is_told(firm: Firm) -> None:

@@ -223,6 +223,23 @@ def test_a_file_that_another_device_brought_uses_no_quota(desk: BlobDesk) -> Non
     assert desk.create(wei, 900, None).offset == 0
 
 
+def test_a_file_that_is_removed_is_gone_and_no_other(keeping: Keeping) -> None:
+    files, organisation, other = keeping.open(), new_id(), new_id()
+    for place, data in ((organisation, DATA), (organisation, DATA[:40]), (other, DATA)):
+        upload = Place(place, new_id())
+        files.begin(upload, "note")
+        brought = files.append(Part(upload, 0, len(data)), [data], None)
+        assert files.finish(upload, len(data), hash_of(data), brought.sha256) == hash_of(data)
+        files.delete(upload)
+
+    for _ in range(2):
+        files.remove(organisation, hash_of(DATA))
+
+        assert files.open(organisation, hash_of(DATA)) is None and files.size(organisation, hash_of(DATA)) is None
+    assert files.sizes(organisation, [hash_of(DATA), hash_of(DATA[:40])]) == {hash_of(DATA[:40]): 40}
+    assert files.size(other, hash_of(DATA)) == len(DATA)
+
+
 def test_a_bucket_that_is_not_there_is_told(bucket: BucketAddress) -> None:
     files = S3Files(Bucket(replace(bucket, bucket="no-such-bucket")), IncompleteParts(bucket))
     place = Place(new_id(), new_id())
