@@ -9,7 +9,7 @@ Rule 3: a log that was restored from a backup has lost its end. What devices had
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -81,10 +81,14 @@ def line_of(sealed: bytes | str) -> bytes:
     return sealed.encode() if isinstance(sealed, str) else bytes(sealed)
 
 
-def restored_at(epochs: list[str], founded_at: str) -> list[str]:
-    """Return when a log was restored, by the feed epochs it has had: each id but the founding one's tells its time."""
-    times = (spell_instant(int(epoch[:8] + epoch[9:13], 16)) for epoch in epochs if epoch[14:15] == "7")
-    return sorted(time for time in times if time > founded_at)
+def began_at(epoch: str) -> str:
+    """Return when a feed epoch began, empty where its id does not tell its time."""
+    return spell_instant(int(epoch[:8] + epoch[9:13], 16)) if epoch[14:15] == "7" else ""
+
+
+def restored_at(epochs: Iterable[str], founded_at: str) -> list[str]:
+    """Return when a log was restored, by the feed epochs it has had but the founding one."""
+    return sorted(time for epoch in epochs if (time := began_at(epoch)) > founded_at)
 
 
 @dataclass(slots=True)
@@ -93,6 +97,9 @@ class LogCheck:
 
     keys: dict[str, bytes]
     epochs: list[str]
+    """feed epochs that the log is known to have had"""
+    restorations: dict[str, int] = field(default_factory=dict)
+    """epoch -> the size at which the log went on from a backup under it, where that was noted"""
     frontier: Frontier = field(default_factory=Frontier)
     tiles: dict[tuple[int, int], str] = field(default_factory=dict)
     """level and number of each complete subtree to be kept -> its root"""
@@ -135,7 +142,8 @@ class LogCheck:
 
     def _note_restorations(self, received_at: str) -> None:
         if self._waiting is None:
-            self._waiting = restored_at(self.epochs, received_at)
+            self._restored = [(began_at(epoch), size) for epoch, size in self.restorations.items()]
+            self._waiting = restored_at(set(self.epochs) - self.restorations.keys(), received_at)
         while self._waiting and self._waiting[0] <= received_at:
             self._restored.append((self._waiting.pop(0), self.frontier.size))
 
@@ -189,7 +197,7 @@ class LogCheck:
             return
         what = f"device {changeset.device} had seen a log of {size} entries that this one does not begin with"
         seen = self._seen.get(changeset.device, 0)
-        back = [time for time, went_on_at in self._restored if seen <= went_on_at]
+        back = [time for time, went_on_at in self._restored if seen <= went_on_at <= self.frontier.size]
         if back:
             self.notes.append(Discrepancy(place, f"{what}: it was restored at {back[-1]}", "log_restored"))
         else:

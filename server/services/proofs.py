@@ -18,6 +18,7 @@ from server.store.checkpoints import KeptCheckpoint, list_kept
 from server.store.database import lock_organisation, open_engine, reading, writing
 from server.store.log_tiles import TILES, LogTile
 from server.store.request_tables import RequestRow
+from server.store.restorations import list_restorations
 from server.store.review_tables import InquiryRow, MachineSerial
 from server.store.stock_tables import BatchRow, CountRow, FittingRow, LevelRow, MoveRow
 from server.store.tables import (
@@ -94,8 +95,8 @@ def verify_log(engine: Engine, organisation: str) -> Proof:
     with reading(engine) as connection:
         row = _organisation(connection, organisation)
         office_key = bytes.fromhex(_office_key(connection, organisation, row.office_device))
-        kept = list_kept(connection, organisation)
-        check = LogCheck({row.office_device: office_key}, [row.epoch, *(it.epoch for it in kept)])
+        kept, noted = list_kept(connection, organisation), list_restorations(connection, organisation)
+        check = LogCheck({row.office_device: office_key}, [row.epoch, *(it.epoch for it in kept)], noted)
         for entry in _entries(connection, organisation):
             check.take(entry)
         end = check.frontier

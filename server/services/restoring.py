@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from server.keys import new_id
+from server.store import restorations
 from server.store.backup import copy_database, place_database, read_ends, write_epochs
 from server.store.database import open_engine, reading, transact
 
@@ -57,5 +58,10 @@ def rotate_epochs(engine: Engine) -> list[LogEnd]:
     with reading(engine) as connection:
         ends = [LogEnd(*row) for row in read_ends(connection)]
     epochs = {end.organisation: new_id() for end in ends}
-    transact(engine, lambda connection: write_epochs(connection, epochs), is_repeatable=True)
+
+    def work(connection: Connection) -> None:
+        write_epochs(connection, epochs)
+        restorations.note(connection, ((end.organisation, epochs[end.organisation], end.position) for end in ends))
+
+    transact(engine, work, is_repeatable=True)
     return ends

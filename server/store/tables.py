@@ -36,6 +36,7 @@ from server.store.plan_tables import CalendarLink as CalendarLink
 from server.store.plan_tables import PlanRow as PlanRow
 from server.store.recall_tables import RecalledPartRow as RecalledPartRow
 from server.store.recall_tables import RecallReceipt as RecallReceipt
+from server.store.restorations import Restoration as Restoration
 from server.store.trace_tables import DoubleSpan as DoubleSpan
 from server.store.trace_tables import PartSpan as PartSpan
 from server.store.trace_tables import TraceFact as TraceFact

@@ -14,6 +14,7 @@ from server.keys import new_id
 from server.services import log_tree
 from server.services.office import Office
 from server.services.proofs import verify_log
+from server.services.restoring import rotate_epochs
 from server.store import log_tiles
 from server.store.database import reading, writing
 from server.store.log_tiles import LogTile
@@ -171,6 +172,18 @@ def test_what_devices_saw_of_a_log_that_was_restored_is_told_and_no_discrepancy(
 
     assert [(note.place, note.code) for note in proof.notes] == [(f"log {end}", "log_restored")]
     assert [(it.place, it.code) for it in proof.discrepancies] == [(f"log {end + 2}", "witness_foreign")]
+
+
+def test_a_log_restored_twice_is_not_taken_for_forked(firm: Firm) -> None:
+    lost, end = f"99 {'ab' * 32}", len(firm.log())
+    rotate_epochs(firm.engine)
+    firm.send(firm.wei, photo(firm.order), witness=lost)
+    # The epoch that began with the first restoration is known to nobody else after this one.
+    rotate_epochs(firm.engine)
+
+    proof = verify_log(firm.engine, firm.id)
+
+    assert proof.holds and [(note.place, note.code) for note in proof.notes] == [(f"log {end + 1}", "log_restored")]
 
 
 def firm_root(firm: Firm, size: int) -> str:
