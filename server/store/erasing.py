@@ -66,6 +66,8 @@ _IMPORTS: Table = Import.__table__  # type: ignore[assignment]
 Telling = Callable[[str], bool]
 """Whether a text tells of whom is erased"""
 
+_OF_CUSTOMERS: Final = ("site", "work_order", "request")
+
 _IN_LINE: Final = {"log": _LOG, "held": _HELD, "kept_aside": _ASIDE}
 
 
@@ -155,9 +157,10 @@ def list_conflicts(connection: Connection, organisation: str, subjects: Iterable
 def list_belonging(connection: Connection, organisation: str, record_id: str) -> set[str]:
     """Return the ids of a record and of what belongs to it.
 
-    To a customer belong his sites, orders and requests; to an order or request what follows it.
+    To a customer belong his sites, orders and requests; to an order or request what follows it. What was deleted is on
+    no board and follows nothing, and its values are kept all the same.
     """
-    found = {record_id}
+    found, deleted = {record_id}, _list_deleted(connection, organisation)
     for table in (_BOARD, _REQUESTS):
         where = (table.c.organisation == organisation, table.c.customer == record_id)
         found.update(connection.execute(select(table.c.id).where(*where)).scalars())
@@ -165,13 +168,26 @@ def list_belonging(connection: Connection, organisation: str, record_id: str) ->
     for row in connection.execute(select(_RECORDS.c.id, _RECORDS.c.body).where(*sites)):
         if json_text.load(row.body).get("customer_id") == record_id:
             found.add(row.id)
+    found.update(it for it, kind, body in deleted if kind in _OF_CUSTOMERS and body.get("customer_id") == record_id)
     where = (_REQUESTS.c.organisation == organisation, _REQUESTS.c.order == record_id)
     found.update(connection.execute(select(_REQUESTS.c.id).where(*where)).scalars())
     followers = select_among(connection, _LINKS, ("parent", "id"), "parent", organisation, sorted(found))
     roots = {row.id for row in connection.execute(select(_BOARD.c.id).where(_BOARD.c.organisation == organisation))}
     # What follows a machine is somebody else's too; another order is told of only when it is the customer's.
     found |= {row.id for row in followers if row.id not in roots or row.id in found}
+    found |= {it for it, kind, body in deleted if kind not in _OF_CUSTOMERS and _follows(body, found)}
     return found
+
+
+def _list_deleted(connection: Connection, organisation: str) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """Return id, kind and values of the records that were deleted."""
+    where = (_RECORDS.c.organisation == organisation, _RECORDS.c.deleted)
+    rows = connection.execute(select(_RECORDS.c.id, _RECORDS.c.kind, _RECORDS.c.body).where(*where))
+    return [(row.id, row.kind, json_text.load(row.body)) for row in rows]
+
+
+def _follows(body: Mapping[str, Any], found: set[str]) -> bool:
+    return any(body.get(name) in found for name in ("order_id", "request_id"))
 
 
 def is_known(connection: Connection, organisation: str, record_id: str) -> bool:

@@ -224,6 +224,16 @@ def test_a_set_that_comes_late_does_not_bring_it_back(firm: Firm, tmp_path: Path
     expect_proven(firm, tmp_path)
 
 
+def test_what_a_deleted_order_tells_of_a_customer_goes_with_him(firm: Firm, tmp_path: Path) -> None:
+    firm.ensure(update("work_order", firm.order, contact=(None, NAME)))
+    firm.ensure(delete("work_order", firm.order, contact=NAME))
+
+    erase(firm, ids=(firm.company.chen,))
+
+    assert has(firm, NAME) == []
+    expect_proven(firm, tmp_path)
+
+
 def test_what_is_told_anew_afterwards_stays(firm: Firm, tmp_path: Path) -> None:
     live(firm)
     erase(firm, NAME)
