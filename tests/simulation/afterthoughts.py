@@ -87,7 +87,8 @@ class Afterthoughts:
         if model is not None and customer is not None:
             plate = NewMachine(model.id, self.chance.choice(PLATES))
             about = {"machine": plate, "customer_id": customer.id}
-            create(self.bench, NewOrder("repair", "important", self.engineer.words(), **about))
+            symptom = self.engineer.words_of("work_order", "symptom")
+            create(self.bench, NewOrder("repair", "important", symptom, **about))
 
 
 def check_taken_back(name: str, view: View, changes: list[dict[str, Any]]) -> None:
@@ -102,8 +103,7 @@ def check_taken_back(name: str, view: View, changes: list[dict[str, Any]]) -> No
             wrong = {
                 f"{field} {values.get(field)!r}, was {before!r}"
                 for field in change["set"]
-                # An empty list says as much as none.
-                if (values.get(field) or None) != ((before := change["was"].get(field)) or None)
+                if _plain(values.get(field)) != _plain(before := change["was"].get(field))
             }
         elif kind == "withdrawal":
             wrong = set() if _is_again(view, change["set"], struck) else {change["set"]["subject_id"]}
@@ -113,6 +113,11 @@ def check_taken_back(name: str, view: View, changes: list[dict[str, Any]]) -> No
             wrong = set() if has_ended or change["id"] in struck else {change["id"]}
         if wrong:
             raise Broken(f"{name}: was taken back and stays: {sorted(wrong)} of {kind} {change['id']}")
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as two are compared: a list without its order, and an empty one says as much as none."""
+    return sorted(value, key=repr) or None if isinstance(value, list) else value
 
 
 def _is_again(view: View, withdrawal: dict[str, Any], struck: set[str]) -> bool:

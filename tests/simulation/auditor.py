@@ -19,7 +19,8 @@ from typing import Any
 
 from tests.server.scope_model import held_by
 from tests.simulation.releases import Releases
-from tests.simulation.truth import REVIEWS, Body, Entry, Truth, merkle_root, read_payload
+from tests.simulation.sealed_lines import read_payload
+from tests.simulation.truth import REVIEWS, Body, Entry, Truth, merkle_root
 from tests.simulation.world import Broken
 
 Version = tuple[str, Body, str]
@@ -50,6 +51,8 @@ class Auditor:
         self.epoch = ""
         self.snapshots: dict[tuple[str, int], dict[str, Version]] = {}
         self.marked: Mark | None = None
+        self.erased_files: set[str] = set()
+        """Files that an act of erasing ever named, whatever was restored since."""
         self._open()
         self.look()
 
@@ -66,9 +69,15 @@ class Auditor:
         for row in rows:
             self.truth.take(Entry(*row), self.office_key, self.releases.spell_as_newest)
         stored = {row[0]: row[1:] for row in self.db.execute(_RECORDS, (last,))}
+        for _, body in self.truth.bodies_of("erasure") if self._has_act(stored) else ():
+            self.erased_files.update(body.get("files") or ())
         self._name_reviews(stored)
         self._compare(stored)
         self._keep_snapshot()
+
+    @staticmethod
+    def _has_act(stored: dict[str, tuple[Any, ...]]) -> bool:
+        return any(row[0] == "erasure" for row in stored.values())
 
     def find_set(self, record: str, **written: Any) -> Body:
         """Return what was signed in the newest set that wrote some values into a record."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from schemas import KINDS
 from schemas.lifecycle import DISPATCHER, next_states
 from schemas.problems import Refused
 from server.keys import new_id
 from server.services import reviews
 from sync.changeset import Change
 from tests.simulation.auditor import Auditor
-from tests.simulation.firm import Firm
+from tests.simulation.firm import PEOPLE, Firm
 from tests.simulation.headquarters import Headquarters
 from tests.simulation.world import World
 
@@ -35,6 +36,8 @@ class Dispatcher:
         self.engineers = firm.engineers[:engineers]
         self.screen: dict[str, tuple[str, Body]] = {}
         self.chance = random.Random(0)
+        self.people: Callable[[], Sequence[str]] = lambda: PEOPLE
+        """The people of whom she may tell."""
         self.more: list[Callable[[], None]] = []
         """What else she does."""
 
@@ -74,7 +77,8 @@ class Dispatcher:
         """Open an order for somebody or nobody."""
         order, machine = new_id(), self.chance.choice([*self.firm.machines, None])
         body = {"number": f"GD-{order[-12:]}", "status": "assigned", "service": "repair", "grade": "important"}
-        body |= {"customer_id": self.chance.choice(self.firm.customers), "symptom": self.words()}
+        body |= {"customer_id": self.chance.choice(self.firm.customers)}
+        body |= {"symptom": self.words_of("work_order", "symptom")}
         body |= {"engineer_id": self.chance.choice([*self.engineers, *self.engineers, None]), "alarms": ["E1"]}
         self.write_set("order.create", Change("work_order", order, "create", body | {"machine_id": machine}, {}))
 
@@ -97,7 +101,8 @@ class Dispatcher:
     def write(self) -> None:
         """Write a field."""
         kind = self.chance.choice(["work_order", "work_order", "work_order", "machine", "site", "customer"])
-        self.edit(kind, **{self.chance.choice(FREE_TEXT[kind]): self.words()})
+        name = self.chance.choice(FREE_TEXT[kind])
+        self.edit(kind, **{name: self.words_of(kind, name)})
 
     def write_alarms(self) -> None:
         """Write the alarms of an order anew."""
@@ -140,6 +145,10 @@ class Dispatcher:
     def words(self) -> str:
         """Write something."""
         return f"办公室{self.chance.randrange(50)}"
+
+    def words_of(self, kind: str, name: str) -> str:
+        """Write something into a field: where it may tell of a person, it does."""
+        return self.words() + (self.chance.choice(self.people()) if name in KINDS[kind].personal else "")
 
     def any_of(self, kind: str) -> tuple[str, Body] | None:
         """Choose one of the records of a kind on the screen."""

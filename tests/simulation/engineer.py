@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from field_client import work, work_checks, work_parts, work_signature
@@ -13,14 +13,15 @@ from field_client.store import Record
 from field_client.work import Workbench
 from field_client.work_checks import skip as leave_out
 from field_client.work_create import create_order
+from schemas import KINDS
 from schemas.lifecycle import ENGINEER, next_states
 from sync.blobs import RANKS, LocalBlob
 from tests.simulation.firm import GTINS, MACHINES
-from tests.simulation.releases import OLD_NAME
+from tests.simulation.releases import OLD_NAME, RENAMED
 
 WORDS: Final = ("轴承磨损", "皮带松", "已更换", "待料", "正常", "噪声大")
 FREE_TEXT: Final[dict[str, tuple[str, ...]]] = {
-    "work_order": ("diagnosis", "remedy", "symptom", "appointment_note", "contact", "contact", "phone", "phone"),
+    "work_order": ("diagnosis", "symptom", "appointment_note", *["remedy", "contact", "phone"] * 2),
     "machine": ("place", "firmware"),
     "site": ("city", "conditions", "contact", "phone"),
 }
@@ -36,9 +37,11 @@ SERIALS: Final = ("S08", "S09", "S10", "S11", "S12", "s10")
 class Engineer:
     """One engineer at one device. Each act returns nothing and raises Refused when the product does not let him."""
 
-    def __init__(self, bench: Workbench, files: EvidenceFolder, chance: random.Random, old_names: bool) -> None:
-        """Work at `bench`, with software that uses old names of fields or not."""
-        self.bench, self.files, self.chance, self.old_names = bench, files, chance, old_names
+    def __init__(
+        self, bench: Workbench, files: EvidenceFolder, chance: random.Random, old_names: bool, people: Sequence[str]
+    ) -> None:
+        """Work at `bench`, with software that uses old names of fields or not, for some `people`."""
+        self.bench, self.files, self.chance, self.old_names, self.people = bench, files, chance, old_names, people
         self.more: list[Callable[[], object]] = []
         """What else he does."""
 
@@ -72,14 +75,19 @@ class Engineer:
         """Write something; two people seldom write the same."""
         return f"{self.chance.choice(WORDS)}{self.chance.randrange(50)}"
 
+    def words_of(self, kind: str, name: str) -> str:
+        """Write something into a field: where it may tell of a person, it does."""
+        return self.words() + (self.chance.choice(self.people) if name in KINDS[kind].personal else "")
+
     def write(self) -> None:
         """Write a field of a record, two of them at times."""
         kind = self.chance.choice(["work_order", "work_order", "work_order", "machine", "site"])
         record = self.any_of(kind)
         if record is not None:
             names = self.chance.sample(FREE_TEXT[kind], self.chance.choice([1, 1, 2]))
-            spelled = [OLD_NAME if name == "phone" and self.old_names else name for name in names]
-            self.save("note", self.edit(record, **{name: self.words() for name in spelled}))
+            told = {name: self.words_of(kind, name) for name in names}
+            spelled = {OLD_NAME if name == RENAMED and self.old_names else name: value for name, value in told.items()}
+            self.save("note", self.edit(record, **spelled))
 
     def write_two(self) -> None:
         """Write the same words into an order and its machine, which must be seen together or not at all."""
@@ -157,7 +165,7 @@ class Engineer:
         order = self.any_of("work_order")
         if order is not None:
             strokes = [[[self.chance.randrange(500), 10, 0], [20, 20, 40]]]
-            work_signature.sign(self.bench, self.files, strokes, "陈", "", order=order.id)
+            work_signature.sign(self.bench, self.files, strokes, self.chance.choice(self.people), "", order=order.id)
 
     def leave_unsigned(self) -> None:
         """Record that the customer did not sign."""
@@ -168,7 +176,7 @@ class Engineer:
     def take_order(self) -> None:
         """Take an order down on site, without a network."""
         serial = f"MC-{self.chance.randrange(MACHINES)}"
-        create_order(self.bench, serial, "repair", "important", self.words())
+        create_order(self.bench, serial, "repair", "important", self.words_of("work_order", "symptom"))
 
     def take_request(self) -> None:
         """Take a customer's request down for the office to give to somebody; it is not his to keep."""
@@ -176,7 +184,8 @@ class Engineer:
         if machine is not None and machine.values.get("customer_id"):
             order_id = self.bench.make_id()
             values = {"number": f"R-{order_id[-12:]}", "status": "received", "service": "repair", "grade": "important"}
-            values |= {"customer_id": machine.values["customer_id"], "machine_id": machine.id, "symptom": self.words()}
+            values |= {"customer_id": machine.values["customer_id"], "machine_id": machine.id}
+            values |= {"symptom": self.words_of("work_order", "symptom")}
             self.save("request.take", Edit("work_order", order_id, values, is_new=True))
 
     def edit(self, record: Record, **values: Any) -> Edit:

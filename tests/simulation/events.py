@@ -37,6 +37,7 @@ class Events:
             "dishonest device": scene.mallory.act,
             "device thawed": lambda _chance: scene.mallory.be_thawed(),
             "new release": self.release,
+            "person forgotten": scene.forgetting.erase,
         }
 
     def cut_network(self, chance: random.Random) -> None:

@@ -16,6 +16,9 @@ from tests.simulation.world import MORNING_MS
 
 ENGINEERS_MAX: Final = 12
 MACHINES: Final = 5
+PEOPLE: Final = tuple(f"王{n:02}先生" for n in range(40))
+"""Of whom the records of customers tell; none of these names is in another."""
+
 GTINS: Final = ("06901234000016", "06901234000023")
 ITEMS: Final = [
     {"key": "clean", "label": "外观清洁", "type": "yes_no", "mandatory": True},

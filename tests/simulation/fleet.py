@@ -113,6 +113,8 @@ class Fleet:
         """Let every device sync now and every quarter of an hour."""
         for tablet in self.scene.tablets:
             tablet.sync()
+        if not self.scene.forgetting.is_at_rest():
+            self.scene.forgetting.make_round()
         if self.world.now_ms < end_ms:
             self.world.plan(SYNC_EVERY_MS, lambda: self.sync_all(end_ms))
 

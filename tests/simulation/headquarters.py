@@ -25,6 +25,7 @@ from server.app import create_app, make_parts
 from server.services import log_tree, restoring
 from server.services.blobs import BlobDesk
 from server.services.bundles import Imported, import_bundle
+from server.services.erasing_ledger import FOLDER
 from server.settings import read_settings
 from server.store import log_tiles
 from server.store.blob_files import BlobFiles
@@ -41,11 +42,15 @@ T = TypeVar("T")
 PAGES_MAX: Final = 4_294_967_294
 """SQLite's own limit on the pages of a file."""
 
+TABLES: Final = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+
 OFFICE_SEED: Final = b"the office of the simulated firm"
 
 
 class Premises:
     """Where the server of every run of this process lives."""
+
+    tables = TABLES
 
     def __init__(self, folder: Path, url: str = "") -> None:
         """Make the application, on SQLite unless a `url` is given; its database is copied in for each run."""
@@ -102,12 +107,20 @@ class Headquarters:
         self.clock_ms = 0
         """How far the server's clock is off."""
         self.is_down = False
+        self.after_start: Callable[[], None] = lambda: None
+        """Called whenever a process begins."""
         self._commits = self._file_steps = 0
         self._backup = premises.folder / "backup.sqlite"
         self._backup.unlink(missing_ok=True)
         premises.lay_out()
         shutil.rmtree(premises.settings.blob_folder, ignore_errors=True)
+        shutil.rmtree(self.acts, ignore_errors=True)
         self.start_process()
+
+    @property
+    def acts(self) -> Path:
+        """Where acts of erasing are kept beside the database."""
+        return self.premises.settings.data / FOLDER
 
     @property
     def engine(self) -> Engine:
@@ -136,7 +149,7 @@ class Headquarters:
         """Take a bundle in, as its command does; None when the server is down, or died over it. Raises Refused."""
         parts = self.parts
         desk = BlobDesk(parts.engine, parts.files, parts.settings.blob_bytes_max, parts.settings.upload_hours)
-        return self.act(lambda: import_bundle(parts.engine, desk, stick))
+        return self.act(lambda: import_bundle(parts.engine, desk, stick, parts.key.token_secret))
 
     def stop(self, for_ms: int = MINUTE_MS) -> None:
         """End the process; another one starts after a while."""
@@ -155,6 +168,7 @@ class Headquarters:
         """Begin with nothing in memory, over files at each of which the process may die."""
         files = FragileFiles(self.premises.settings.blob_folder, self._dies_at_file, self.world.draw("cut").randrange)
         self.parts = self.premises.start_process(files)
+        self.after_start()
 
     def back_up(self) -> None:
         """Copy the database, as the product does, in the place of the copy before."""

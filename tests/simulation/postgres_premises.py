@@ -40,6 +40,8 @@ class PostgresReader:
 class PostgresPremises(Premises):
     """See the module's text."""
 
+    tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
+
     def __init__(self, folder: Path, server: PostgresServer) -> None:
         """Make the application on a database of `server`."""
         self.server = server

@@ -1,6 +1,6 @@
 """Several releases at once: clients older and newer than the server, and lenses between them.
 
-Release 1 of this story spells `phone` as `phone_no`; the lens from 1 to 2 renames it. Release 3 changes no value:
+Release 1 of this story spells `remedy` as `remedy_text`; the lens from 1 to 2 renames it. Release 3 changes no value:
 what matters of it is that a server of release 2 does not know it and holds its sets until it is upgraded.
 """
 
@@ -15,13 +15,14 @@ from schemas.upgrades import LENSES, SCHEMA_VERSION
 from server import intake
 from tests.simulation.world import World
 
-OLD_NAME: Final = "phone_no"
+RENAMED: Final = "remedy"
+OLD_NAME: Final = "remedy_text"
 NEWEST: Final = 3
 
 
-def rename_phone(_kind: str, values: dict[str, Any]) -> dict[str, Any]:
+def rename_remedy(_kind: str, values: dict[str, Any]) -> dict[str, Any]:
     """Return values of release 1 as release 2 spells them."""
-    return {"phone" if name == OLD_NAME else name: value for name, value in values.items()}
+    return {RENAMED if name == OLD_NAME else name: value for name, value in values.items()}
 
 
 class Releases:
@@ -51,12 +52,12 @@ class Releases:
     def spell_as_newest(self, version: int, values: dict[str, Any]) -> dict[str, Any]:
         """Return values as the newest release spells them: the auditor's own words for the lens."""
         if self.is_mixed and version == 1 and OLD_NAME in values:
-            return {name: value for name, value in values.items() if name != OLD_NAME} | {"phone": values[OLD_NAME]}
+            return {name: value for name, value in values.items() if name != OLD_NAME} | {RENAMED: values[OLD_NAME]}
         return values
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
         """Let the server be of its release, with lenses from the older ones."""
-        lenses = {1: rename_phone, 2: lambda _kind, values: values} if self.is_mixed else {}
+        lenses = {1: rename_remedy, 2: lambda _kind, values: values} if self.is_mixed else {}
         with patch.dict(LENSES, lenses), patch.object(intake, "SCHEMA_VERSION", self.server):
             yield

@@ -14,6 +14,7 @@ from tests.simulation.auditor import Auditor
 from tests.simulation.clerk import Clerk
 from tests.simulation.dispatcher import Dispatcher
 from tests.simulation.firm import Firm
+from tests.simulation.forgetting import Forgetting
 from tests.simulation.headquarters import Headquarters, Premises
 from tests.simulation.ledger import Ledger
 from tests.simulation.mallory import Mallory
@@ -33,6 +34,10 @@ REPLAYED: Final = 0.15
 """The share of runs at whose end the log is replayed by the product itself; it costs as much as 500 steps."""
 
 
+REPLAYED_ERASED: Final = 0.5
+"""The same of those in which something was erased."""
+
+
 class Scene:
     """See the module's text."""
 
@@ -47,6 +52,8 @@ class Scene:
         self.engineers = max(1, round(tablets * ENGINEERS_OF_TABLETS))
         self.dispatcher = Dispatcher(world, self.hq, self.auditor, firm, self.engineers)
         self.clerk = Clerk(self.dispatcher)
+        self.forgetting = Forgetting(world, self.hq, self.auditor, firm)
+        self.dispatcher.people = self.forgetting.people_known_to_office
         self.dispatcher.more = self.clerk.acts()
         self.mallory = Mallory(world, self.hq, self.ledger, firm, self.answer, folder)
         self.tablets: list[Tablet] = []
@@ -67,6 +74,7 @@ class Scene:
         release = self.releases.draw_client(name)
         tablet = Tablet(self.world, name, self.folder / name, radio, self.auditor, self.ledger, release)
         tablet.engineer = engineer
+        tablet.people = lambda: self.forgetting.people_known_to(tablet)
         self.tablets.append(tablet)
         self.give_code(tablet, self.firm.engineers[engineer])
 
@@ -98,6 +106,8 @@ class Scene:
 
     def is_quiet(self) -> bool:
         """Tell whether everything has arrived everywhere."""
+        if not self.forgetting.is_at_rest():
+            return False
         return all(tablet.is_gone or (tablet.is_settled() and self.is_abreast(tablet)) for tablet in self.tablets)
 
     def is_abreast(self, tablet: Tablet) -> bool:
@@ -113,6 +123,8 @@ class Scene:
         check_read_models(self.auditor.db, self.auditor.truth, self.tile_levels)
         check_questions(self.auditor.truth)
         self.ledger.check_log()
+        in_service = [tablet for tablet in self.tablets if not tablet.is_gone and self.state_of(tablet) != "revoked"]
+        self.forgetting.check_end(in_service)
         self.check_proofs()
         for tablet in self.tablets:
             if not tablet.is_gone:
@@ -130,7 +142,7 @@ class Scene:
     def check_proofs(self) -> None:
         """Let the product prove its log, and at times replay it into another database."""
         proofs = [verify_log(self.hq.engine, self.firm.organisation)]
-        if self.world.draw("replay").random() < REPLAYED:
+        if self.world.draw("replay").random() < (REPLAYED_ERASED if self.forgetting.told else REPLAYED):
             scratch = self.folder / "replay.sqlite"
             proofs.append(replay(self.hq.engine, self.firm.organisation, f"sqlite:///{scratch}"))
             self.world.counts["log replayed"] += 1

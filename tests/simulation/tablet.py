@@ -7,7 +7,7 @@ the device may die, just before or just after, and each transaction may meet a f
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -25,10 +25,11 @@ from schemas.problems import Refused
 from tests.simulation.afterthoughts import Afterthoughts, View, check_taken_back
 from tests.simulation.auditor import Auditor, checksum_of
 from tests.simulation.engineer import Engineer
+from tests.simulation.firm import PEOPLE
 from tests.simulation.fragile_files import FragileFolder
 from tests.simulation.ledger import Ledger
 from tests.simulation.radio import Radio, RadioTransport, Run
-from tests.simulation.truth import read_payload
+from tests.simulation.sealed_lines import read_payload
 from tests.simulation.world import SECOND_MS, Broken, Died, World
 
 PAGES_MAX: Final = 1_073_741_823
@@ -81,6 +82,8 @@ class Tablet:
         self.person = ""
         self.engineer = 0
         """The number of the engineer who uses it."""
+        self.people: Callable[[], Sequence[str]] = lambda: PEOPLE
+        """The people of whom its engineer may tell."""
         self.is_on = False
         self.is_gone = False
         """Lost, broken or set up anew: nothing more comes from it."""
@@ -127,7 +130,8 @@ class Tablet:
         """Let its engineer do something."""
         if not self.is_on or not self.device:
             return
-        engineer = Engineer(self.bench, self.files, chance, self.outbox.schema < self.auditor.releases.server)
+        old_names = self.outbox.schema < self.auditor.releases.server
+        engineer = Engineer(self.bench, self.files, chance, old_names, self.people())
         afterthoughts = Afterthoughts(engineer)
         engineer.more = afterthoughts.acts()
         try:
@@ -141,7 +145,8 @@ class Tablet:
             saved = self.ledger.note_saved(self.device, self.outbox_rows())
             self.world.tell(self.name, done, saved)
             if (seq := afterthoughts.taken_back) is not None:
-                changes = read_payload(self.ledger.saved[self.device][seq - 1].line)["changes"]
+                ((line,),) = self.store.rows("SELECT line FROM outbox WHERE seq = ?", seq)
+                changes = read_payload(bytes(line))["changes"]
                 seen = View(self.store.values_of, lambda kind: ((r.id, r.values) for r in self.store.of_kind(kind)))
                 check_taken_back(self.name, seen, changes)
                 self.world.counts["steps taken back"] += 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -19,6 +19,7 @@ from nacl.signing import VerifyKey
 
 from schemas import KINDS, MergeRule
 from tests.simulation.part_history import PartFact
+from tests.simulation.sealed_lines import is_stand_in, read_payload
 from tests.simulation.suspicions import find_suspicions
 from tests.simulation.world import Broken
 
@@ -156,41 +157,6 @@ class Truth:
         return read_payload(entry.sealed)
 
 
-def read_payload(sealed: bytes) -> Body:
-    """Return what was signed in a sealed line, with the values that it commits to in their places."""
-    line, _, openings = sealed.partition(b"\t")
-    payload: Body = json.loads(line[129:])
-    values = dict(_open_each(json.loads(openings))) if openings else {}
-    for change in payload["changes"]:
-        change["set"], change["was"] = (_put_in_place(change[side], values) for side in ("set", "was"))
-    if values:
-        raise Broken(f"set {payload['seq']} of {payload['device']}: {len(values)} openings open nothing")
-    return payload
-
-
-def _open_each(openings: Body) -> Iterator[tuple[str, Any]]:
-    """Yield what each commitment stands for, by the words of docs/protocol.md."""
-    for digest, opening in openings.items():
-        if isinstance(opening, dict):
-            yield digest, opening["erased"]
-            continue
-        salt, value = opening
-        spelled = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        if hashlib.sha256(f"gongdan-opening\n{salt}\n{spelled}".encode()).hexdigest() != digest:
-            raise Broken(f"{opening} does not open {digest}")
-        yield digest, value
-
-
-def _put_in_place(values: Body, opened: Body) -> Body:
-    return {name: _put_value(value, opened) for name, value in values.items()}
-
-
-def _put_value(value: Any, opened: Body) -> Any:
-    if isinstance(value, list):
-        return [_put_value(item, opened) for item in value]
-    return opened.pop(value["~"]) if isinstance(value, dict) and value.keys() == {"~"} else value
-
-
 class _Author:
     """Writes one set into a truth."""
 
@@ -236,6 +202,8 @@ class _Author:
         if fact is None:
             self._put(change["id"], change["kind"], change["set"])
             self._remember(change, part)
+            if change["kind"] == "erasure":
+                self._take_out(change["set"].get("fields") or ())
         elif change["op"] == "delete" or fact.deleted:
             self._delete(fact, change)
         else:
@@ -257,7 +225,9 @@ class _Author:
         if untouched and not (rule is MergeRule.FROZEN and stands is not None):
             return {name: wanted}
         if rule in (MergeRule.LATEST, MergeRule.OFFICE):
-            return {name: wanted} if self.stamp > fact.stamps[name if name in fact.stamps else ""] else {}
+            # What stands for something erased is nobody's word.
+            is_later = is_stand_in(stands) or self.stamp > fact.stamps[name if name in fact.stamps else ""]
+            return {name: wanted} if is_later else {}
         if rule is MergeRule.EARLIEST:
             moments = sorted((_milliseconds(at), at) for at in (stands, wanted) if at is not None)
             return {name: moments[0][1]} if moments[0][1] != stands else {}
@@ -323,6 +293,18 @@ class _Author:
                 # Opened again, it has its place by when it was opened first.
                 of_field.append(record_id)
                 of_field.sort(key=lambda found: self.truth.facts[found].born)
+
+    def _take_out(self, places: list[Body]) -> None:
+        """Put what stands for something erased where an act says that it stood: a field, or a member or item of it."""
+        for place in places:
+            name, _, inner = place["path"].partition(".")
+            fact, stand_in = self.truth.facts[place["id"]], place["stand_in"]
+            value = fact.body[name]
+            if isinstance(value, dict) and inner:
+                stand_in = value | {inner: stand_in}
+            elif isinstance(value, list) and inner:
+                stand_in = [stand_in if at == int(inner) else item for at, item in enumerate(value)]
+            self._put(place["id"], fact.kind, {name: stand_in})
 
     def _mark(self, change: Body) -> None:
         """Tell in the exceptions that a fact raised that it was struck out."""

@@ -46,6 +46,7 @@ EVENTS: Final[dict[str, tuple[float, float]]] = {
     "dishonest device": (0.5, 8.0),
     "device thawed": (0.1, 1.0),
     "new release": (0.1, 1.0),
+    "person forgotten": (0.3, 3.0),
 }
 """Misfortunes that come by themselves, and their share of a hundred things that happen."""
 
