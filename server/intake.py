@@ -103,11 +103,24 @@ def accept(store: Workspace, arrival: Arrival) -> str:
     return answer
 
 
+def screen_aside(store: Workspace, line: bytes, digest: str, received_at: str) -> bytes:
+    """Return bytes that are kept aside without what was erased before they came, as far as they are a set."""
+    if not store.erased_at:
+        return line
+    try:
+        openings.unseal(chain.Sealed(line), json_text.read_canonical, json_text.spell)
+    except (Refused, UnicodeDecodeError):
+        return line
+    return _screen(store, read_again(line, digest, {}, received_at, received_at)).sealed.line
+
+
 def _screen(store: Workspace, arrival: Arrival) -> Arrival:
     """Return a set without what was erased before it came, when its author had not seen that it was."""
-    sealed = store.screen().screen(arrival)
+    screen = store.screen()
+    sealed = screen.screen(arrival)
     if sealed is None:
         return arrival
+    store.note_late(arrival.changeset.device, screen.seen_by(arrival.changeset.device, arrival.changeset.basis))
     return read_again(sealed.line, arrival.digest, arrival.faults, arrival.received_at, arrival.corrected_at)
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, Table, select
 from schemas.problems import Fault, Refused
 from server.clock import utc_now
 from server.domain.arrival import Arrival
-from server.intake import accept, examine
+from server.intake import accept, examine, screen_aside
 from server.keys import verify_signature
 from server.request_trace import current_trace_id
 from server.store.database import glimpsing, transact
@@ -267,7 +267,8 @@ def let_in_held(store: Workspace, device: str, received_at: str) -> None:
 
 def _keep_unreadable(store: Workspace, sender: str, item: Unreadable) -> str:
     digest = digest_of(item.line)
-    store.keep_aside(digest, sender, item.line, item.fault, item.received_at)
+    line = screen_aside(store, item.line, digest, item.received_at)
+    store.keep_aside(digest, sender, line, item.fault, item.received_at)
     return receipt.dump(
         Receipt(
             set_id="",

@@ -38,8 +38,13 @@ def name_late(engine: Engine, office: Office, organisation: str) -> int:
         plan = _find_late(connection, organisation, mark, end) if mark < end else Plan()
     if mark >= end:
         return 0
+
+    def pass_by(connection: Connection) -> None:
+        erased_marks.close_late(connection, organisation, end, end)
+        watermarks.keep_mark(connection, organisation, FOLLOWER, end)
+
     if plan.is_empty:
-        transact(engine, lambda connection: watermarks.keep_mark(connection, organisation, FOLLOWER, end))
+        transact(engine, pass_by)
         return 0
 
     def work(connection: Connection) -> int:
@@ -48,6 +53,7 @@ def name_late(engine: Engine, office: Office, organisation: str) -> int:
         for change in write_acts(plan, "late", "", utc_now()):
             expect_taken_in(office.write_in(store, store.office_person, "erasure.late", [change]))
             written += 1
+        erased_marks.close_late(connection, organisation, end, store.position)
         watermarks.keep_mark(connection, organisation, FOLLOWER, end)
         store.flush()
         return written
@@ -73,7 +79,7 @@ def _find_late(connection: Connection, organisation: str, mark: int, end: int) -
 def _find_late_files(connection: Connection, organisation: str, mark: int, end: int) -> Iterator[FoundFile]:
     """Yield the files of whom was erased in sets whose authors had not seen that act."""
     marks = erased_marks.read(connection, organisation)
-    last = max((known.position for known in marks), default=0)
+    last = max((known.position for known in marks if known.what != "device"), default=0)
     gone = {known.mark: known.position for known in marks if known.what == "record"}
     photos = {known.mark: known.position for known in marks if known.what == "photos"}
     for line in erasing.list_naming_files(connection, organisation, mark, end) if marks else ():

@@ -48,7 +48,8 @@ def keep_acts(engine: Engine, folder: Path) -> int:
             ids = erasing.list_acts(connection, organisation)
             missing = [act for act in ids if not (folder / organisation / f"{act}.json").exists()]
             bodies = records.bodies_of(connection, organisation, missing)
-            marks = erased_marks.read(connection, organisation)
+            # What devices brought late says something of this log alone.
+            marks = [mark for mark in erased_marks.read(connection, organisation) if mark.what != "device"]
         for act, (_, body) in sorted(bodies.items()):
             _write(folder / organisation / f"{act}.json", {"format": FORMAT, "id": act, "act": body})
             kept += 1

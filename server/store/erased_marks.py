@@ -1,6 +1,8 @@
 """Knowing again, at the door, what was erased before: values by keyed hashes, records by their ids.
 
-Only sets whose author had not seen the erasure are looked through: what is told anew afterwards is told anew.
+Only sets whose author had not seen the erasure are looked through: what is told anew afterwards is told anew. A device
+that brought something late still has it, and may write it once more without telling it anew, until it has seen the act
+that names it: until then its sets are looked through as the late one was.
 """
 
 from __future__ import annotations
@@ -8,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable, Iterator
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass, field, replace
 from typing import Any, Final, Literal, cast
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, delete, select
 
 from server.domain.arrival import Arrival
 from server.domain.catalogue import fold
@@ -19,12 +21,17 @@ from server.domain.erasure import DIGITS_LEAST, Slot, digits_of, note_of, spell,
 from server.store import json_text
 from server.store.bulk import upsert
 from server.store.erasure_tables import ErasedMark
+from server.store.tables import HeldSet
 from sync import codec, openings
 from sync.chain import Sealed
 
-What = Literal["text", "digits", "record", "photos"]
+What = Literal["text", "digits", "record", "photos", "device"]
 
 _MARKS: Table = ErasedMark.__table__  # type: ignore[assignment]
+_HELD: Table = HeldSet.__table__  # type: ignore[assignment]
+
+OPEN: Final = 2**53 - 1
+"""Behind every position: what was taken out of a device's set is named by no act so far."""
 
 REFERRING: Final = ("order_id", "request_id", "customer_id", "site_id", "machine_id", "inquiry_id", "subject_id")
 """Fields by which something new belongs to a record."""
@@ -32,7 +39,11 @@ REFERRING: Final = ("order_id", "request_id", "customer_id", "site_id", "machine
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One thing that is known again."""
+    """One thing that is known again.
+
+    Of a ``device``, `length` is the position that the author of its late set had seen. `position` is that of the act
+    which names what was taken out of it, or OPEN; then `seed` is where the log has the newest such set.
+    """
 
     position: int
     what: str
@@ -71,6 +82,29 @@ def keep(connection: Connection, organisation: str, marks: Iterable[Mark]) -> No
     """Keep marks for good: nobody knows how long a tablet lies in a drawer."""
     rows = {(organisation, m.position, m.what, m.mark, m.length, m.seed) for m in marks}
     upsert(connection, _MARKS, sorted(rows), update=False)
+
+
+def keep_late(connection: Connection, organisation: str, device: str, seen: int, position: int) -> Mark:
+    """Note that a device brought something late whose author had seen a position; return the mark."""
+    mark = Mark(OPEN, "device", device, seen, str(position))
+    known = [it for it in read(connection, organisation) if (it.position, it.what, it.mark) == (OPEN, "device", device)]
+    mark = replace(mark, length=min([seen, *(it.length for it in known)]))
+    upsert(connection, _MARKS, [(organisation, OPEN, "device", device, mark.length, mark.seed)])
+    return mark
+
+
+def close_late(connection: Connection, organisation: str, end: int, position: int) -> None:
+    """Note that an act at a position names what devices brought late up to an entry of the log.
+
+    What is held of a device is named when it comes into the log.
+    """
+    waiting = set(connection.execute(select(_HELD.c.device).where(_HELD.c.organisation == organisation)).scalars())
+    late = (it for it in read(connection, organisation) if it.position == OPEN and it.mark not in waiting)
+    named = [it for it in late if int(it.seed) <= end]
+    keep(connection, organisation, (replace(it, position=position, seed="") for it in named))
+    for mark in named:
+        where = (_MARKS.c.organisation == organisation, _MARKS.c.position == OPEN, _MARKS.c.mark == mark.mark)
+        connection.execute(delete(_MARKS).where(*where))
 
 
 def read(connection: Connection, organisation: str) -> list[Mark]:
@@ -129,11 +163,22 @@ class Screen:
         """Remember the newest erasure: most sets were written after it."""
         self._last = max((mark.position for mark in self.marks), default=0)
 
+    def seen_by(self, device: str, basis: int) -> int:
+        """Return the position up to which a set that names `basis` may be taken to tell things anew."""
+        late = (it.length for it in self.marks if it.what == "device" and it.mark == device and it.position > basis)
+        return min([basis, *late])
+
+    def add(self, mark: Mark) -> None:
+        """Know one more thing."""
+        self.marks.append(mark)
+        self._last = max(self._last, mark.position)
+
     def screen(self, arrival: Arrival) -> Sealed | None:
         """Return a set as it may be kept; None where it may be kept as it is."""
         if arrival.changeset.basis >= self._last or arrival.sealed.openings is None:
             return None
-        known = Known(self.secret, (mark for mark in self.marks if mark.position > arrival.changeset.basis))
+        seen = self.seen_by(arrival.changeset.device, arrival.changeset.basis)
+        known = Known(self.secret, (mark for mark in self.marks if mark.position > seen))
         signed = codec.decode_again(arrival.sealed.payload, json_text.load)
         opened = openings.openings_of(arrival.sealed, json_text.load)
         changes = {id(change): said for change, said in zip(signed.changes, arrival.changeset.changes, strict=True)}

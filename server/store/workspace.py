@@ -207,6 +207,13 @@ class Workspace:
             self._screen = Screen(self.erasure_secret, erased_marks.read(self.connection, self.organisation))
         return self._screen
 
+    def note_late(self, device: str, seen: int) -> None:
+        """Note that a device brought something that was erased, whose author had seen the log up to a position."""
+        if device != self.office_device:
+            mark = erased_marks.keep_late(self.connection, self.organisation, device, seen, self.position + 1)
+            self.screen().add(mark)
+            self.erased_at = mark.position
+
     def device(self, device: str) -> DeviceState | None:
         """Return a device's state, or None when the organisation has no such device."""
         if device not in self.devices:

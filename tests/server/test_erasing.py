@@ -16,13 +16,14 @@ from schemas.problems import Refused
 from server.domain.erasure import Wanted
 from server.keys import new_id
 from server.services import decisions, erasing
+from server.services.devices import revoke
 from server.services.erasing_late import name_late
 from server.services.log_export import export_log
 from server.services.proofs import replay, verify_log
 from server.store.database import reading
 from server.store.disk_files import DiskFiles
 from server.store.erasing import Place, exchange, sweep
-from server.store.tables import Base, LogEntry
+from server.store.tables import Base, KeptAside, LogEntry
 from sync import canonical
 from sync.openings import is_stand_in
 from tests.server.builders import Firm, create, delete, handset, update
@@ -222,6 +223,36 @@ def test_a_set_that_comes_late_does_not_bring_it_back(firm: Firm, tmp_path: Path
     assert name_late(firm.engine, firm.office, firm.id) == 1
     assert name_late(firm.engine, firm.office, firm.id) == 0
     expect_proven(firm, tmp_path)
+
+
+def test_who_brought_it_late_does_not_tell_it_anew_before_he_knows(firm: Firm, tmp_path: Path) -> None:
+    live(firm)
+    seen = len(firm.log())
+    late = firm.wei.seal("note", update("work_order", firm.order, phone=(PHONE, f"{NAME} 1")), basis=seen)
+    erase(firm, NAME, PHONE)
+    firm.catch_up(firm.wei)
+    undo = firm.wei.seal("order.undo", update("work_order", firm.order, phone=(f"{NAME} 1", PHONE)))
+
+    assert {answer.verdict for answer in firm.push(late, undo)} <= {"applied", "merged"}
+    assert has(firm, NAME, PHONE) == []
+    assert is_stand_in(firm.body(firm.order)["phone"])
+    name_late(firm.engine, firm.office, firm.id)
+    firm.catch_up(firm.wei)
+    firm.send(firm.wei, update("work_order", firm.order, contact=(firm.body(firm.order)["contact"], NAME)))
+    assert has(firm, NAME, PHONE) == [NAME], "who knows of both acts tells anew"
+    expect_proven(firm, tmp_path)
+
+
+def test_what_a_revoked_device_hands_in_is_kept_aside_without_what_was_erased(firm: Firm) -> None:
+    live(firm)
+    late = firm.wei.seal("note", update("work_order", firm.order, phone=(PHONE, "1")), basis=len(firm.log()))
+    erase(firm, NAME, PHONE)
+    revoke(firm.office, firm.id, firm.company.dana, firm.wei.id)
+
+    (answer,) = firm.push(late, b"0" + late[1:])[:1]
+
+    assert answer.fault is not None and answer.fault.code == "device_revoked"
+    assert len(firm.rows(KeptAside)) == 2 and has(firm, NAME, PHONE) == []
 
 
 def test_what_a_deleted_order_tells_of_a_customer_goes_with_him(firm: Firm, tmp_path: Path) -> None:
