@@ -37,7 +37,7 @@ class Events:
             "dishonest device": scene.mallory.act,
             "device thawed": lambda _chance: scene.mallory.be_thawed(),
             "new release": self.release,
-            "person forgotten": scene.forgetting.erase,
+            "person forgotten": self.forget,
         }
 
     def cut_network(self, chance: random.Random) -> None:
@@ -107,7 +107,7 @@ class Events:
 
     def restore(self, chance: random.Random) -> None:
         """Lose the server's database, and go on from the last copy of it."""
-        if self.scene.auditor.marked is None:
+        if self.scene.auditor.marked is None or self.world.calm:
             return
         self.world.tell("server is restored to", self.scene.auditor.marked.truth.position)
         self.scene.auditor.close()
@@ -120,6 +120,13 @@ class Events:
                 self.world.counts["device forgotten by the restored server"] += 1
                 tablet.leave()
                 self.scene.add_tablet(tablet.engineer)
+
+    def forget(self, chance: random.Random) -> None:
+        """Erase what is known of somebody; where servers are restored, a backup may bring it back."""
+        self.scene.forgetting.erase(chance)
+        if "server restored" in self.world.weather.shares and chance.random() < 0.4:
+            later = random.Random(chance.random())
+            self.world.plan(chance.randint(1, 240) * MINUTE_MS, lambda: self.restore(later))
 
     def release(self, chance: random.Random) -> None:
         """Bring the server to the next release, or a device."""
