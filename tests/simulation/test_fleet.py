@@ -27,7 +27,7 @@ from tests.simulation.shrink import promise_of, shrink
 from tests.simulation.weather import EVENTS, MISFORTUNES
 from tests.simulation.world import World
 
-SEEDS = 240
+SEEDS = 210
 STEPS = 600
 POSTGRES_SEEDS = 6
 GROUP = 10
