@@ -155,6 +155,14 @@ def test_every_link_leads_somewhere(documents: list[Document]) -> None:
     assert broken == []
 
 
+def test_every_decision_has_a_number_of_its_own() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    titles = [page.read_text().partition(".")[0] for page in pages]
+
+    assert [int(page.name.partition("-")[0]) for page in pages] == list(range(1, len(pages) + 1))
+    assert titles == [f"# {number}" for number in range(1, len(pages) + 1)]
+
+
 def test_the_guides_show_every_step_in_both_languages_with_small_pictures() -> None:
     guides = [read_document(f"docs/{name}.md") for name in ("field_guide", "dispatcher_guide", "auditing")]
     shown = {link for guide in guides for link in guide.links if link.startswith("pictures/")}
