@@ -1,8 +1,8 @@
 """Where change-sets wait to be taken in together: many requests, one transaction, one flush to disk.
 
-Whoever finds nobody at work takes in all that waits, for everybody, and then calls the first of those who
-came meanwhile to do the same. So a lone request is answered at once, and under load the cost of a durable
-commit is shared. Nobody waits for a lock that a crowd wants: each waits to be called. There is no thread
+Whoever finds nobody at work takes in all that waits, for everybody, or hands it on together, and then calls the
+first of those who came meanwhile to do the same. So a lone request is answered at once, and under load the cost of a
+durable commit is shared. Nobody waits for a lock that a crowd wants: each waits to be called. There is no thread
 and no timer of its own.
 """
 
@@ -70,8 +70,8 @@ class Batch:
     error: BaseException | None = None
 
 
-HandOn = Callable[[str, Batch], bool]
-"""Lets the process that writes for all others take in a batch of an organisation; False when there is none."""
+HandOn = Callable[[str, Sequence[Batch]], bool]
+"""Lets the process that writes for all others take in batches of an organisation; False when there is none."""
 
 
 @dataclass(slots=True)
@@ -153,8 +153,7 @@ class Reception:
         """
         received_at = utc_now()
         ticket = _Ticket(device, [self.read(organisation, line, received_at) for line in lines], current_trace_id())
-        if self._hand_on is None or not self._hand_on(organisation, ticket):
-            self._wait_for_turn(organisation, ticket)
+        self._wait_for_turn(organisation, ticket)
         if ticket.error is not None:
             raise ticket.error
         assert len(ticket.answers) == len(lines), "every set is answered, or none"
@@ -203,7 +202,8 @@ class Reception:
         if not ticket.done:
             group = lane.next_group()
             try:
-                self.take_in_together(organisation, group)
+                if self._hand_on is None or not self._hand_on(organisation, group):
+                    self.take_in_together(organisation, group)
             finally:
                 lane.leave(group)
 

@@ -33,9 +33,9 @@ from server.scribe_line import (
     Inbox,
     ScribeFailed,
     is_ours,
-    read_batch,
+    read_batches,
     spell_address,
-    write_answer,
+    write_answers,
 )
 from server.settings import read_settings
 from server.store.database import open_engine
@@ -47,17 +47,23 @@ ORGANISATIONS_AT_ONCE: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A batch and the line on which its answer is awaited."""
+    """Batches and the line on which their answer is awaited."""
 
-    batch: Batch
+    batches: list[Batch]
     line: socket.socket
 
+    @property
+    def size(self) -> int:
+        """How many lines they bring."""
+        return sum(len(batch.items) for batch in self.batches)
+
     def answer(self) -> None:
-        """Tell what became of the batch; who has hung up meanwhile sends it again."""
-        if self.batch.error is None and len(self.batch.answers) != len(self.batch.items):
-            self.batch.error = ScribeFailed()
+        """Tell what became of the batches; who has hung up meanwhile sends them again."""
+        for batch in self.batches:
+            if batch.error is None and len(batch.answers) != len(batch.items):
+                batch.error = ScribeFailed()
         with contextlib.suppress(OSError):
-            self.line.sendall(write_answer(self.batch))
+            self.line.sendall(write_answers(self.batches))
 
 
 class Scribe:
@@ -107,8 +113,8 @@ class Scribe:
             return
         message = inbox.take(received)
         if message is not None:
-            organisation, batch = read_batch(message)
-            self._let_wait(organisation, _Call(batch, line))
+            organisation, batches = read_batches(message)
+            self._let_wait(organisation, _Call(batches, line))
 
     def _hang_up(self, line: Any) -> None:
         self._selector.unregister(line)
@@ -124,7 +130,7 @@ class Scribe:
     def _work(self, organisation: str) -> None:
         for group in iter(lambda: self._next_group(organisation), []):
             try:
-                self._reception.take_in_together(organisation, [call.batch for call in group])
+                self._reception.take_in_together(organisation, [batch for call in group for batch in call.batches])
             finally:
                 for call in group:
                     call.answer()
@@ -137,20 +143,19 @@ class Scribe:
         size = 0
         with self._guard:
             waiting = self._waiting[organisation]
-            while waiting and (not group or size + len(waiting[0].batch.items) <= GROUP_SETS_MAX):
+            while waiting and (not group or size + waiting[0].size <= GROUP_SETS_MAX):
                 call = waiting.popleft()
                 group.append(call)
-                size += len(call.batch.items)
+                size += call.size
             if not group:
                 self._at_work.discard(organisation)
         return group
 
 
 def _unexpected(group: list[_Call]) -> Iterator[tuple[BaseException, str]]:
-    for call in group:
-        error = call.batch.error
-        if error is not None and not hasattr(error, "fault"):
-            yield error, call.batch.trace_id
+    for batch in (batch for call in group for batch in call.batches):
+        if batch.error is not None and not hasattr(batch.error, "fault"):
+            yield batch.error, batch.trace_id
 
 
 def main() -> None:

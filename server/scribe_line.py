@@ -1,12 +1,13 @@
 """The line to the scribe, the one process of a server that takes change-sets in (`server/scribe.py`).
 
-A request's thread reads and verifies its sets, sends them over a local socket and waits there for the receipts.
+A request's thread reads and verifies its sets. Those that wait in one process go over a local socket together, and
+their receipts come back together: a message for each would wake a thread for each, to wait for its interpreter's lock.
 Rule 1: what is sent was examined here; the scribe believes it, and its receipts are believed. So both sides talk only
         with processes of their own user, as the system tells it (unix(7), SO_PEERCRED).
 Rule 2: when nobody answers, or the line breaks, the sets are taken in here. Should the scribe have taken them in all
         the same, they are answered with their stored receipts.
 
-A message is its length in four bytes, a JSON document and, after a line break, lines as they are.
+A message is its length in four bytes, a JSON document and, after a line break, lines as they are, for all batches.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import socket
 import struct
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
@@ -37,6 +39,9 @@ ANSWER_LIMIT_S: Final = 60
 READ_BYTES: Final = 256 * 1024
 _LENGTH: Final = struct.Struct("!I")
 _CREDENTIALS: Final = struct.Struct("@3i")
+_TAKEN_IN: Final = ""
+_FAILED: Final = "failed"
+"""Outcomes beside the codes of problems."""
 _TIMEOUT: Final = struct.pack("@ll", ANSWER_LIMIT_S, 0)
 
 
@@ -72,12 +77,12 @@ class ScribeLine:
         self._address = address
         self._idle: deque[socket.socket] = deque()
 
-    def hand_on(self, organisation: str, batch: Batch) -> bool:
-        """Let the scribe take in a batch; tell whether it has answered."""
+    def hand_on(self, organisation: str, group: Sequence[Batch]) -> bool:
+        """Let the scribe take in batches; tell whether it has answered."""
         line = None
         try:
             line = self._open()
-            line.sendall(_frame(write_batch(organisation, batch)))
+            line.sendall(_frame(write_batches(organisation, group)))
             answer = _receive(line)
         except OSError:
             if line is not None:
@@ -86,7 +91,7 @@ class ScribeLine:
             self.close()
             return False
         self._idle.append(line)
-        read_answer(answer, batch)
+        read_answers(answer, group)
         return True
 
     def close(self) -> None:
@@ -127,40 +132,47 @@ def is_ours(line: socket.socket) -> bool:
     return bool(_CREDENTIALS.unpack(told)[1] == os.getuid())
 
 
-def write_batch(organisation: str, batch: Batch) -> bytes:
-    """Return a batch as a message."""
-    head = orjson.dumps([organisation, batch.sender, batch.trace_id, [_note(item) for item in batch.items]])
-    lines = (item.line if isinstance(item, Unreadable) else item.sealed.line for item in batch.items)
-    return b"\n".join([head, *lines])
+def write_batches(organisation: str, group: Sequence[Batch]) -> bytes:
+    """Return batches as a message."""
+    notes = [[batch.sender, batch.trace_id, [_note(item) for item in batch.items]] for batch in group]
+    items = (item for batch in group for item in batch.items)
+    lines = (item.line if isinstance(item, Unreadable) else item.sealed.line for item in items)
+    return b"\n".join([orjson.dumps([organisation, notes]), *lines])
 
 
-def read_batch(message: bytes) -> tuple[str, Batch]:
-    """Return organisation and batch of a message."""
-    head, *lines = message.split(b"\n")
-    organisation, sender, trace_id, notes = orjson.loads(head)
-    return organisation, Batch(sender, list(map(_restore, notes, lines)), trace_id)
+def read_batches(message: bytes) -> tuple[str, list[Batch]]:
+    """Return organisation and batches of a message."""
+    head, *rest = message.split(b"\n")
+    organisation, group = orjson.loads(head)
+    lines = iter(rest)
+    return organisation, [
+        Batch(sender, [_restore(note, next(lines)) for note in notes], trace_id) for sender, trace_id, notes in group
+    ]
 
 
-def write_answer(batch: Batch) -> bytes:
-    """Return, framed, what became of a batch."""
+def write_answers(group: Sequence[Batch]) -> bytes:
+    """Return, framed, what became of batches."""
+    told = [_outcome(batch) for batch in group]
+    receipts = (answer.encode() for batch in group if batch.error is None for answer in batch.answers)
+    return _frame(b"\n".join([orjson.dumps(told), *receipts]))
+
+
+def read_answers(message: bytes, group: Sequence[Batch]) -> None:
+    """Tell batches what became of them."""
+    head, *rest = message.split(b"\n")
+    receipts = iter(rest)
+    for batch, (outcome, facts) in zip(group, orjson.loads(head), strict=True):
+        if outcome == _TAKEN_IN:
+            batch.answers = [next(receipts).decode() for _ in batch.items]
+        else:
+            batch.error = ScribeFailed() if outcome == _FAILED else Refused(outcome, **facts)
+
+
+def _outcome(batch: Batch) -> tuple[str, dict[str, Any]]:
+    """Return what is told of a batch: that it was taken in, that it failed, or its fault."""
     if batch.error is None:
-        return _frame(b"\n".join([b"{}", *(answer.encode() for answer in batch.answers)]))
-    if isinstance(batch.error, Refused):
-        return _frame(orjson.dumps({"fault": _write_fault(batch.error.fault)}))
-    return _frame(orjson.dumps({"failed": True}))
-
-
-def read_answer(message: bytes, batch: Batch) -> None:
-    """Tell a batch what became of it."""
-    head, *lines = message.split(b"\n")
-    outcome = orjson.loads(head)
-    if "fault" in outcome:
-        code, facts = outcome["fault"]
-        batch.error = Refused(code, **facts)
-    elif "failed" in outcome:
-        batch.error = ScribeFailed()
-    else:
-        batch.answers = [line.decode() for line in lines]
+        return _TAKEN_IN, {}
+    return _write_fault(batch.error.fault) if isinstance(batch.error, Refused) else (_FAILED, {})
 
 
 def _frame(message: bytes) -> bytes:

@@ -134,7 +134,7 @@ def test_nobody_else_is_believed(firm: Firm, address: str, monkeypatch: pytest.M
         monkeypatch.setattr(os, "getuid", lambda: stranger)
         assert not is_ours(line)
 
-    assert not ScribeLine(address).hand_on(firm.id, Batch(firm.wei.id, [], ""))
+    assert not ScribeLine(address).hand_on(firm.id, [Batch(firm.wei.id, [], "")])
 
 
 def test_what_the_scribe_cannot_take_in_is_refused_or_fails_here_too(
