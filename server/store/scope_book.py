@@ -7,14 +7,14 @@ snapshot is all of it, and an evicted record is known from what was delivered. R
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table, select
 
 from schemas import Audience
-from server.store.bulk import delete_keys, select_among, upsert
+from server.store.bulk import delete_keys, insert, select_among, upsert
 from server.store.stored_record import Record
 from server.store.tables import FeedRow, Holder, Holding, Link, Reach
 from sync.checksum import add, parse, spell
@@ -162,12 +162,14 @@ class ScopeBook:
             self._move_on(record_id, position, author)
         self._touched, self._restructured, self._reroot = {}, {}, set()
 
-    def flush(self, before: dict[str, int]) -> None:
+    def flush(self, before: dict[str, int], fresh: Set[str]) -> None:
         """Write feed, holdings, links and the holders' checksums.
 
-        `before` has the digests that the records written by this transaction had, 0 for those it created.
+        `before` has the digests that the records written by this transaction had, 0 for those it created, whose ids
+        are `fresh`: nothing is stored of them.
         """
-        rows, changes = [], {}
+        rows: list[tuple[Any, ...]] = []
+        changes: dict[str, list[int]] = {}
         for record_id in {**before, **self._moved}:
             record = self.find(record_id)
             assert record is not None
@@ -183,19 +185,25 @@ class ScopeBook:
                 if state.dirty:
                     rows.append((self.organisation, record_id, holder, state.position, state.entered, state.gone))
                     state.counted, state.dirty = not state.gone, False
-        upsert(self.connection, _FEED, rows)
+        self._write(_FEED, rows, fresh, 1)
         self._flush_holders(changes)
-        self._flush_holdings()
+        self._flush_holdings(fresh)
         links = [(self.organisation, parent, child) for parent, kids in self._new_links.items() for child in kids]
-        upsert(self.connection, _LINKS, links, update=False)
+        self._write(_LINKS, links, fresh, 2)
         reached = [(i, holder, roots) for i in self._dirty_reach for holder, roots in self._reach[i].items()]
-        upsert(self.connection, _REACHES, [(self.organisation, *key) for key in reached if key[2]])
-        delete_keys(self.connection, _REACHES, [(self.organisation, *key[:2]) for key in reached if not key[2]])
+        self._write(_REACHES, [(self.organisation, *key) for key in reached if key[2]], fresh, 1)
+        gone = [(self.organisation, *key[:2]) for key in reached if not key[2] and key[0] not in fresh]
+        delete_keys(self.connection, _REACHES, gone)
 
-    def _flush_holdings(self) -> None:
+    def _write(self, table: Table, rows: list[tuple[Any, ...]], fresh: Set[str], place: int) -> None:
+        """Write rows; `place` is where they name the record that they belong to."""
+        insert(self.connection, table, [row for row in rows if row[place] in fresh])
+        upsert(self.connection, table, [row for row in rows if row[place] not in fresh])
+
+    def _flush_holdings(self, fresh: Set[str]) -> None:
         held = {root: carriage for root in self._dirty_roots if (carriage := self._by_root[root]).holder}
         rows = [(self.organisation, root, c.holder, ",".join(sorted(c.ids))) for root, c in held.items()]
-        upsert(self.connection, _HOLDINGS, rows)
+        self._write(_HOLDINGS, rows, fresh, 1)
         delete_keys(self.connection, _HOLDINGS, [(self.organisation, root) for root in self._dirty_roots - held.keys()])
 
     def _flush_holders(self, changes: dict[str, list[int]]) -> None:

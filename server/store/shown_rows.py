@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from server.store.bulk import delete_keys, update_changed, upsert
+from server.store.bulk import delete_keys, insert, update_changed, upsert
 from server.store.stored_record import Record
 
 Row = tuple[Any, ...]
@@ -24,6 +24,8 @@ class ShownRows:
 
     table: Table
     _fresh: list[Row] = field(default_factory=list)
+    _unknown: list[Row] = field(default_factory=list)
+    """Rows of which it is not known whether they are stored."""
     _changed: list[tuple[Row, Row]] = field(default_factory=list)
     _gone: list[Row] = field(default_factory=list)
 
@@ -35,6 +37,8 @@ class ShownRows:
             if row is None:
                 if known is None or before is not None:
                     self._gone.append(key)
+            elif known is None:
+                self._unknown.append(row)
             elif before is None:
                 self._fresh.append(row)
             elif before != row:
@@ -43,6 +47,7 @@ class ShownRows:
 
     def write(self, connection: Connection) -> None:
         """Write what changed."""
-        upsert(connection, self.table, self._fresh)
+        insert(connection, self.table, self._fresh)
+        upsert(connection, self.table, self._unknown)
         update_changed(connection, self.table, self._changed)
         delete_keys(connection, self.table, self._gone)

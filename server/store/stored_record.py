@@ -59,6 +59,11 @@ class Record:
         if self.stamps[ALL_FIELDS] != stamp:
             self.stamps.update(dict.fromkeys(values, stamp))
 
+    @property
+    def is_stored(self) -> bool:
+        """Whether the database has it, as it was before this transaction."""
+        return bool(self.text)
+
     def stamp_of(self, name: str) -> tuple[int, str]:
         """Return log position and device of a field's last writer."""
         position, device = self.stamps.get(name) or self.stamps[ALL_FIELDS]
@@ -84,7 +89,7 @@ class Record:
 
     def spell(self) -> int:
         """Bring `text` up to date with the body; return the digest it had, 0 when it is written for the first time."""
-        before = self.current_digest() if self.text else 0
+        before = self.current_digest() if self.is_stored else 0
         text = json_text.dump(self.body)
         if text != self.text:
             self.text, self.digest = text, 0

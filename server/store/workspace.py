@@ -19,7 +19,7 @@ from server.domain.arrival import Arrival
 from server.domain.catalogue import ENTRIES
 from server.domain.ids import is_id
 from server.store import catalogue, erased_marks, projections
-from server.store.bulk import delete_keys, select_among, upsert
+from server.store.bulk import delete_keys, insert, select_among, upsert
 from server.store.database import lock_organisation
 from server.store.erased_marks import Screen
 from server.store.findings_store import FindingsStore
@@ -320,9 +320,12 @@ class Workspace:
         The end of the log is written even where it has not moved. Sets that were answered with stored receipts
         may be of a commit that the disk or the standby does not have yet; a commit that writes waits for both.
         """
-        self.scope.flush({record.id: record.spell() for record in self._dirty.values()})
-        upsert(self.connection, _RECORDS, [record.row(self.organisation) for record in self._dirty.values()])
-        upsert(self.connection, _LOG, list(self._log_rows.values()))
+        fresh = [record for record in self._dirty.values() if not record.is_stored]
+        known = [record for record in self._dirty.values() if record.is_stored]
+        self.scope.flush({record.id: record.spell() for record in self._dirty.values()}, {it.id for it in fresh})
+        insert(self.connection, _RECORDS, [record.row(self.organisation) for record in fresh])
+        upsert(self.connection, _RECORDS, [record.row(self.organisation) for record in known])
+        insert(self.connection, _LOG, list(self._log_rows.values()))
         upsert(self.connection, TILES, self._tiles)
         projections.write(self.connection, self.organisation, self._dirty.values(), self.record)
         catalogue.write_trail(self.connection, self.organisation, self._trail)
