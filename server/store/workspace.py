@@ -325,7 +325,9 @@ class Workspace:
         self.scope.flush({record.id: record.spell() for record in self._dirty.values()}, {it.id for it in fresh})
         insert(self.connection, _RECORDS, [record.row(self.organisation) for record in fresh])
         upsert(self.connection, _RECORDS, [record.row(self.organisation) for record in known])
-        insert(self.connection, _LOG, list(self._log_rows.values()))
+        # Not as what is certainly new: where a database is set to a snapshot for each transaction, another writer may
+        # have been there, and this tells it as what may be tried again.
+        upsert(self.connection, _LOG, list(self._log_rows.values()))
         upsert(self.connection, TILES, self._tiles)
         projections.write(self.connection, self.organisation, self._dirty.values(), self.record)
         catalogue.write_trail(self.connection, self.organisation, self._trail)
