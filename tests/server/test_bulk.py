@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Engine, LargeBinary, MetaData, String, Table, text
+from sqlalchemy.exc import IntegrityError
 
 from server.store import bulk
 from server.store.database import writing
@@ -47,3 +49,18 @@ def test_rows_are_read_back_replaced_and_deleted_as_they_were_written(engine: En
     assert written == ROWS
     assert left == [changed, ROWS[1]]
     assert nothing == []
+
+
+def test_rows_that_must_be_new_are_written_as_they_are_and_never_replace_one(engine: Engine) -> None:
+    with writing(engine) as connection:
+        TABLE.create(connection)
+        bulk.insert(connection, TABLE, ROWS)
+        written = read(connection, "one", ["a", "b", "c"]) + read(connection, "two", ["a"])
+    with pytest.raises(IntegrityError), writing(engine) as connection:
+        bulk.insert(connection, TABLE, [("one", "d", None, None, None, None), ("one", "a", "x", 1, True, b"y")])
+    with writing(engine) as connection:
+        left = read(connection, "one", ["a", "b", "c", "d"])
+        connection.execute(text("DROP TABLE odd_values"))
+
+    assert written == ROWS
+    assert left == ROWS[:3]

@@ -73,6 +73,18 @@ def test_taking_migrations_back_removes_everything_and_they_apply_again(engine: 
     assert differences(engine) == []
 
 
+def test_postgresql_packs_by_lz4_what_is_written_all_day(postgres_database: str) -> None:
+    engine = open_engine(postgres_database)
+    upgrade(engine)
+    with engine.connect() as connection:
+        packed = connection.execute(
+            text("SELECT attcompression FROM pg_attribute WHERE attrelid = 'log'::regclass AND attname = 'sealed'")
+        ).scalar_one()
+    engine.dispose()
+
+    assert packed in ("l", b"l")
+
+
 def test_a_migration_may_think_longer_than_a_request(postgres_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = open_engine(postgres_database)
     limits: list[str] = []
