@@ -38,7 +38,7 @@ from server.scribe_line import (
     write_answers,
 )
 from server.settings import read_settings
-from server.store.database import open_engine
+from server.store.database import moving_pages, open_engine
 
 LOOK_EVERY_S: Final = 1.0
 ORGANISATIONS_AT_ONCE: Final = 8
@@ -171,9 +171,10 @@ def main() -> None:
         listener.bind(spell_address(os.environ[ADDRESS_VARIABLE]))
         listener.listen(settings.workers * settings.threads)
         spare_the_collector()
-        Scribe(Reception(engine, Metrics().commit_sets.observe, erasure_secret=secret), listener).serve(
-            lambda: os.getppid() != starter
-        )
+        with moving_pages(engine):
+            Scribe(Reception(engine, Metrics().commit_sets.observe, erasure_secret=secret), listener).serve(
+                lambda: os.getppid() != starter
+            )
 
 
 if __name__ == "__main__":

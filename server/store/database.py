@@ -35,6 +35,16 @@ _WRITERS: Final[WeakKeyDictionary[Engine, Engine]] = WeakKeyDictionary()
 
 _WRITERS_LOCK: Final = threading.Lock()
 
+CHECKPOINT_PAGES: Final = 4000
+"""16 MB of what SQLite has committed: seldom enough that pages written often are moved into the file once, often enough
+that a commit which moves them takes 10 ms and not 100."""
+
+CHECKPOINT_PAGES_MAX: Final = 16_000
+"""What a commit moves itself although a thread does so beside it: the log of a server that never rests must end too."""
+
+CHECKPOINT_EVERY_S: Final = 0.25
+"""How often that thread looks; at full load some 4,000 pages are written meanwhile."""
+
 T = TypeVar("T")
 
 
@@ -85,15 +95,48 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA cache_size=-65536")
-    # Pages (16 MB): seldom enough that pages written often are moved once, often enough that a commit which moves
-    # them takes 10 ms and not 100.
-    cursor.execute("PRAGMA wal_autocheckpoint=4000")
+    cursor.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
     cursor.close()
 
 
 def _secure_wal(connection: Any, _record: Any) -> None:
     """Force to disk what a killed process has committed and perhaps not forced: others can read it already."""
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
+
+
+@contextmanager
+def moving_pages(engine: Engine) -> Iterator[None]:
+    """Let a thread move what is committed to SQLite into its file meanwhile, else one commit of ten waits for that.
+
+    For the process that writes most. PostgreSQL has a process for it.
+    """
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    writer, over = _writer_of(engine), threading.Event()
+    event.listen(writer, "connect", _spare_commits)
+    thread = threading.Thread(target=_move_pages, args=(engine, over), name="pages")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _spare_commits(connection: Any, _record: Any) -> None:
+    connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES_MAX}").close()
+
+
+def _move_pages(engine: Engine, over: threading.Event) -> None:
+    moved = None
+    while not over.wait(CHECKPOINT_EVERY_S):
+        # Should it fail, commits do it themselves when the log is long enough, and tell of it.
+        with suppress(exc.DBAPIError), engine.connect() as connection:
+            version = connection.exec_driver_sql("PRAGMA data_version").scalar()
+            if (connection.connection.dbapi_connection, version) != moved:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").close()
+                moved = connection.connection.dbapi_connection, version
 
 
 @contextmanager

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import gc
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
 from weakref import ref
 
 import pytest
 from sqlalchemy import Engine, event, text
 
 from schemas.problems import Refused
-from server.store.database import glimpsing, look_up, open_engine, reading, writing
+from server.store.database import glimpsing, look_up, moving_pages, open_engine, reading, writing
 from tests.postgres import running_postgres
+
+PATIENCE_S: Final = 60
 
 
 @contextmanager
@@ -89,3 +95,30 @@ def test_a_look_up_in_a_database_that_is_away_says_so() -> None:
 
         assert look_up(engine, "SELECT ?", (2,)) == [(2,)]
         engine.dispose()
+
+
+def test_what_is_committed_reaches_the_file_while_nobody_commits(tmp_path: Path) -> None:
+    file = tmp_path / "moved.sqlite"
+    engine = open_engine(f"sqlite:///{file}")
+    with moving_pages(engine):
+        with writing(engine) as connection:
+            connection.execute(text("CREATE TABLE moved (content BLOB)"))
+            connection.execute(text("INSERT INTO moved VALUES (randomblob(1000000))"))
+        deadline = time.monotonic() + PATIENCE_S
+        while file.stat().st_size < 1_000_000 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        size = file.stat().st_size
+    left = [thread.name for thread in threading.enumerate() if thread.name == "pages"]
+    engine.dispose()
+
+    assert size > 1_000_000
+    assert left == []
+
+
+def test_postgresql_needs_nobody_to_move_its_pages(postgres_database: str) -> None:
+    engine = open_engine(postgres_database)
+    with moving_pages(engine):
+        moving = [thread for thread in threading.enumerate() if thread.name == "pages"]
+    engine.dispose()
+
+    assert moving == []
