@@ -115,7 +115,7 @@ def moving_pages(engine: Engine) -> Iterator[None]:
         return
     writer, over = _writer_of(engine), threading.Event()
     event.listen(writer, "connect", _spare_commits)
-    thread = threading.Thread(target=_move_pages, args=(engine, over), name="pages")
+    thread = threading.Thread(target=_move_pages, args=(engine, over), name="pages", daemon=True)
     thread.start()
     try:
         yield

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 from weakref import ref
 
 import pytest
@@ -17,8 +15,7 @@ from sqlalchemy import Engine, event, text
 from schemas.problems import Refused
 from server.store.database import glimpsing, look_up, moving_pages, open_engine, reading, writing
 from tests.postgres import running_postgres
-
-PATIENCE_S: Final = 60
+from tests.server.counter import wait_for
 
 
 @contextmanager
@@ -104,14 +101,10 @@ def test_what_is_committed_reaches_the_file_while_nobody_commits(tmp_path: Path)
         with writing(engine) as connection:
             connection.execute(text("CREATE TABLE moved (content BLOB)"))
             connection.execute(text("INSERT INTO moved VALUES (randomblob(1000000))"))
-        deadline = time.monotonic() + PATIENCE_S
-        while file.stat().st_size < 1_000_000 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        size = file.stat().st_size
+        wait_for(lambda: file.stat().st_size > 1_000_000)
     left = [thread.name for thread in threading.enumerate() if thread.name == "pages"]
     engine.dispose()
 
-    assert size > 1_000_000
     assert left == []
 
 
