@@ -46,8 +46,14 @@ def ngettext(singular: str, plural: str, count: int, **facts: Any) -> str:
     return _load_ours().ngettext(singular, plural, count) % {"num": count, **facts}
 
 
+def speak_from(catalogue: Path) -> None:
+    """Let the pages of this request speak as a catalogue of their own does, wherever others say the same otherwise."""
+    g.own_catalogue = catalogue
+
+
 def _load_ours() -> standard.NullTranslations:
-    return load_catalogue(choose_language(), *current_app.config.get(CATALOGUE_CONFIG, ()))
+    first = (g.own_catalogue,) if "own_catalogue" in g else ()
+    return load_catalogue(choose_language(), *first, *current_app.config.get(CATALOGUE_CONFIG, ()))
 
 
 @cache

@@ -145,6 +145,7 @@ PROBLEMS: Final[dict[str, Problem]] = _catalogue(
     Problem("erasure_empty", 422, "ask_person", "没有找到可以删除的个人信息。", "Nothing personal was found that can be erased."),
     Problem("erasure_word_short", 422, "ask_person", "搜索词至少 {least} 个字；太短的词会在无关的内容里找到。", "A word to search has {least} letters at least; a shorter one is in too much that has nothing to do with it."),
     Problem("erasure_too_wide", 422, "ask_person", "找到的内容太多（超过 {limit} 处），请说得更准确。", "More than {limit} places were found; say more precisely whom you mean."),
+    Problem("erased_meanwhile", 409, "after_pull", "这一栏里的个人信息在您打开页面之后已按要求删除，请刷新页面后再写。", "What this field said of a person was erased after your page was opened; load the page again, then write."),
     Problem("erasure_moved", 409, "after_pull", "您看过之后内容有变，请重新查看再删除。", "What would be erased has changed since you looked; look again, then erase."),
     # Master data.
     Problem("changed_meanwhile", 409, "ask_person", "您填写期间，他人改了：{fields}。请看两边的值后再保存。", "Somebody changed {fields} while the form was open; look at both values, then save."),

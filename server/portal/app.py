@@ -8,7 +8,7 @@ from typing import Final
 from flask import Blueprint, Flask, Response, make_response, render_template
 
 from pages.assets import OWN_CONFIG
-from pages.language import CATALOGUE_CONFIG, choose_language
+from pages.language import CATALOGUE_CONFIG, choose_language, speak_from
 from schemas.problems import Fault
 from server.portal.pages import BLUEPRINTS
 from server.services.notice_texts import spell_moment
@@ -40,10 +40,15 @@ def register_portal(app: Flask) -> None:
     portal = Blueprint("portal", __name__, template_folder="templates")
     for page in BLUEPRINTS:
         portal.register_blueprint(page)
+    portal.before_request(_speak_to_customers)
     show_failures(portal, show_refusal)
     portal.after_request(_send_policy)
     app.register_blueprint(portal)
     app.jinja_env.filters["told_moment"] = _tell_moment
+
+
+def _speak_to_customers() -> None:
+    speak_from(HOME / "catalogue")
 
 
 def _tell_moment(instant: str | None) -> str | None:

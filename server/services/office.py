@@ -60,7 +60,8 @@ class Office:
     def write(self, organisation: str, actor: str, intent: str, changes: Sequence[Change]) -> Receipt:
         """Write one change-set in the name of a person of the office and return its receipt.
 
-        `was` of each update must be what that person saw. Raises Refused with `database_busy` or `disk_full`.
+        `was` of each update must be what that person saw. Raises Refused with `database_busy`, `disk_full` or
+        `erased_meanwhile`.
         """
         return self.write_planned(organisation, actor, intent, lambda _store: changes)
 
@@ -91,11 +92,12 @@ class Office:
     def write_in(self, store: Workspace, actor: str, intent: str, changes: Sequence[Change]) -> Receipt:
         """Write one change-set inside an open workspace; several may share one transaction.
 
-        Raises Refused with `admins_too_few`, and then nothing of the transaction may be kept.
+        Raises Refused with `admins_too_few` or `erased_meanwhile`, and then nothing of the transaction may be kept.
         """
         device = store.office_device
         if store.device(device) is None:
             raise LookupError(f"organisation {store.organisation} has no office device")
+        changes = self._screen_seen(store, changes)
         head, now = store.head(device), utc_now()
         store.trace_id = current_trace_id()
         changeset = ChangeSet(
@@ -123,6 +125,17 @@ class Office:
         if admins:
             expect_left(store, admins)
         return answer
+
+    def _screen_seen(self, store: Workspace, changes: Sequence[Change]) -> Sequence[Change]:
+        """Return changes without what was erased after somebody saw it."""
+        if not store.erased_at:
+            return changes
+        store.erasure_secret = self.key.token_secret
+        standing = (store.record(change.id) if change.was else None for change in changes)
+        return [
+            store.screen().screen_seen(change, record.body) if record is not None else change
+            for change, record in zip(changes, standing, strict=True)
+        ]
 
     def _insert_organisation(
         self, connection: Connection, organisation: str, name: str, device: str, person: str

@@ -2,28 +2,31 @@
 
 Only sets whose author had not seen the erasure are looked through: what is told anew afterwards is told anew. A device
 that brought something late still has it, and may write it once more without telling it anew, until it has seen the act
-that names it: until then its sets are looked through as the late one was.
+that names it: until then its sets are looked through as the late one was. At the office a page that was opened before
+the erasure still shows what was erased: what somebody says that he saw is looked through whenever it stands no more.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import InitVar, dataclass, field, replace
 from typing import Any, Final, Literal, cast
 
 from sqlalchemy import Connection, Table, delete, select
 
+from schemas.problems import Refused
 from server.domain.arrival import Arrival
 from server.domain.catalogue import fold
-from server.domain.erasure import DIGITS_LEAST, Slot, digits_of, note_of, spell, values_at
+from server.domain.erasure import DIGITS_LEAST, Erasing, Slot, digits_of, note_of, replace_in, spell, values_at
 from server.store import json_text
 from server.store.bulk import upsert
 from server.store.erasure_tables import ErasedMark
 from server.store.tables import HeldSet
 from sync import codec, openings
 from sync.chain import Sealed
+from sync.changeset import Change
 
 What = Literal["text", "digits", "record", "photos", "device"]
 
@@ -146,6 +149,11 @@ class Known:
         found = (self._records[it] for it in ids if isinstance(it, str) and it in self._records)
         return min(found, key=_position_of, default=None)
 
+    def find(self, ids: Iterable[Any], value: Any) -> Mark | None:
+        """Return the earliest mark of a value, or of the records that it belongs to; None when it was not erased."""
+        found = (self.find_record(ids), self.find_word(value if isinstance(value, str) else spell(value)))
+        return min(filter(None, found), key=_position_of, default=None)
+
 
 def _position_of(mark: Mark) -> int:
     return mark.position
@@ -188,12 +196,33 @@ class Screen:
                 continue
             value = opened[digest][1]
             said = changes[id(change)]
-            of_record = known.find_record([said.id, *(said.set.get(name) for name in REFERRING)])
-            of_word = known.find_word(value if isinstance(value, str) else spell(value))
-            found = min(filter(None, (of_record, of_word)), key=_position_of, default=None)
+            found = known.find([said.id, *(said.set.get(name) for name in REFERRING)], value)
             if found is not None:
                 slot = next((slot for slot, _ in values_at(said.kind, said.id, name, value, {})), Slot(said.id, name))
                 stand_ins[digest] = {"erased": make_stand_in(self.secret, found.seed, slot, value)}
                 if side == "set":
                     stand_ins[digest] |= note_of(said, name)
         return openings.replace_openings(arrival.sealed, stand_ins) if stand_ins else None
+
+    def screen_seen(self, change: Change, standing: Mapping[str, Any]) -> Change:
+        """Return a change by somebody at the office without what an old page still showed and was erased.
+
+        `standing` is the record's body: what stands was not erased, or was told anew. Raises Refused with
+        `erased_meanwhile` where the change would write such a field: what is typed goes on from what is erased.
+        """
+        was = dict(change.was)
+        moved = [name for name, value in was.items() if value != standing.get(name)]
+        if not moved:
+            return change
+        known = Known(self.secret, self.marks)
+        own = [change.id, *(standing.get(name) for name in REFERRING)]
+        for name in moved:
+            erasing: Erasing = {}
+            for slot, value in values_at(change.kind, change.id, name, was[name], standing):
+                mark = known.find(own, value)
+                if mark is not None:
+                    erasing[slot, spell(value)] = make_stand_in(self.secret, mark.seed, slot, value)
+            if erasing and name in change.set:
+                raise Refused("erased_meanwhile")
+            was[name], _ = replace_in(change.kind, change.id, name, was[name], standing, erasing)
+        return replace(change, was=was)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table
@@ -17,7 +18,7 @@ from server.domain.request_match import fold_email, fold_phone
 from server.domain.times import spell
 from server.domain.trace import comparable, fold
 from server.store import catalogue, plan_rows, stock_rows
-from server.store.bulk import delete_keys, upsert
+from server.store.bulk import delete_keys, select_among, upsert
 from server.store.recall_tables import RecalledPartRow
 from server.store.request_tables import RequestRow
 from server.store.review_tables import InquiryRow, MachineSerial
@@ -74,7 +75,7 @@ def write(connection: Connection, organisation: str, records: Iterable[Record], 
     # What is named and struck out by one commit is struck out, whichever record was read first.
     recalled = sorted(rows["recalled"], key=lambda row: row[-1] is not None)
     rows["recalled"] = list({row[:2]: row for row in recalled}.values())
-    rows["signed"] = list({row[:2]: row for row in rows["signed"]}.values())
+    rows["signed"] = _newest_signed(connection, organisation, rows["signed"], records)
     rows["blobs"] = list({row[:2]: row for row in rows["blobs"]}.values())
     for name, table in _TABLES.items():
         upsert(connection, table, rows[name], update=name != "blobs")
@@ -111,7 +112,18 @@ def _rows_of(organisation: str, record: Record, find: Find) -> Iterator[tuple[st
     elif record.kind == "inquiry":
         yield "inquiries", (organisation, record.id, body["review_id"], body["person_id"], body["state"])
     elif record.kind == "signature" and body["outcome"] == "signed":
-        yield "signed", (organisation, body["order_id"], record.id, record.position)
+        yield "signed", (organisation, body["order_id"], record.id, record.stamps[""][0])
+
+
+def _newest_signed(
+    connection: Connection, organisation: str, rows: Iterable[Row], records: Iterable[Record]
+) -> list[Row]:
+    """Return of each order the newest signature: an older one of which something was erased is none."""
+    rows, known = sorted(rows, key=itemgetter(3)), {}
+    if any(record.kind == "signature" and record.position != record.stamps[""][0] for record in records):
+        columns, orders = ("order", "position"), {row[1] for row in rows}
+        known = dict(map(tuple, select_among(connection, _TABLES["signed"], columns, "order", organisation, orders)))
+    return list({row[:2]: row for row in rows if row[3] >= known.get(row[1], 0)}.values())
 
 
 def _board_row(organisation: str, record: Record) -> Row:

@@ -23,7 +23,7 @@ from server.services.proofs import replay, verify_log
 from server.store.database import reading
 from server.store.disk_files import DiskFiles
 from server.store.erasing import Place, exchange, sweep
-from server.store.tables import Base, KeptAside, LogEntry
+from server.store.tables import Base, KeptAside, LogEntry, SignedOrder
 from sync import canonical
 from sync.openings import is_stand_in
 from tests.server.builders import Firm, create, delete, handset, update
@@ -262,6 +262,37 @@ def test_what_a_deleted_order_tells_of_a_customer_goes_with_him(firm: Firm, tmp_
     erase(firm, ids=(firm.company.chen,))
 
     assert has(firm, NAME) == []
+    expect_proven(firm, tmp_path)
+
+
+def test_a_page_that_was_opened_before_does_not_bring_it_back(firm: Firm, tmp_path: Path) -> None:
+    seen = {"contact": NAME, "symptom": f"离心机异响，{NAME}说", "phone": PHONE}
+    stood = firm.body(firm.order)
+    firm.ensure(update("work_order", firm.order, **{name: (stood.get(name), said) for name, said in seen.items()}))
+    erase(firm, NAME)
+
+    with pytest.raises(Refused) as refused:
+        firm.write(update("work_order", firm.order, symptom=(seen["symptom"], f"{seen['symptom']}，又来电")))
+    answer = firm.write(delete("work_order", firm.order, **seen))
+
+    assert refused.value.code == "erased_meanwhile"
+    assert answer.verdict == "applied", "what she saw is what stands there, but for the name"
+    assert has(firm, NAME, PHONE) == [PHONE]
+    expect_proven(firm, tmp_path)
+
+
+def test_the_newest_signature_is_so_after_an_older_one_was_erased(firm: Firm, tmp_path: Path) -> None:
+    content = canonical.dump({"order": firm.order})
+    hashed, sheet, older, newer = hashlib.sha256(content.encode()).hexdigest(), new_id(), new_id(), new_id()
+    firm.send(firm.wei, create("job_sheet", sheet, order_id=firm.order, content=content, content_sha256=hashed))
+    signed = {"order_id": firm.order, "job_sheet_id": sheet, "job_sheet_sha256": hashed, "outcome": "signed"}
+    signed |= {"signed_at": "2026-11-20T12:00:00Z"}
+    for signature, name in ((older, NAME), (newer, "李")):
+        assert firm.send(firm.wei, create("signature", signature, signer_name=name, **signed)).verdict == "applied"
+
+    erase(firm, NAME)
+
+    assert [row.signature for row in firm.rows(SignedOrder)] == [newer]
     expect_proven(firm, tmp_path)
 
 

@@ -116,6 +116,13 @@ def test_a_code_without_our_seal_is_told_and_leads_to_no_machine(portal: House, 
     assert any(words in desk for words in CODE_SEAL_LABELS[said])
 
 
+def test_customers_are_spoken_to_in_words_of_their_own(portal: House) -> None:
+    page, desk = portal.client().get("/report").text, portal.sign_in("dana").get("/desk/trace").text
+
+    assert "出厂编号" in page and "序列号" not in page
+    assert "序列号" in desk
+
+
 def test_a_serial_number_nobody_knows_looks_the_same(portal: House) -> None:
     client = portal.client()
 
